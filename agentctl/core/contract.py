@@ -1,0 +1,60 @@
+"""What a tool promises, with every silence filled in: the values that guards look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agentctl.core.messages import JsonObject
+from agentctl.core.task import Recovery, RetryPolicy, SideEffects
+from agentctl.core.tiers import Tier
+
+
+@dataclass(frozen=True, slots=True)
+class ArgsProblem:
+    """Why arguments do not fit: the first offending field, in words for the model."""
+
+    problem: str
+    hint: str
+    """`Expected string for 'query', got array. Ensure arguments match the tool schema.` C18"""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One tool as the run sees it. `tools/` makes it from the task's entry."""
+
+    name: str
+    """As shown and ruled: `fs.read_file`."""
+    wire: str
+    """As sent to a model: `fs__read_file`."""
+    description: str
+    parameters: JsonObject
+    timeout_s: float
+    retry_policy: RetryPolicy
+    idempotent: bool
+    side_effects: SideEffects | None
+    """None: nobody said."""
+    recovery: Recovery
+    digest: str
+    """Of name, definition and command: another digest is another tool."""
+    check: Callable[[JsonObject], ArgsProblem | None]
+    """The arguments against `parameters`, strictly."""
+    base_tier: Tier | None = None
+    """A built-in's own tier."""
+    owner: str = ""
+    auth_scope: str = ""
+    logs: tuple[str, ...] = ()
+    max_calls_per_session: int | None = None
+    max_calls_per_minute: int | None = None
+    pollable: bool = False
+    untrusted: bool = True
+    private: bool = False
+    egress: bool = True
+    sort_by: str = ""
+    fallback_tool: str = ""
+    requires_check: bool = False
+
+    @property
+    def read_only(self) -> bool:
+        """Declared free of side effects: may run beside others and run again."""
+        return self.side_effects == "none"

@@ -1,0 +1,350 @@
+"""The seams: what happens next, decided from what happened. The only file that knows more than one guard.
+
+`next_action` is asked again after every event; the order of the lines is the order in which the guards speak. Nothing here reads a
+clock or throws dice: `now` and `dice` are arguments, and what the shared ledger said is an event.
+
+    reply with open calls ─▶ UseTools ─▶ before_tool for each ─▶ after_tool
+    failed model call     ─▶ after_failure
+    reply without calls   ─▶ before_answer
+    else                  ─▶ before_model
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agentctl.core import decisions as do
+from agentctl.core import envelope, transcript
+from agentctl.core.contract import Contract
+from agentctl.core.envelope import Envelope
+from agentctl.core.events import ModelFailed, ModelReplied, Purpose
+from agentctl.core.guards import approval, args, budget, circuit, context, loops, results, retry, risk, route, tokens
+from agentctl.core.inflight import CallState
+from agentctl.core.messages import JsonObject
+from agentctl.core.policy import Policy, Provider
+from agentctl.core.prices import Price
+from agentctl.core.state import State
+
+MARGIN = 1.15
+"""A reservation takes the prompt for so much larger than estimated."""
+CUT = "Your reply was cut at the output limit. Go on exactly where it stopped."
+RESUMED = "The limit was raised. Go on with the task; tools can be called again."
+EMPTY = "Your last reply said nothing. Give your final answer now, in words."
+LANDING = (
+    "A limit of this run is reached ({reason}), so this is your last reply and no tool can be called. "
+    "Say what you found, what is left undone, and what should be done next."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a run decides by, fixed for one drive."""
+
+    policy: Policy
+    contracts: Mapping[str, Contract]
+    """By name as shown and by wire name."""
+    prices: Mapping[str, Price | None]
+    """By provider name; None: nobody knows, and the policy does not mind."""
+    windows: Mapping[str, int | None]
+    """The model's own limit in tokens, by provider name."""
+    ready: frozenset[str]
+    """Providers that have a key."""
+
+    def provider(self, name: str) -> Provider:
+        """The provider of that name."""
+        return next(p for p in self.policy.providers if p.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool call with its original arguments, which no event holds."""
+
+    state: CallState
+    args: JsonObject | None
+    garbled: str = ""
+
+
+def next_action(setup: Setup, state: State, now: float, dice: float) -> do.Action:
+    """What the loop has to do now."""
+    if approval.check(setup.policy.approval, state.approval):
+        return do.Stop("stopped", "denied", 13, "Stopped: every recent request was denied.")
+    if any(call.phase == "stopped" for call in state.inflight.calls):
+        return do.Stop("stopped", "denied", 13, "Stopped by a person.")
+    if state.inflight.open_calls:
+        return do.UseTools()
+    if state.inflight.failed is not None:
+        return after_failure(setup, state, state.inflight.failed, now, dice)
+    last = state.inflight.last
+    if last is not None and (not state.inflight.calls or last.purpose == "landing"):
+        return before_answer(setup, state, last, now)
+    return before_model(setup, state, now)
+
+
+def before_model(setup: Setup, state: State, now: float) -> do.Action:
+    """Which request is made, if there is room for one."""
+    policy, landing = setup.policy, state.run.landing
+    if landing is None:
+        reached = budget.check(policy.budget, state.budget, now)
+        if reached is not None:
+            return _land("budget", reached)
+    chosen = _choose(setup, state, now)
+    if chosen is None:
+        return _no_provider(setup, state, now)
+    provider, probe = chosen
+    trim = _trim(setup, state, provider)
+    if trim is not None:
+        return trim
+    purpose: Purpose = "answer" if landing is None else "landing"
+    room = _room(setup, state, provider, purpose)
+    if isinstance(room, budget.Reached):
+        return _land("budget", room) if landing is None else _give_up(state)
+    failed = state.inflight.failed
+    again = failed is not None and failed.provider == provider.name
+    fell_from = _stood_in_for(setup, state, provider.name)
+    return do.AskModel(
+        provider.name,
+        purpose,
+        attempt=failed.attempt + 1 if failed is not None and again else 1,
+        estimated_tokens=state.prompt_tokens,
+        max_output_tokens=room.max_output_tokens,
+        reserve_micro=room.reserve_micro,
+        cap_micro=room.cap_micro,
+        fell_from=fell_from,
+        fell_why=_why_not(setup, state, fell_from, now) if fell_from else "",
+        probe=probe,
+    )
+
+
+def _chain(setup: Setup, state: State) -> tuple[str, ...]:
+    role = "landing" if state.run.landing is not None else "answer"
+    return route.order(tuple((p.name, p.priority, p.roles) for p in setup.policy.providers), role)
+
+
+def _stood_in_for(setup: Setup, state: State, chosen: str) -> str:
+    first = next(name for name in _chain(setup, state) if name in setup.ready)
+    return "" if chosen in {first, state.route.asked} else first
+
+
+def _choose(setup: Setup, state: State, now: float, but: str = "") -> tuple[Provider, bool] | None:
+    """The first provider of the chain that is ready, not out, not passed, and whose circuit lets a call through."""
+    policy = setup.policy
+    for name in _chain(setup, state):
+        if name not in setup.ready or name in state.inflight.passed or name == but:
+            continue
+        if not route.available(state.route, name, now):
+            continue
+        provider = setup.provider(name)
+        phase = (
+            circuit.check(policy.circuit, state.circuit, provider.identity, now) if policy.circuit.enabled else "closed"
+        )
+        if phase != "open":
+            return provider, phase == "half_open"
+    return None
+
+
+def _no_provider(setup: Setup, state: State, now: float) -> do.Stop:
+    reasons = "; ".join(_why_not(setup, state, p.name, now) for p in setup.policy.providers if "answer" in p.roles)
+    return do.Stop("failed", "providers", 14, f"Max retries exceeded: no provider is left ({reasons})")
+
+
+def _why_not(setup: Setup, state: State, name: str, now: float) -> str:
+    if name not in setup.ready:
+        return f"{name}: no key"
+    if not route.available(state.route, name, now):
+        until = state.route.out[name]
+        return f"{name}: out" if until is None else f"{name}: rests {max(0.0, until - now):.0f}s"
+    identity = setup.provider(name).identity
+    rules = setup.policy.circuit
+    if rules.enabled and circuit.check(rules, state.circuit, identity, now) == "open":
+        left = circuit.until(setup.policy.circuit, state.circuit, identity) - now
+        return f"{name}: circuit open for {left:.0f}s"
+    return f"{name}: failed"
+
+
+def _trim(setup: Setup, state: State, provider: Provider) -> do.Trim | do.Stop | None:
+    policy = setup.policy
+    rules, size = policy.context, state.prompt_tokens
+    if not rules.enabled:
+        return None
+    limit, hard = context.limits(rules, setup.windows.get(provider.name), provider.max_output_tokens)
+    if state.context.refused:
+        return _cut(rules, state, int(size * context.HARDER), hard) or do.Stop(
+            "stopped", "context", 10, context.message(size)
+        )
+    if tokens.compress(policy.tokens, state.tokens, size):
+        trimmed = _cut(rules, state, int(size * rules.trim_to), hard)
+        if trimmed is not None:
+            return trimmed
+    if size >= limit:
+        trimmed = _cut(rules, state, int(limit * rules.trim_to), hard)
+        if trimmed is not None:
+            return trimmed
+    return do.Stop("stopped", "context", 10, context.message(size)) if size > hard else None
+
+
+def _cut(rules: context.Rules, state: State, target: int, hard: int) -> do.Trim | None:
+    size, groups = state.prompt_tokens, transcript.units(state.transcript)
+    ratio = state.context.ratio
+    units = tuple(
+        context.Unit(group[0].seq, len(group), round(sum(entry.tokens for entry in group) * ratio)) for group in groups
+    )
+    fixed = size - sum(unit.tokens for unit in units)
+    made = context.cut(rules, fixed, units, target, hard)
+    return None if made is None else do.Trim(made.first_kept, made.dropped, made.tokens, size)
+
+
+def _room(setup: Setup, state: State, provider: Provider, purpose: Purpose) -> budget.Room | budget.Reached:
+    policy, landing = setup.policy, purpose == "landing"
+    prompt = int(state.prompt_tokens * MARGIN) + 1
+    kept = 0.0 if landing else policy.budget.landing
+    least = min(budget.LEAST_LANDING if landing else budget.LEAST_OUTPUT, provider.max_output_tokens)
+    cached = state.inflight.last.usage.cache_read if state.inflight.last else 0
+    output = min(provider.max_output_tokens, tokens.left(policy.tokens, state.tokens, kept) - (prompt - cached))
+    if output < least:
+        return budget.Reached("tokens", tokens.message(policy.tokens, state.tokens))
+    price = setup.prices.get(provider.name)
+    return budget.room(policy.budget, state.budget, price, prompt, output, landing=landing)
+
+
+def _land(guard: str, reached: budget.Reached) -> do.Land:
+    return do.Land(guard, reached.reason, reached.message, LANDING.format(reason=reached.reason))
+
+
+def _give_up(state: State) -> do.Stop:
+    landing = state.run.landing
+    reason, message = (landing.reason, landing.message) if landing is not None else ("run_usd", "")
+    return do.Stop("stopped", reason, _limit_code(reason), message)
+
+
+def _limit_code(reason: str) -> int:
+    return 11 if reason in {"loop", "no_progress"} else 10
+
+
+def after_failure(setup: Setup, state: State, failed: ModelFailed, now: float, dice: float) -> do.Action:
+    """Wait and try again, rest this provider, take the next one, trim harder, or stop."""
+    policy = setup.policy
+    if state.inflight.retry_at:
+        left = state.inflight.retry_at - now
+        return do.Sleep(left) if left > 0 else before_model(setup, state, now)
+    if failed.kind == "context":
+        if state.context.hardened or not policy.context.enabled:
+            return do.Stop("stopped", "context", 10, context.message(state.context.asked))
+        return before_model(setup, state, now)
+    if failed.kind == "invalid":
+        return do.Stop("failed", "providers", 14, f"{failed.provider} refused the request: {failed.message}")
+    if failed.kind in {"auth", "quota"}:
+        return do.LeaveProvider(failed.provider, f"{failed.kind}: {failed.message}", None)
+    if retry.too_long(policy.retry, failed):
+        until = now + (failed.retry_after_s or 0.0)
+        return do.LeaveProvider(failed.provider, f"asked for a rest of {failed.retry_after_s:.0f}s", until)
+    delay = retry.delay(policy.retry, failed, dice) if retry.worthwhile(policy.retry, failed) else None
+    opened = circuit.check(policy.circuit, state.circuit, failed.identity, now) == "open" and policy.circuit.enabled
+    if delay is None or opened:
+        following = _choose(setup, state, now, but=failed.provider)
+        to = following[0].name if following is not None else ""
+        return do.NextProvider(failed.provider, to, "circuit open" if opened else failed.kind)
+    return do.Retry(failed.attempt, delay)
+
+
+def before_answer(setup: Setup, state: State, reply: ModelReplied, now: float) -> do.Action:
+    """What a reply without calls comes to."""
+    landing = state.run.landing
+    if reply.stop_reason == "refusal":
+        why = f": {reply.refusal}" if reply.refusal else ""
+        return do.Stop("failed", "refusal", 18, f"The model refused to answer{why}")
+    if reply.purpose == "landing":
+        return do.Say("budget", "resumed", RESUMED) if landing is None else _give_up(state)
+    match reply.stop_reason:
+        case "pause":
+            return before_model(setup, state, now)
+        case "context_exceeded":
+            return do.Say("context", "cut", CUT) if reply.text else before_model(setup, state, now)
+        case "max_tokens":
+            return do.Say("answer", "cut", CUT)
+        case _ if not state.run.answer.strip() and not state.run.nudged:
+            return do.Say("answer", "empty", EMPTY)
+        case _:
+            return do.Stop("completed", "done", 0)
+
+
+def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDecision:
+    """Whether one call runs: known, well-formed, no repeat, within its limits, healthy, allowed."""
+    policy, at = setup.policy, call.state
+    contract = setup.contracts.get(at.tool)
+    if state.run.landing is not None:
+        return do.RefuseCall("budget", _over(state.run.landing.reason))
+    if contract is None:
+        return do.RefuseCall("args", unknown_tool(at.tool, tuple(c.name for c in setup.contracts.values())))
+    if at.phase == "denied":
+        return do.RefuseCall("approval", approval.denied(contract.name, at.why))
+    bad = args.check(policy.args, contract, call.args, call.garbled)
+    if bad is not None:
+        halt = None
+        if policy.args.error_format == "throw":
+            halt = do.Stop("failed", "invalid_args", 15, f"{bad.message}. {bad.hint}")
+        return do.RefuseCall("args", bad, halt=halt)
+    shared = _shared(state, at)
+    if shared:
+        return do.ShareCall(shared)
+    refusal = _limits(setup, state, call, contract, now)
+    if refusal is not None:
+        return refusal
+    if at.phase == "approved":
+        return do.RunCall(risk.tier(policy.risk, contract).tier)
+    ruling = risk.check(policy.risk, contract)
+    if ruling is not None and policy.approval.enabled:
+        return do.AskPerson(ruling.tier, ruling.rule)
+    return do.RunCall(risk.tier(policy.risk, contract).tier)
+
+
+def _shared(state: State, at: CallState) -> str:
+    for other in state.inflight.calls:
+        if other.call_id == at.call_id:
+            return ""
+        if other.key == at.key and other.phase != "denied":
+            return other.call_id
+    return ""
+
+
+def _limits(setup: Setup, state: State, call: Call, contract: Contract, now: float) -> do.RefuseCall | None:
+    policy, at = setup.policy, call.state
+    if at.attempts == 0:
+        repeat = loops.check(policy.loops, state.loops, at.key, pollable=contract.pollable)
+        if repeat is not None:
+            why = f"{contract.name} was called {repeat.count} times with the same arguments"
+            halt = do.Stop("stopped", "loop", 11, f"Could not complete: {why}. Please try a more specific query.")
+            kind = (repeat.kind, repeat.count)
+            return do.RefuseCall("loops", loops.reflection(), kind, halt if repeat.halt else None)
+        reached = budget.check_call(policy.budget, state.budget, now)
+        if reached is not None:
+            return do.RefuseCall("budget", _over(reached.reason))
+        over = results.check(state.results, contract)
+        if over is not None:
+            return do.RefuseCall("results", over)
+    rules = policy.circuit.tools
+    if policy.circuit.enabled and circuit.check(rules, state.circuit, circuit.tool_name(contract.name), now) == "open":
+        return do.RefuseCall("circuit", envelope.transient("upstream is unhealthy"))
+    return None
+
+
+def _over(reason: str) -> Envelope:
+    return envelope.permanent(f"Not run: {reason} is reached.", code="LIMIT", hint="Conclude with what you know.")
+
+
+def unknown_tool(name: str, known: tuple[str, ...]) -> Envelope:
+    """D08: names it and lists the nearest tools."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or sorted(set(known))[:3]
+    listed = ", ".join(near) or "none"
+    return envelope.permanent(
+        f"Unknown tool: {name[:80]}.", code="UNKNOWN_TOOL", hint=f"Nearest tools: {listed}. Use one of these or answer."
+    )
+
+
+def after_tool(setup: Setup, contract: Contract, answer: Envelope, attempt: int) -> do.ResultDecision:
+    """Try the call again, or take this for its answer."""
+    delay = results.retry_delay(setup.policy.results, contract, answer, attempt)
+    if delay is not None:
+        return do.RetryCall(attempt, delay)
+    return do.FinishCall(results.settle(contract, answer, attempt))

@@ -1,0 +1,168 @@
+"""What the core tells the loop to do next. Values: the loop obeys them and knows no guard.
+
+Facts (`events.py`) say what happened; decisions say what is to happen. Neither is ever an exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from agentctl.core.envelope import Envelope
+from agentctl.core.events import Purpose, Status
+from agentctl.core.tiers import Tier
+
+
+@dataclass(frozen=True, slots=True)
+class AskModel:
+    """Reserve, then make this one HTTP request."""
+
+    provider: str
+    purpose: Purpose
+    attempt: int
+    estimated_tokens: int
+    max_output_tokens: int
+    reserve_micro: int
+    cap_micro: int
+    """What the run may have spent and reserved in all, this call included."""
+    fell_from: str = ""
+    """The first provider of the chain, where this one newly stands in for it."""
+    fell_why: str = ""
+    probe: bool = False
+    """The circuit is open and this is the call that tests it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Nothing to do for so long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The failed model call is worth another attempt after a delay."""
+
+    attempt: int
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveProvider:
+    """Do not ask this provider again, for this call, until a moment, or at all."""
+
+    provider: str
+    reason: str
+    until: float | None
+    """None: for the rest of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextProvider:
+    """This provider had its attempts; the next one of the chain takes the call."""
+
+    provider: str
+    to: str
+    """Empty: there is none."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Drop all messages between the goal and `first_kept`."""
+
+    first_kept: int
+    dropped: int
+    tokens: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Land:
+    """A limit is reached: one last answer without tools, then the stop."""
+
+    guard: str
+    reason: str
+    message: str
+    """The stop's own sentence."""
+    note: str
+    """What the model is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Add a user message and go on: the reply was cut, or said nothing."""
+
+    guard: str
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The drive ends here."""
+
+    status: Status
+    reason: str
+    exit_code: int
+    message: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UseTools:
+    """The last reply asks for tools; `before_tool` decides each."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunCall:
+    """Nothing speaks against this call."""
+
+    tier: Tier
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseCall:
+    """This call is not run; the model gets this answer instead."""
+
+    guard: str
+    envelope: Envelope
+    loop: tuple[Literal["consecutive", "window"], int] | None = None
+    """Kind and count, where it is a repeat."""
+    halt: Stop | None = None
+    """The run stops too."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareCall:
+    """An identical call of this step has the answer already, or will."""
+
+    with_call: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskPerson:
+    """Above what may run by itself."""
+
+    tier: Tier
+    rule: str
+    """What set the tier."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryCall:
+    """The tool's failure is worth another attempt after a delay."""
+
+    attempt: int
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FinishCall:
+    """This is the tool's answer."""
+
+    envelope: Envelope
+
+
+Action: TypeAlias = AskModel | Sleep | Retry | LeaveProvider | NextProvider | Trim | Land | Say | Stop | UseTools
+CallDecision: TypeAlias = RunCall | RefuseCall | ShareCall | AskPerson
+ResultDecision: TypeAlias = RetryCall | FinishCall

@@ -1,0 +1,98 @@
+"""What a tool's answer may be: how large, how late, how often tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentctl.core import envelope
+from agentctl.core.bounds import Count, Seconds, table
+from agentctl.core.contract import Contract
+from agentctl.core.envelope import Envelope
+from agentctl.core.events import Stamped, ToolStarted
+
+
+@table
+class Rules:
+    """The policy's `[results]`."""
+
+    enabled: bool = True
+    """False is printed at every start."""
+    max_tokens: Count = 10_000
+    """Tokens of a result above which it is cut, visibly."""
+    timeout_s: Seconds = 5.0
+    """Seconds for a tool whose contract says nothing. D30"""
+    max_attempts: Count = 3
+    """Tries in all of a call that is worth it. B12, G7"""
+    base_delay_s: Seconds = 1.0
+    """The first delay between tries; it doubles each time. B14"""
+
+
+MOST_DOUBLINGS = 16
+"""A delay stops growing there."""
+MARKER = "\n[… cut: {left} of {size} characters are not shown …]"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How often each tool was started. Bound: the task's tools."""
+
+    calls: dict[str, int]
+
+
+EMPTY = State({})
+
+
+def apply(state: State, stamped: Stamped) -> State:
+    """Fold one event."""
+    match stamped.event:
+        case ToolStarted(tool=tool, attempt=1):
+            return State({**state.calls, tool: state.calls.get(tool, 0) + 1})
+        case _:
+            return state
+
+
+def check(state: State, contract: Contract) -> Envelope | None:
+    """The tool's own call limit, if it is reached. D88"""
+    most = contract.max_calls_per_session
+    if most is None or state.calls.get(contract.name, 0) < most:
+        return None
+    limit = f"max_calls_per_session of {most} reached for {contract.name}"
+    return envelope.permanent(f"Call limit: {limit}.", code="CALL_LIMIT", hint="Go on with what you know.")
+
+
+def retry_delay(rules: Rules, contract: Contract, answer: Envelope, attempt: int) -> float | None:
+    """Seconds until this call is worth another attempt, or None."""
+    if answer.ok or not answer.retry_safe or attempt >= rules.max_attempts or not rules.enabled:
+        return None
+    if contract.retry_policy == "none" or in_doubt(contract, answer):
+        return None
+    doubled = 2.0 ** min(attempt - 1, MOST_DOUBLINGS) if contract.retry_policy == "exponential_backoff" else 1.0
+    return rules.base_delay_s * doubled
+
+
+def in_doubt(contract: Contract, answer: Envelope) -> bool:
+    """It timed out, may have happened, and must not happen twice."""
+    timed_out = answer.error_type == "transient" and answer.message.startswith("Timeout after ")
+    return timed_out and not contract.idempotent and not contract.read_only
+
+
+def settle(contract: Contract, answer: Envelope, attempts: int) -> Envelope:
+    """The answer after the last attempt, in the words of the contract."""
+    if in_doubt(contract, answer):
+        return envelope.permanent(
+            f"{answer.message}; the outcome of {contract.name} is unknown and it is not retried.",
+            code="UNKNOWN_OUTCOME",
+            hint="Check whether it happened before doing it again.",
+        )
+    if not answer.ok and answer.retry_safe and attempts > 1:
+        return envelope.exhausted(attempts, answer)
+    return answer
+
+
+def cut(text: str, most_bytes: int) -> str:
+    """The head of a text that is too long, and a marker with its full size. Filter."""
+    size = len(text.encode(errors="surrogatepass"))
+    if size <= most_bytes:
+        return text
+    head = text.encode(errors="surrogatepass")[:most_bytes].decode(errors="ignore")
+    return head + MARKER.format(left=f"{len(text) - len(head):,}", size=f"{len(text):,}")

@@ -1,0 +1,80 @@
+"""What a run may use in all: input and output tokens together. Cache reads cost money, not tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from agentctl.core.bounds import Count, Share, table
+from agentctl.core.events import ContextTrimmed, ModelReplied, Resumed, Stamped
+
+
+@table
+class Rules:
+    """The policy's `[tokens]`."""
+
+    enabled: bool = True
+    """False is printed at every start."""
+    total: Count = 500_000
+    """Input and output tokens of the run; cache reads do not count. E15"""
+    warn_at: Share = 0.75
+    """Crossing this share (strictly) compresses older turns once. D37"""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the run has used. Bound: constant."""
+
+    used: int = 0
+    raised: int = 0
+    compressed_to: int = 0
+    """Tokens of the request after the last trim; 0: there was none."""
+    compressed_at: int = 0
+    """`used` at the last trim."""
+
+
+def apply(state: State, stamped: Stamped) -> State:
+    """Fold one event."""
+    match stamped.event:
+        case ModelReplied(usage=usage):
+            counted = usage.prompt - usage.cache_read + usage.output
+            return replace(state, used=state.used + counted)
+        case ContextTrimmed(tokens=tokens):
+            return replace(state, compressed_to=tokens, compressed_at=state.used)
+        case Resumed(add_tokens=tokens):
+            return replace(state, raised=state.raised + tokens)
+        case _:
+            return state
+
+
+def total(rules: Rules, state: State) -> int:
+    """The limit, raises included."""
+    return rules.total + state.raised
+
+
+def level(rules: Rules, state: State) -> Literal["OK", "WARNING", "EXCEEDED"]:
+    """WARNING strictly above `warn_at`, EXCEEDED strictly above the total. D37, D38"""
+    ratio = state.used / total(rules, state)
+    if ratio > 1.0:
+        return "EXCEEDED"
+    return "WARNING" if ratio > rules.warn_at else "OK"
+
+
+def compress(rules: Rules, state: State, request_tokens: int) -> bool:
+    """Whether older turns are to be compressed now: once at the warning, again when the request has doubled since."""
+    if not rules.enabled or level(rules, state) != "WARNING":
+        return False
+    crossed = state.compressed_at <= total(rules, state) * rules.warn_at
+    return crossed or request_tokens >= 2 * state.compressed_to
+
+
+def left(rules: Rules, state: State, share_kept: float) -> int:
+    """Tokens that may still be used while `share_kept` of the total is kept back."""
+    if not rules.enabled:
+        return 1 << 53
+    return int(total(rules, state) * (1 - share_kept)) - state.used
+
+
+def message(rules: Rules, state: State) -> str:
+    """D39"""
+    return f"Token budget exceeded: {state.used}/{total(rules, state)}"

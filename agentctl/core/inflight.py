@@ -1,0 +1,126 @@
+"""What has been started and not yet been settled: the model call, its failure, the tool calls of the last reply.
+
+Rules. A model call is `asked` from its intent to its outcome. A failure is `failed` until a retry, another provider or a
+stop has been chosen. A tool call goes proposed → (waiting → approved | denied) → started → done; a retry takes it from started
+back to approved. What stands in `started` when a process died is in doubt, and only the tool's recovery settles it.
+
+Bound: the calls of one reply, at most `MOST_CALLS`; the recorder refuses the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from agentctl.core.events import (
+    ApprovalDecided,
+    ApprovalRequested,
+    ContextTrimmed,
+    Decided,
+    FellBack,
+    ModelAsked,
+    ModelFailed,
+    ModelReplied,
+    Resumed,
+    Retried,
+    Stamped,
+    ToolFinished,
+    ToolStarted,
+)
+
+MOST_CALLS = 64
+CallPhase = Literal["proposed", "waiting", "approved", "denied", "stopped", "started", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallState:
+    """One tool call of the last reply."""
+
+    call_id: str
+    tool: str
+    key: str
+    phase: CallPhase = "proposed"
+    attempts: int = 0
+    """Attempts that were started."""
+    retry_at: float = 0.0
+    digest: str = ""
+    """What the person's answer is bound to."""
+    why: str = ""
+    """The person's reason."""
+    tier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """See the module."""
+
+    asked: ModelAsked | None = None
+    failed: ModelFailed | None = None
+    retry_at: float = 0.0
+    """When the failed model call may be made again; 0: undecided."""
+    last: ModelReplied | None = None
+    """The reply that nothing has been said or sent after yet."""
+    calls: tuple[CallState, ...] = ()
+    passed: tuple[str, ...] = ()
+    """Providers that had their attempts at this model call. Bound: the policy's providers."""
+
+    @property
+    def open_calls(self) -> tuple[CallState, ...]:
+        """The calls without an answer, in call order."""
+        return tuple(call for call in self.calls if call.phase != "done")
+
+
+def find(state: State, call_id: str) -> CallState | None:
+    """The call of that id, if it belongs to the last reply."""
+    return next((call for call in state.calls if call.call_id == call_id), None)
+
+
+def apply(state: State, stamped: Stamped) -> State:
+    """Fold one event."""
+    match stamped.event:
+        case ModelAsked() as asked:
+            return replace(state, asked=asked, failed=None, retry_at=0.0, last=None)
+        case ModelReplied() as reply:
+            calls = tuple(CallState(c.call_id, c.tool, c.key) for c in reply.calls)
+            return State(last=reply, calls=calls)
+        case ModelFailed() as failed:
+            return replace(state, asked=None, failed=failed)
+        case Retried(call_id="", delay_s=delay):
+            return replace(state, retry_at=stamped.ts + delay)
+        case FellBack(from_=provider):
+            passed = state.passed if provider in state.passed else (*state.passed, provider)
+            return replace(state, failed=None, passed=passed)
+        case Decided(decision="say"):
+            return replace(state, last=None)
+        case ContextTrimmed():
+            return replace(state, failed=None)
+        case Resumed():
+            calls = tuple(replace(c, phase="proposed") if c.phase == "stopped" else c for c in state.calls)
+            return replace(state, asked=None, failed=None, retry_at=0.0, passed=(), calls=calls)
+        case _:
+            return _apply_to_call(state, stamped)
+
+
+def _apply_to_call(state: State, stamped: Stamped) -> State:
+    match stamped.event:
+        case ApprovalRequested(call_id=call_id, digest=digest, tier=tier):
+            return _change(state, call_id, phase="waiting", digest=digest, tier=tier)
+        case ApprovalDecided(call_id=call_id, decision=decision, why=why):
+            phase = {"approve": "approved", "deny": "denied", "stop": "stopped"}[decision]
+            return _change(state, call_id, phase=phase, why=why)
+        case ToolStarted(call_id=call_id, attempt=attempt, tier=tier):
+            return _change(state, call_id, phase="started", attempts=attempt, tier=tier)
+        case Retried(call_id=call_id, delay_s=delay):
+            return _change(state, call_id, phase="approved", retry_at=stamped.ts + delay)
+        case ToolFinished(call_id=call_id, final=True):
+            return _change(state, call_id, phase="done")
+        case _:
+            return state
+
+
+def _change(state: State, call_id: str, **changes: object) -> State:
+    calls = tuple(
+        replace(call, **changes) if call.call_id == call_id else call  # type: ignore[arg-type]  # fields of CallState
+        for call in state.calls
+    )
+    return replace(state, calls=calls)

@@ -1,0 +1,132 @@
+"""Where a run stands: the product of what each guard remembers, folded from the journal and from nothing else.
+
+Law: the live state after every event equals the state folded from the journal on disk. No guard's `apply` sees another's state,
+a clock, or anything but the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from agentctl.core import inflight, transcript
+from agentctl.core.events import (
+    Completed,
+    Decided,
+    Degraded,
+    ModelReplied,
+    Resumed,
+    RunStarted,
+    Stamped,
+    Status,
+)
+from agentctl.core.guards import approval, budget, circuit, context, loops, results, route, tokens
+
+MOST_DEGRADED = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the run is, how far it came, and how its last drive ended."""
+
+    task: str = ""
+    status: Status = "queued"
+    reason: str = ""
+    step: int = 0
+    seq: int = 0
+    started: float = 0.0
+    fixed_tokens: int = 0
+    landing: Decided | None = None
+    """A limit was reached: the next model call is the last one."""
+    nudged: bool = False
+    """The model was told that its last reply said nothing."""
+    answer: str = ""
+    """Text of the replies since the last tool call; several where a reply was cut."""
+    continued: bool = False
+    """The last reply was cut, so the next one adds to `answer`."""
+    degraded: tuple[Degraded, ...] = ()
+    """Bound: MOST_DEGRADED, each notice once."""
+    rehearsed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """See the module."""
+
+    run: Run = Run()
+    inflight: inflight.State = inflight.State()
+    transcript: transcript.State = transcript.State()
+    budget: budget.State = budget.State()
+    tokens: tokens.State = tokens.State()
+    circuit: circuit.State = field(default_factory=lambda: circuit.EMPTY)
+    route: route.State = field(default_factory=lambda: route.EMPTY)
+    context: context.State = context.State()
+    loops: loops.State = loops.State()
+    results: results.State = field(default_factory=lambda: results.EMPTY)
+    approval: approval.State = approval.State()
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The estimated size of the next request."""
+        return context.estimate(self.context, self.run.fixed_tokens + self.transcript.tokens)
+
+
+def apply(state: State, stamped: Stamped) -> State:
+    """Fold one event."""
+    return State(
+        run=_apply_run(state.run, stamped),
+        inflight=inflight.apply(state.inflight, stamped),
+        transcript=transcript.apply(state.transcript, stamped),
+        budget=budget.apply(state.budget, stamped),
+        tokens=tokens.apply(state.tokens, stamped),
+        circuit=circuit.apply(state.circuit, stamped),
+        route=route.apply(state.route, stamped),
+        context=context.apply(state.context, stamped),
+        loops=loops.apply(state.loops, stamped),
+        results=results.apply(state.results, stamped),
+        approval=approval.apply(state.approval, stamped),
+    )
+
+
+def fold(events: Iterable[Stamped], state: State | None = None) -> State:
+    """The state after these events."""
+    folded = State() if state is None else state
+    for stamped in events:
+        folded = apply(folded, stamped)
+    return folded
+
+
+def _apply_run(run: Run, stamped: Stamped) -> Run:
+    run = replace(run, seq=stamped.seq)
+    match stamped.event:
+        case RunStarted() as started:
+            return replace(
+                run,
+                task=started.task,
+                status="running",
+                started=stamped.ts,
+                fixed_tokens=started.fixed_tokens,
+                rehearsed=started.rehearsed,
+            )
+        case ModelReplied() as reply:
+            return _reply(run, reply)
+        case Decided(decision="land") as landing:
+            return replace(run, landing=landing)
+        case Decided(decision="say", reason=reason):
+            return replace(run, nudged=reason == "empty", continued=reason == "cut")
+        case Degraded() as degraded if degraded not in run.degraded:
+            return replace(run, degraded=(*run.degraded, degraded)[-MOST_DEGRADED:])
+        case Resumed(fixed_tokens=fixed):
+            fixed = fixed or run.fixed_tokens
+            return replace(run, status="running", reason="", landing=None, nudged=False, fixed_tokens=fixed)
+        case Completed(status=status, reason=reason):
+            return replace(run, status=status, reason=reason)
+        case _:
+            return run
+
+
+def _reply(run: Run, reply: ModelReplied) -> Run:
+    step = run.step + (reply.purpose == "answer")
+    answer = run.answer + reply.text if run.continued else reply.text
+    nudged = run.nudged and not reply.text
+    return replace(run, step=step, answer=answer, continued=False, nudged=nudged)

@@ -1,0 +1,115 @@
+"""Which messages a request carries: by the seq of the event that holds them, so that the state stays small.
+
+Rules.
+1. What is sent is append-only: providers bind thinking and caches to the exact prefix. Only a trim, and a resume with other
+   tools or another system prompt, rewrite it; that moves `epoch`, and replies from before it are sent without their thinking (`bare_until`).
+2. A reply with calls and all its answers are one unit; the answers enter together, in call order, when the last is there.
+3. The goal is the first message and is never dropped.
+
+Bound: what fits the context limit; a trim keeps it so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from agentctl.core.events import (
+    ContextTrimmed,
+    Decided,
+    ModelReplied,
+    Resumed,
+    RunStarted,
+    Stamped,
+    ToolFinished,
+)
+
+GOAL_SEQ = 1
+"""The goal stands in the first event of a run."""
+ANSWERS_OVERHEAD = 8
+"""Tokens that the wrapping of one message costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message: `parts` are the seqs of the events that hold its blocks."""
+
+    kind: Literal["goal", "reply", "answers", "note"]
+    seq: int
+    """Of the first part: entries ascend by it."""
+    parts: tuple[int, ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """See the module. `tokens` is the sum over `entries`."""
+
+    entries: tuple[Entry, ...] = ()
+    tokens: int = 0
+    epoch: int = 0
+    bare_until: int = 0
+    """Replies up to this seq are sent without thinking."""
+    pending: tuple[str, ...] = ()
+    """Calls of the last reply, in order, whose answers have not all come."""
+    answers: tuple[tuple[str, int, int], ...] = ()
+    """Call id, seq and tokens of the answers that came."""
+
+
+def apply(state: State, stamped: Stamped) -> State:
+    """Fold one event."""
+    seq = stamped.seq
+    match stamped.event:
+        case RunStarted(goal_tokens=tokens):
+            return _add(state, Entry("goal", seq, (seq,), tokens))
+        case ModelReplied(purpose="summary"):
+            return state
+        case ModelReplied(calls=calls, tokens=tokens):
+            added = _add(state, Entry("reply", seq, (seq,), tokens))
+            return replace(added, pending=tuple(c.call_id for c in calls), answers=())
+        case ToolFinished(final=True, call_id=call_id, tokens=tokens) if call_id in state.pending:
+            return _answer(state, (call_id, seq, tokens))
+        case Decided(text=text, tokens=tokens) if text:
+            return _add(state, Entry("note", seq, (seq,), tokens))
+        case Resumed(fixed_tokens=fixed) if fixed:
+            return replace(state, epoch=state.epoch + 1, bare_until=seq)
+        case ContextTrimmed(first_kept=first):
+            return _trim(state, first, seq)
+        case _:
+            return state
+
+
+def _add(state: State, entry: Entry) -> State:
+    return replace(state, entries=(*state.entries, entry), tokens=state.tokens + entry.tokens)
+
+
+def _answer(state: State, answer: tuple[str, int, int]) -> State:
+    answers = (*state.answers, answer)
+    if len(answers) < len(state.pending):
+        return replace(state, answers=answers)
+    by_call = {call_id: (seq, tokens) for call_id, seq, tokens in answers}
+    parts = tuple(by_call[call_id][0] for call_id in state.pending)
+    tokens = sum(tokens for _, tokens in by_call.values()) + ANSWERS_OVERHEAD
+    entry = Entry("answers", min(parts), parts, tokens)
+    return replace(_add(state, entry), pending=(), answers=())
+
+
+def _trim(state: State, first_kept: int, seq: int) -> State:
+    kept = tuple(e for e in state.entries if e.kind == "goal" or e.seq >= first_kept)
+    tokens = sum(entry.tokens for entry in kept)
+    return replace(state, entries=kept, tokens=tokens, epoch=state.epoch + 1, bare_until=seq)
+
+
+def units(state: State) -> tuple[tuple[Entry, ...], ...]:
+    """The entries after the goal, in groups that only go together: a reply with its answers, or a note.
+
+    A note belongs to the unit before it, so that no unit starts with the wrong side.
+    """
+    groups: list[list[Entry]] = []
+    for entry in state.entries:
+        if entry.kind == "goal":
+            continue
+        if entry.kind == "reply" or not groups:
+            groups.append([])
+        groups[-1].append(entry)
+    return tuple(tuple(group) for group in groups)
