@@ -1,0 +1,114 @@
+"""Patterns in RE2's dialect: linear time whatever text they meet, no back-references, no look-around.
+
+Where RE2 is not installed (it has no wheels for musl) Python's own engine does the work, on the part of the dialect
+that can't blow up: what nests or overlaps repeats is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from agentctl.core.messages import Json
+
+json_path = re.compile(r"[\w-]+(\[\d+\])*(\.[\w-]+(\[\d+\])*)*")
+MOST = 1_000
+"""The largest repetition count of the dialect."""
+
+
+class Pattern(Protocol):
+    """A compiled pattern."""
+
+    def search(self, text: str, /) -> object | None:
+        """Something where the pattern is found anywhere in the text."""
+        ...
+
+    def fullmatch(self, text: str, /) -> object | None:
+        """Something where the pattern is the whole text."""
+        ...
+
+
+@lru_cache(maxsize=256)
+def compiled(pattern: str) -> Pattern:
+    """Compile a pattern.
+
+    Raises:
+        ValueError: it is none, in words for a person.
+    """
+    try:
+        re2 = cast("Any", import_module("re2"))  # it has no types
+    except ImportError:
+        return _careful(pattern)
+    options = re2.Options()
+    options.log_errors = False  # or it prints over the terminal
+    try:
+        return cast("Pattern", re2.compile(pattern, options))
+    except re2.error as error:
+        said = cast("bytes | str", error.args[0])
+        raise ValueError(said.decode() if isinstance(said, bytes) else said) from None
+
+
+def lookup(args: Mapping[str, Json], path: str) -> str | None:
+    """The value at a JSON path (`to[0].address`) as text; None where there is none.
+
+    A text stands for itself, anything else for its compact JSON.
+    """
+    value: Json = args
+    for part in re.findall(r"[^.\[\]]+", path):
+        if isinstance(value, dict):
+            value = cast("Any", value).get(part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(cast("Any", value)):
+            value = cast("list[Json]", value)[int(part)]
+        else:
+            return None
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+
+
+def matches(patterns: Mapping[str, str], args: Mapping[str, Json]) -> bool:
+    """Whether each pattern is found in the argument at its path."""
+    found = ((pattern, lookup(args, path)) for path, pattern in patterns.items())
+    return all(text is not None and compiled(pattern).search(text) for pattern, text in found)
+
+
+def _careful(pattern: str) -> Pattern:
+    try:
+        # RE2's \d, \w and \s are ASCII, and its $ is the end of the text, not the line break before it.
+        made = re.compile(_dollars(pattern), re.ASCII)
+        _safe(cast("Any", re)._parser.parse(pattern), inside=False)  # noqa: SLF001 -- the only way to see the tree
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+    return made
+
+
+def _dollars(pattern: str) -> str:
+    parts = re.findall(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", pattern, re.DOTALL)
+    return "".join(r"\Z" if part == "$" else part for part in parts)
+
+
+def _safe(tree: Any, *, inside: bool) -> None:  # noqa: ANN401 -- the parser's own nodes
+    for op, argument in tree:
+        name = str(op)
+        if name in {"ASSERT", "ASSERT_NOT", "GROUPREF", "GROUPREF_EXISTS", "ATOMIC_GROUP"}:
+            raise ValueError("no look-around and no back-references")
+        if name in {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}:
+            least, most, inner = argument
+            if inside and most != least:
+                raise ValueError("a repeat inside a repeat needs RE2: pip install 'agentctl[re2]'")
+            if least > MOST or MOST < most < int(cast("Any", re)._constants.MAXREPEAT):  # noqa: SLF001 -- see above
+                raise ValueError(f"a repetition of more than {MOST}")
+            _safe(inner, inside=inside or most > 1)
+        elif name == "SUBPATTERN":
+            _safe(argument[-1], inside=inside)
+        elif name == "BRANCH":
+            starts = [str(each[0]) if len(each) else "" for each in argument[1]]
+            literal = all(start.startswith("(LITERAL") for start in starts)
+            if inside and not (literal and len(set(starts)) == len(starts)):
+                raise ValueError("alternatives that overlap inside a repeat need RE2")
+            for each in argument[1]:
+                _safe(each, inside=inside)

@@ -1,0 +1,131 @@
+"""What a file may say that this version does not do yet: refused where ignoring it would be unsafe, else one line.
+
+A row goes when its guard comes; with the last one this file goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, cast
+
+from agentctl.config.problems import KeyPath, dotted
+from agentctl.errors import Problem
+
+if TYPE_CHECKING:
+    from agentctl.config.load import LoadedPolicy
+    from agentctl.config.task import LoadedTask
+
+NOT_ENFORCED = "not enforced by this version; remove it to run without it"
+NOT_BUILT = "not in this version; remove it to run without it"
+
+# Table and key, and the values that ask for nothing. `*` is every key; a table that is off asks for nothing either.
+UNSAFE: dict[tuple[str, str], tuple[object, ...]] = {
+    ("budget", "session_usd"): (),
+    ("budget", "user_daily_usd"): (),
+    ("budget", "tenant_daily_usd"): (),
+    ("budget", "hourly_usd"): (),
+    ("route", "cheaper_above"): (1,),
+    ("route", "rules"): ([],),
+    ("context", "strategy"): ("oldest",),
+    ("context", "counter"): ("calibrated",),
+    ("approval", "command"): ([],),
+    ("scrub", "patterns"): ([],),
+    ("scrub", "to_model"): (False,),
+    ("handoff", "enabled"): (False,),
+    ("sandbox", "mode"): ("off", "auto"),
+    ("pace", "*"): (),
+    ("progress", "*"): (),
+    ("trust", "*"): (),
+}
+HARMLESS: tuple[tuple[str, str], ...] = (
+    ("budget", "timezone"),
+    ("scrub", "detectors"),
+    ("cache", "min_hit_ratio"),
+    ("handoff", "after_tool_errors"),
+    ("handoff", "before_tier"),
+    ("handoff", "contact"),
+    ("sandbox", "network"),
+    ("sandbox", "write"),
+    ("alerts", "*"),
+    ("telemetry", "*"),
+)
+TABLES = ("pace", "progress", "trust", "alerts", "telemetry")
+"""Tables of `standard` that nothing asks yet."""
+BUILT_TOOLS = ("builtin:read_file", "builtin:list_files")
+UNSAFE_OF_TASK = ("steps", "output", "check")
+UNSAFE_OF_TOOL: dict[str, tuple[object, ...]] = {
+    "max_calls_per_minute": (),
+    "requires_check": (False,),
+    "recovery": ("rerun", "same_key", "ask"),
+}
+HARMLESS_OF_TOOL = ("sort_by", "fallback_tool")
+
+
+def refusals(policy: LoadedPolicy, task: LoadedTask | None = None) -> list[Problem]:
+    """What the user's files ask for that would silently not happen."""
+    found = [*_of_policy(policy), *_of_rules(policy)]
+    return found + list(_of_task(task) if task else ())
+
+
+def notices(policy: LoadedPolicy, task: LoadedTask | None = None) -> list[str]:
+    """Lines about what is not done yet and does no harm."""
+    lines: list[str] = []
+    own = [dotted(path) for path in _own(policy) if _listed(HARMLESS, path)]
+    if own:
+        lines.append(f"{policy.name}: without effect in this version: {', '.join(own)}")
+    asked = [name for name in TABLES if getattr(policy.policy, name).enabled]
+    if asked:
+        lines.append(f"not enforced by this version: {', '.join(f'[{name}]' for name in asked)}")
+    if task:
+        tools = enumerate(task.task.tools)
+        said = [f"tools[{number}].{key}" for number, tool in tools for key in HARMLESS_OF_TOOL if getattr(tool, key)]
+        if said:
+            lines.append(f"{task.task.name}: without effect in this version: {', '.join(said)}")
+    return lines
+
+
+def _own(policy: LoadedPolicy) -> list[tuple[str, str]]:
+    """The keys of tables that the user's files set."""
+    keys = [cast("tuple[str, str]", path) for path in policy.explicit if len(path) == 2]
+    # `enabled` is obeyed where there is nothing to enforce; in [handoff] it turns something on.
+    return sorted(path for path in keys if path[1] != "enabled" or path in UNSAFE)
+
+
+def _listed(rows: Collection[tuple[str, str]], path: tuple[str, str]) -> bool:
+    return path in rows or (path[0], "*") in rows
+
+
+def _of_policy(policy: LoadedPolicy) -> Iterator[Problem]:
+    tables = cast("dict[str, dict[str, object]]", policy.merged.data)
+    for path in _own(policy):
+        table, key = path
+        row = path if path in UNSAFE else (table, "*")
+        if row not in UNSAFE or (key != "enabled" and tables[table].get("enabled") is False):
+            continue
+        if tables[table][key] not in UNSAFE[row]:
+            yield policy.merged.problem([path], NOT_ENFORCED)
+
+
+def _of_rules(policy: LoadedPolicy) -> Iterator[Problem]:
+    """The user's own `[[risk.rules]]`, one by one: a rule of `standard` only ever loosened."""
+    for number, rule in enumerate(policy.policy.risk.rules):
+        path: KeyPath = ("risk", "rules", number)
+        if path in policy.explicit:
+            forbids = f"{rule.tool} would not be forbidden: " if rule.tier == "forbid" else ""
+            yield policy.merged.problem([path], f"{forbids}{NOT_ENFORCED}")
+
+
+def _of_task(task: LoadedTask) -> Iterator[Problem]:
+    document = task.document
+    for name in UNSAFE_OF_TASK:
+        if getattr(task.task, name):
+            path: KeyPath = (name, 0) if name == "steps" else (name,)
+            yield document.problem(path, NOT_BUILT)
+    for number, tool in enumerate(task.task.tools):
+        here: KeyPath = ("tools", number)
+        if tool.use and tool.use not in BUILT_TOOLS:
+            yield document.problem((*here, "use"), NOT_BUILT)
+        for key, safe in UNSAFE_OF_TOOL.items():
+            value = getattr(tool, key)
+            if value is not None and value not in safe:
+                yield document.problem((*here, key), NOT_ENFORCED)

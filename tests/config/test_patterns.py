@@ -1,0 +1,83 @@
+import sys
+
+import pytest
+
+from agentctl.config import patterns
+
+GOOD = [
+    (r"^git (status|log|diff)( --(stat|oneline))*$", "git log --stat --oneline", True),
+    (r"^git (status|log|diff)( --(stat|oneline))*$", "git status; rm -rf /", False),
+    (r"^ls$", "ls\n", False),
+    (r"[$]", "$", True),
+    (r"\$5", "$5", True),
+    (r"^\d+$", "१२", False),
+    (r"(?i)bearer", "BEARER", True),
+    (r"ACME-[0-9]{6}", "see ACME-123456", True),
+]
+BAD = ["(a", "[z", "a{2000}", r"(a)\1", "(?=a)", "(?!a)", "(?<=a)b", "*"]
+HOSTILE = ["(a+)+$", "(a|aa)+$", "(a*)*b", "([a-z]x|[a-k]x)+y", "(a?a?)+b"]
+
+
+@pytest.fixture(params=["re2", "re"], autouse=True)
+def engine(request, monkeypatch):
+    if request.param == "re":
+        monkeypatch.setitem(sys.modules, "re2", None)
+    patterns.compiled.cache_clear()
+    yield request.param
+    patterns.compiled.cache_clear()
+
+
+@pytest.mark.parametrize(("pattern", "text", "found"), GOOD)
+def test_the_dialect_is_the_same_with_and_without_re2(pattern, text, found):
+    assert found == bool(patterns.compiled(pattern).search(text))
+
+
+@pytest.mark.parametrize("pattern", BAD)
+def test_what_re2_refuses_is_refused_everywhere_in_words(pattern, capfd):
+    with pytest.raises(ValueError, match=r"\w"):
+        patterns.compiled(pattern)
+
+    assert ("", "") == tuple(capfd.readouterr())
+
+
+@pytest.mark.parametrize("pattern", HOSTILE)
+def test_no_pattern_can_hang(pattern, engine):
+    if engine == "re":
+        with pytest.raises(ValueError, match="repeat"):
+            patterns.compiled(pattern)
+    else:
+        assert not patterns.compiled(pattern).search("a" * 100_000 + "!")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("command", "ls"),
+        ("to[1].address", "b@x"),
+        ("amount", "5"),
+        ("flag", "true"),
+        ("to[0]", '{"address":"a@x"}'),
+        ("to[2]", None),
+        ("to.address", None),
+        ("command.x", None),
+        ("nothing", None),
+    ],
+)
+def test_arguments_are_looked_up_by_path(path, value):
+    args = {
+        "command": "ls",
+        "to": [{"address": "a@x"}, {"address": "b@x"}],
+        "amount": 5,
+        "flag": True,
+        "nothing": None,
+    }
+
+    assert value == patterns.lookup(args, path)
+
+
+def test_a_rule_matches_only_when_every_argument_does():
+    rule = {"command": "^rm", "cwd": "^/tmp"}
+
+    assert patterns.matches(rule, {"command": "rm x", "cwd": "/tmp/a"})
+    assert not patterns.matches(rule, {"command": "rm x"})
+    assert patterns.matches({}, {"anything": 1})

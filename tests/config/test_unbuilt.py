@@ -1,0 +1,138 @@
+from pathlib import Path
+
+import pytest
+
+from agentctl.config.load import load_policy
+from agentctl.config.task import load_task
+from agentctl.config.unbuilt import notices, refusals
+
+TASK = 'version = 1\nname = "t"\ngoal = "Go."\n'
+TOOL = '[[tools]]\nname = "look"\ncommand = ["true"]\nparameters = { type = "object" }\n'
+PROVIDER = '[[providers]]\nname = "a"\nsdk = "openai"\nmodel = "m"\n'
+
+
+@pytest.fixture
+def policy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def load(text):
+        (tmp_path / "p.toml").write_text(text)
+        return load_policy("p.toml")
+
+    return load
+
+
+@pytest.fixture
+def task(tmp_path):
+    def load(text):
+        (tmp_path / "t.toml").write_text(TASK + text)
+        return load_task(Path("t.toml"))
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("budget.session_usd", "[budget]\nsession_usd = 1.0\n"),
+        ("budget.user_daily_usd", "[budget]\nuser_daily_usd = 1.0\n"),
+        ("budget.tenant_daily_usd", "[budget]\ntenant_daily_usd = 1.0\n"),
+        ("budget.hourly_usd", "[budget]\nhourly_usd = 1.0\n"),
+        ("route.cheaper_above", "[route]\ncheaper_above = 0.5\n"),
+        ("route.rules", '[[route.rules]]\nprovider = "openai"\nwhen = { tools = 0 }\n'),
+        ("context.strategy", '[context]\nstrategy = "summary"\n'),
+        ("context.counter", '[context]\ncounter = "python:a:b"\n'),
+        ("approval.command", '[approval]\ncommand = ["review"]\n'),
+        ("scrub.patterns", '[scrub]\npatterns = ["A+"]\n'),
+        ("scrub.to_model", "[scrub]\nto_model = true\n"),
+        ("handoff.enabled", '[handoff]\nenabled = true\ncontact = "ada"\n'),
+        ("sandbox.mode", '[sandbox]\nmode = "required"\n'),
+        ("pace.tokens_per_minute", "[pace]\ntokens_per_minute = 5\n"),
+        ("progress.window", "[progress]\nwindow = 5\n"),
+        ("trust.after_untrusted", '[trust]\nafter_untrusted = "high"\n'),
+        ("risk.rules[1]", '[[risk.rules]]\ntool = "a"\ntier = "high"\n'),
+    ],
+)
+def test_what_would_silently_not_happen_is_refused_by_its_name(policy, key, text):
+    (problem,) = refusals(policy(text))
+    own = {"risk.rules[1]": "risk.rules[0]"}.get(key, key)
+
+    assert own == problem.key
+    assert "p.toml" == problem.file
+    assert "not enforced by this version; remove it to run without it" == problem.message
+
+
+def test_a_tool_that_would_not_be_forbidden_is_named(policy):
+    (problem,) = refusals(policy('[[risk.rules]]\ntool = "send_refund"\ntier = "forbid"\n'))
+
+    assert problem.message.startswith("send_refund would not be forbidden: not enforced")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[pace]\nenabled = false\ntokens_per_minute = 5\n",
+        "[progress]\nenabled = false\n",
+        "[route]\ncheaper_above = 1.0\nrules = []\n",
+        '[context]\nstrategy = "oldest"\n',
+        "[scrub]\npatterns = []\nto_model = false\nkeys = ['pin']\n",
+        '[sandbox]\nmode = "off"\nenv = ["PATH"]\n',
+        '[cache]\nttl = "1h"\n',
+        '[risk]\nauto_approve = "safe"\n[risk.tiers]\nlook = "safe"\n',
+        "[budget]\nrun_usd = 1.0\nmax_wall_s = 5\n[circuit.tools]\nfailure_threshold = 2\n" + PROVIDER,
+    ],
+)
+def test_what_is_enforced_or_off_is_not_refused(policy, text):
+    assert [] == refusals(policy(text))
+
+
+def test_harmless_keys_are_one_line(policy):
+    lines = notices(policy('[alerts]\nurls = ["x"]\n[telemetry]\nservice_name = "a"\n[cache]\nmin_hit_ratio = 0.1\n'))
+
+    assert "p: without effect in this version: alerts.urls, cache.min_hit_ratio, telemetry.service_name" == lines[0]
+    assert 2 == len(lines)
+
+
+def test_what_standard_sets_and_nobody_asks_is_one_line(policy):
+    shipped = load_policy("standard")
+
+    assert [] == refusals(shipped)
+    assert ["not enforced by this version: [pace], [progress], [trust], [alerts], [telemetry]"] == notices(shipped)
+    assert ["not enforced by this version: [progress], [trust], [alerts], [telemetry]"] == notices(
+        policy("[pace]\nenabled = false\n")
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("tools[0].use", '[[tools]]\nuse = "python:a:b"\n'),
+        ("tools[0].use", '[[tools]]\nuse = "mcp"\nname = "fs"\ncommand = ["npx"]\n'),
+        ("tools[0].use", '[[tools]]\nuse = "builtin:shell"\n'),
+        ("tools[0].use", '[[tools]]\nuse = "builtin:http_get"\n'),
+        ("tools[0].max_calls_per_minute", TOOL + "max_calls_per_minute = 3\n"),
+        ("tools[0].requires_check", TOOL + "requires_check = true\n"),
+        ("tools[0].recovery", TOOL + 'recovery = "reconcile"\nverify = ["true"]\n'),
+        ("steps[0]", TOOL + '[[steps]]\ntool = "look"\n'),
+        ("output", '[output]\nschema = { type = "object" }\n'),
+        ("check", '[check]\ncommand = ["true"]\n'),
+    ],
+)
+def test_a_task_that_asks_for_more_is_refused(policy, task, key, text):
+    (problem,) = refusals(policy(""), task(text))
+
+    assert (key, "t.toml") == (problem.key, problem.file)
+    assert problem.message.endswith("remove it to run without it")
+
+
+def test_a_task_of_today_is_not_refused(policy, task):
+    loaded = task('[[tools]]\nuse = "builtin:read_file"\n' + TOOL + 'recovery = "ask"\nmax_calls_per_session = 3\n')
+
+    assert [] == refusals(policy(""), loaded)
+
+
+def test_a_tools_harmless_keys_are_one_line(policy, task):
+    loaded = task(TOOL + 'sort_by = "id"\n')
+
+    assert "t: without effect in this version: tools[0].sort_by" == notices(policy(""), loaded)[-1]
