@@ -56,7 +56,10 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def table(cls: type[T]) -> type[T]:
-    """Make a frozen, slotted value of a class that is read from a TOML table: a key that it does not have is an error."""
+    """Make a frozen, slotted value of a class that is read from a TOML table.
+
+    A key that it does not have is an error.
+    """
     made = dataclass(frozen=True, slots=True)(cls)
     made.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]  # the validator's hook
     return made

@@ -1,7 +1,7 @@
 """The seams: what happens next, decided from what happened. The only file that knows more than one guard.
 
-`next_action` is asked again after every event; the order of the lines is the order in which the guards speak. Nothing here reads a
-clock or throws dice: `now` and `dice` are arguments, and what the shared ledger said is an event.
+`next_action` is asked again after every event; the order of the lines is the order in which the guards speak. Nothing
+here reads a clock or throws dice: `now` and `dice` are arguments, and what the shared ledger said is an event.
 
     reply with open calls ─▶ UseTools ─▶ before_tool for each ─▶ after_tool
     failed model call     ─▶ after_failure

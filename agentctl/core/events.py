@@ -1,7 +1,7 @@
 """What happened: inert values in the past tense, stamped by the recorder, folded by `state.apply`.
 
-Everything textual in an event is scrubbed before the event is made. Money is whole micro-dollars here and dollars on disk.
-`journal/codec.py` alone knows the short tags of the contract and how fields are written.
+Everything textual in an event is scrubbed before the event is made. Money is whole micro-dollars here and dollars on
+disk. `journal/codec.py` alone knows the short tags of the contract and how fields are written.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What has been started and not yet been settled: the model call, its failure, the tool calls of the last reply.
 
-Rules. A model call is `asked` from its intent to its outcome. A failure is `failed` until a retry, another provider or a
-stop has been chosen. A tool call goes proposed → (waiting → approved | denied) → started → done; a retry takes it from started
-back to approved. What stands in `started` when a process died is in doubt, and only the tool's recovery settles it.
+Rules. A model call is `asked` from its intent to its outcome. A failure is `failed` until a retry, another provider
+or a stop has been chosen. A tool call goes proposed → (waiting → approved | denied) → started → done; a retry takes
+it from started back to approved. What stands in `started` when a process died is in doubt, and only the tool's
+recovery settles it.
 
 Bound: the calls of one reply, at most `MOST_CALLS`; the recorder refuses the rest.
 """

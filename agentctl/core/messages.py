@@ -1,17 +1,30 @@
 """A conversation in words that no provider owns.
 
-Adapters translate these to their own wire and back; nothing of an SDK crosses. An assistant message keeps `raw`, the exact
-items that its maker sent, where they hold something that must be echoed unchanged (thinking, reasoning, signatures).
+Adapters translate these to their own wire and back; nothing of an SDK crosses. An assistant message keeps `raw`, the
+exact items that its maker sent, where they hold something that must be echoed unchanged (thinking, reasoning,
+signatures).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeGuard
 
 Json: TypeAlias = object
 """None, bool, int, float, str, or a list or dict of them: what JSON can say. Narrowed before use."""
 JsonObject: TypeAlias = dict[str, Json]
+
+
+def is_object(value: Json) -> TypeGuard[JsonObject]:
+    """Whether a JSON value is an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: Json) -> TypeGuard[list[Json]]:
+    """Whether a JSON value is an array."""
+    return isinstance(value, list)
+
+
 Role = Literal["user", "assistant"]
 StopReason = Literal["end_turn", "tool_use", "max_tokens", "refusal", "context_exceeded", "pause"]
 FailureKind = Literal[

@@ -1,7 +1,7 @@
 """What a run may spend, do, say and fall back on: one table per guard or service, the same word everywhere.
 
-Rules are inert values. `config/` reads them from TOML and checks them by the types and `Bound`s that stand here; a default
-that stands here is `standard`'s.
+Rules are inert values. `config/` reads them from TOML and checks them by the types and `Bound`s that stand here; a
+default that stands here is `standard`'s.
 """
 
 from __future__ import annotations

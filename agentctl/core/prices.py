@@ -21,7 +21,7 @@ class Rate:
     above: int = 0
 
     def cost(self, usage: Usage) -> float:
-        """The cost in micro-dollars (dollars per million tokens × tokens)."""
+        """The cost in micro-dollars (dollars per million tokens, times tokens)."""
         return (
             self.input * usage.input
             + self.output * usage.output
@@ -33,7 +33,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The rates of one model, ascending in `above`; the last one that the prompt exceeds holds for the whole request."""
+    """The rates of one model, ascending in `above`.
+
+    The last one that the prompt exceeds holds for the whole request.
+    """
 
     rates: tuple[Rate, ...]
     source: str = ""

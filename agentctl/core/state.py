@@ -1,7 +1,7 @@
 """Where a run stands: the product of what each guard remembers, folded from the journal and from nothing else.
 
-Law: the live state after every event equals the state folded from the journal on disk. No guard's `apply` sees another's state,
-a clock, or anything but the event.
+Law: the live state after every event equals the state folded from the journal on disk. No guard's `apply` sees
+another's state, a clock, or anything but the event.
 """
 
 from __future__ import annotations

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from agentctl.core.events import BudgetCounted, Completed, Degraded, Event, ModelAsked, ModelFailed, ModelReplied
-from agentctl.core.events import Retried, ToolStarted
+from agentctl.core.events import (
+    BudgetCounted,
+    Completed,
+    Degraded,
+    Event,
+    ModelAsked,
+    ModelFailed,
+    ModelReplied,
+    Retried,
+    ToolStarted,
+)
 from agentctl.core.messages import JsonObject, Usage
 
 

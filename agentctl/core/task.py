@@ -35,7 +35,7 @@ class Step:
     """One `[[steps]]`: a tool call done before the model speaks. G20"""
 
     tool: Name
-    args: JsonObject = field(default_factory=dict)
+    args: JsonObject = field(default_factory=dict[str, object])
 
 
 @table

@@ -1,9 +1,11 @@
 """Which messages a request carries: by the seq of the event that holds them, so that the state stays small.
 
 Rules.
-1. What is sent is append-only: providers bind thinking and caches to the exact prefix. Only a trim, and a resume with other
-   tools or another system prompt, rewrite it; that moves `epoch`, and replies from before it are sent without their thinking (`bare_until`).
-2. A reply with calls and all its answers are one unit; the answers enter together, in call order, when the last is there.
+1. What is sent is append-only: providers bind thinking and caches to the exact prefix. Only a trim, and a resume with
+   other tools or another system prompt, rewrite it; that moves `epoch`, and replies from before it are sent without
+   their thinking (`bare_until`).
+2. A reply with calls and all its answers are one unit; the answers enter together, in call order, when the last is
+   there.
 3. The goal is the first message and is never dropped.
 
 Bound: what fits the context limit; a trim keeps it so.

@@ -1,1 +1,4 @@
-"""One guard per file: `Rules`, `State`, `apply`, `check`. A shared shape, no base class; guards never import each other."""
+"""One guard per file.
+
+`Rules`, `State`, `apply`, `check`. A shared shape, no base class; guards never import each other.
+"""

@@ -206,7 +206,10 @@ def room(
     *,
     landing: bool,
 ) -> Room | Reached:
-    """What the money that is left buys of a call with such a prompt, at the worst; `landing` may use what is kept back."""
+    """What the money that is left buys of a call with such a prompt, at the worst.
+
+    `landing` may use what is kept back.
+    """
     if price is None or not rules.enabled:
         return Room(most_output, 0, 1 << 53)
     cap = cap_micro(rules, state)

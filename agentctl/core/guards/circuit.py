@@ -57,8 +57,8 @@ class Circuit:
     closed ── failures in a row, or their rate ──▶ open ── recovery_s ──▶ half open ── a probe answered ──▶ closed
                                                      ▲────────── the probe failed ──────┘
 
-    The phase is computed from this and the rules; nothing but outcomes is stored. A success that was asked for before the
-    last failure closes nothing.
+    The phase is computed from this and the rules; nothing but outcomes is stored. A success that was asked for before
+    the last failure closes nothing.
     """
 
     failures: int = 0

@@ -1,11 +1,12 @@
 """What must never be written, shown or logged is masked where it enters.
 
-Theory. Two layers: the values that the run knows to be secret (keys it loaded, secret variables, environment variables with
-such names), wherever and however they are written; and whatever stands under a sensitive name, in objects, in JSON inside
-strings, in `name = value` text.
+Theory. Two layers: the values that the run knows to be secret (keys it loaded, secret variables, environment
+variables with such names), wherever and however they are written; and whatever stands under a sensitive name, in
+objects, in JSON inside strings, in `name = value` text.
 
-Rules. A name is matched by its words (`auth_token`, `X-Api-Key`, `dbPassword`), never as a substring, so that `max_tokens`
-stays readable. Numbers under `…tokens…` are counts and stay. A filter is idempotent, and one that fails masks everything.
+Rules. A name is matched by its words (`auth_token`, `X-Api-Key`, `dbPassword`), never as a substring, so that
+`max_tokens` stays readable. Numbers under `…tokens…` are counts and stay. A filter is idempotent, and one that fails
+masks everything.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from agentctl.core.bounds import table
-from agentctl.core.messages import Json, JsonObject
+from agentctl.core.messages import Json, JsonObject, is_list, is_object
 
 
 @table
@@ -70,7 +71,10 @@ def words(name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What masks. `names` are sensitive names as words; `values` are known secrets, longest first, in every spelling."""
+    """What masks.
+
+    `names` are sensitive names as words; `values` are known secrets, longest first, in every spelling.
+    """
 
     names: frozenset[tuple[str, ...]]
     values: tuple[str, ...]
@@ -96,10 +100,10 @@ class Filter:
         match value:
             case str():
                 return self._string(value, depth)
-            case dict():
+            case _ if is_object(value):
                 return {self._known(str(k)): self._under(str(k), v, depth) for k, v in value.items()}
-            case list() | tuple():
-                return self._list(list(value), depth)
+            case _ if is_list(value):
+                return self._list(value, depth)
             case int() | float() if self.values and self._known(str(value)) != str(value):
                 return self.replacement
             case _:
@@ -108,7 +112,7 @@ class Filter:
     def fields(self, value: JsonObject) -> JsonObject:
         """`data` for an object, which stays one."""
         masked = self.data(value)
-        return masked if isinstance(masked, dict) else {FAILED: None}
+        return masked if is_object(masked) else {FAILED: None}
 
     def sensitive(self, name: str) -> bool:
         """Whether what stands under this name is to be masked."""
@@ -125,9 +129,9 @@ class Filter:
 
     def _mask_all(self, value: Json) -> Json:
         match value:
-            case dict():
+            case _ if is_object(value):
                 return {self._known(str(k)): self._mask_all(v) for k, v in value.items()}
-            case list() | tuple():
+            case _ if is_list(value):
                 return [self._mask_all(item) for item in value]
             case str() | int() | float() if not isinstance(value, bool):
                 return self.replacement

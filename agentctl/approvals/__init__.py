@@ -1,0 +1,1 @@
+"""How a person, a script or nobody answers when a call may not run by itself."""

@@ -1,0 +1,48 @@
+"""The question and the answer. Every approver fails closed: what is not a clear yes is no approval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from agentctl.core.messages import Json
+from agentctl.core.tiers import Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One exact call that somebody has to decide. `args` are scrubbed: nothing else is ever shown."""
+
+    run_id: str
+    call_id: str
+    tool: str
+    owner: str
+    args: Json
+    tier: Tier
+    rule: str
+    """What set the tier, with file and line where there is one."""
+    digest: str
+    """Of tool, definition, exact arguments and policy."""
+    spent_usd: float
+    limit_usd: float
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody decided, who it was, and why."""
+
+    decision: Literal["approve", "deny", "stop"]
+    by: str
+    why: str = ""
+
+
+class Approver(Protocol):
+    """Whoever can be asked here and now."""
+
+    async def ask(self, question: Question) -> Answer | None:
+        """Their answer, or None: nobody is there, or nobody answered within `timeout_s`.
+
+        Cancelling it takes the question away: somebody else decided.
+        """
+        ...

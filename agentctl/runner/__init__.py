@@ -1,0 +1,1 @@
+"""The only place where decisions meet the world: loop, recorder, resume, composition root."""

@@ -1,0 +1,184 @@
+"""What the command line calls: start a run, go on with one, say what would happen. Everything else here is inside."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import secrets
+from pathlib import Path
+
+from agentctl.approvals.base import Approver
+from agentctl.config import paths, task
+from agentctl.config.task import Filled
+from agentctl.core.events import Resumed, RunStarted
+from agentctl.core.messages import JsonObject, Text
+from agentctl.core.prices import micro
+from agentctl.core.state import fold
+from agentctl.errors import Forbidden, Usage
+from agentctl.journal import lease, ledger
+from agentctl.journal.runs import NewRun
+from agentctl.journal.store import Store, open_store
+from agentctl.journal.tx import Tx
+from agentctl.runner import explanation, plan, recall
+from agentctl.runner.drive import Drive, driven
+from agentctl.runner.order import Listener, Order, Raise, Result
+from agentctl.runner.plan import Plan
+from agentctl.runner.world import World
+
+ENDED = {"completed", "cancelled"}
+ID_BYTES = 5
+
+
+def open_journal(store: str | None) -> Store:
+    """The store that the flag, the environment or the default names."""
+    return open_store(paths.store_url(store), seal_dir=paths.data_dir())
+
+
+def explain(order: Order) -> JsonObject:
+    """What `run` would send and allow, and what it could cost at the worst. Sends nothing."""
+    planned = plan.make(order)
+    return explanation.of(planned, task.fill(planned.task, order.variables))
+
+
+async def run(order: Order, *, store: str | None, listener: Listener, approver: Approver | None) -> Result:
+    """Run a task until something ends the drive.
+
+    Raises:
+        AgentctlError: for everything that is wrong before there is a run.
+    """
+    planned = plan.make(order)
+    filled = task.fill(planned.task, order.variables)
+    for note in planned.notes:
+        listener.note(note)
+    with open_journal(store) as journal:
+        run_id = f"r_{secrets.token_hex(ID_BYTES)}"
+        session = order.session or f"s_{run_id[2:]}"
+        new = NewRun(
+            run_id,
+            session,
+            order.user,
+            planned.task.task.name,
+            _spec(order),
+            journal.clock(),
+            tenant_id=order.tenant,
+            rehearsed=order.rehearse,
+        )
+        await journal.create_run(new)
+        epoch = await journal.take(run_id, lease.new_owner())
+        opening = Drive(journal, planned, order, listener, approver, run_id, session, epoch, filled.secrets)
+        async with driven(opening) as (world, finish):
+            _start(world, planned, order, filled)
+            return await finish()
+
+
+def _start(world: World, planned: Plan, order: Order, filled: Filled) -> None:
+    """The first event: what the run is about, scrubbed; the originals sealed where that changed them."""
+    goal, system = world.scrub.text(filled.goal), world.scrub.text(filled.system)
+    secret = bool(filled.secrets) or (goal, system) != (filled.goal, filled.system)
+    original = json.dumps({"goal": filled.goal, "system": filled.system, "secrets": filled.secrets})
+    started = RunStarted(
+        planned.task.task.name,
+        planned.policy.name,
+        planned.digest,
+        order.user,
+        order.tenant,
+        goal,
+        system,
+        explanation.fixed_tokens(world.count, filled.system, planned.schemas),
+        world.count(filled.goal),
+        {name: tool.contract.digest for name, tool in planned.tools.items()},
+        order.rehearse,
+        world.recorder.seal(original) if secret else "",
+        next((price.source for price in planned.setup.prices.values() if price), ""),
+        world.scrub.fields(dict(filled.values)),
+    )
+    world.system = filled.system
+    world.conversation.hold(world.recorder.record(started).seq, Text(filled.goal))
+
+
+async def resume(
+    run_id: str,
+    raised: Raise,
+    *,
+    store: str | None,
+    listener: Listener,
+    approver: Approver | None,
+    user: str = "",
+) -> Result:
+    """Go on with a run that crashed, was parked, paused or stopped by a limit.
+
+    Raises:
+        Forbidden: it can't be resumed, or somebody drives it.
+    """
+    if raised.usd < 0 or raised.steps < 0 or raised.tokens < 0:
+        raise Usage("--add-usd, --add-steps and --add-tokens only raise")
+    with open_journal(store) as journal:
+        row = journal.run(run_id)
+        if row.status in ENDED or (row.status == "failed" and row.reason != "providers"):
+            raise Forbidden(
+                f"{row.run_id} is {row.status} ({row.reason}) and can't be resumed",
+                hint=f"agentctl show {row.run_id}",
+            )
+        order = _order(journal.spec(row.run_id))
+        order = dataclasses.replace(order, policy=raised.policy or order.policy)
+        planned = plan.make(order)
+        epoch = await journal.take(row.run_id, lease.new_owner())
+        events = journal.events(row.run_id)
+        known = recall.original_start(journal, row.run_id, events)
+        opening = Drive(
+            journal, planned, order, listener, approver, row.run_id, row.session_id, epoch, known.secrets, events
+        )
+        async with driven(opening) as (world, finish):
+            recall.conversation(world, journal, events)
+            world.system = known.system
+            await _settle_orphans(journal, world, row.run_id)
+            changed = planned.digest != recall.policy_digest(events)
+            for note in (*planned.notes, recall.told(row, fold(events), changed=changed, policy=planned.policy.name)):
+                listener.note(note)
+            world.recorder.record(
+                Resumed(
+                    len(events),
+                    user,
+                    micro(raised.usd),
+                    raised.steps,
+                    raised.tokens,
+                    planned.digest,
+                    recall.new_prefix(world, planned, events, known.system),
+                )
+            )
+            return await finish()
+
+
+async def _settle_orphans(journal: Store, world: World, run_id: str) -> None:
+    """What a dead driver had reserved counts as spent: it may have been billed."""
+
+    def work(tx: Tx) -> dict[str, int]:
+        return ledger.settle_orphans(tx, run_id, frozenset())
+
+    for hold, amount in (await journal.submit(work, durable=True, run_id=run_id)).items():
+        recall.orphan(world, hold, amount)
+
+
+def _spec(order: Order) -> str:
+    """What a resume needs of the order. No variables: goal and system stand in the journal, sealed where secret."""
+    return json.dumps(
+        {
+            "task": str(order.task.absolute()),
+            "policy": order.policy,
+            "user": order.user,
+            "tenant": order.tenant,
+            "session": order.session,
+            "max_usd": order.max_usd,
+            "auto_approve": order.auto_approve,
+            "rehearse": order.rehearse,
+            "script": str(order.script.absolute()) if order.script else None,
+            "real_tools": order.real_tools,
+        }
+    )
+
+
+def _order(spec: str) -> Order:
+    kept = json.loads(spec)
+    kept["task"] = Path(kept["task"])
+    kept["script"] = Path(kept["script"]) if kept["script"] else None
+    return Order(**kept)

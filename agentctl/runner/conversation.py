@@ -1,0 +1,55 @@
+"""The messages that a model is sent, kept beside the state that says which.
+
+The state holds seqs and sizes; this holds the originals, by the seq of the event that each came with, and drops them
+when the transcript does. Nothing here is written anywhere: what must outlive the process is sealed by the recorder.
+"""
+
+from __future__ import annotations
+
+from agentctl.core import transcript
+from agentctl.core.messages import Block, History, Message, Text, ToolAnswer
+from agentctl.core.transcript import Entry
+
+Body = Message | ToolAnswer | Text
+
+
+class Conversation:
+    """Originals by seq, and the history that is built from them."""
+
+    def __init__(self) -> None:
+        self.history = History()
+        self.wire_ids: set[str] = set()
+        """Of every tool call that was ever held: a provider's ids must not come twice. Bound: the run's calls."""
+        self._bodies: dict[int, Body] = {}
+        self._epoch = 0
+
+    def hold(self, seq: int, body: Body) -> None:
+        """Keep the original of an event until the transcript has dropped it."""
+        self._bodies[seq] = body
+
+    def sync(self, state: transcript.State) -> History:
+        """The history as the transcript says. Only what is new is built, unless something was rewritten."""
+        history = self.history
+        if state.epoch != self._epoch:
+            self._epoch = state.epoch
+            history.epoch += 1
+            history.messages.clear()
+            self._forget(state)
+        history.messages.extend(
+            self._message(entry, state.bare_until) for entry in state.entries[len(history.messages) :]
+        )
+        return history
+
+    def _message(self, entry: Entry, bare_until: int) -> Message:
+        bodies = tuple(self._bodies[seq] for seq in entry.parts)
+        first = bodies[0]
+        if isinstance(first, Message):
+            bare = first.raw and entry.seq <= bare_until
+            return Message(first.role, first.blocks, first.maker) if bare else first
+        blocks: tuple[Block, ...] = tuple(body for body in bodies if isinstance(body, ToolAnswer | Text))
+        return Message("user", blocks)
+
+    def _forget(self, state: transcript.State) -> None:
+        kept = {seq for entry in state.entries for seq in entry.parts}
+        kept.update(seq for _, seq, _ in state.answers)
+        self._bodies = {seq: body for seq, body in self._bodies.items() if seq in kept}

@@ -1,0 +1,200 @@
+"""One drive of a run, from the lease to its release: the world is put together, the loop runs, the end is recorded.
+
+Rules. However a drive ends, its last event is `Completed` and its lease is released, unless the lease was lost: then
+somebody else writes, and nothing more is written here. A defect ends the run as failed, and is raised again for the
+crash report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from agentctl.approvals.base import Approver
+from agentctl.core import decisions as do
+from agentctl.core import summary
+from agentctl.core.events import Completed, Failed, Stamped
+from agentctl.core.guards import scrub
+from agentctl.core.policy import Provider
+from agentctl.core.state import State, fold
+from agentctl.errors import AgentctlError, LeaseLost
+from agentctl.journal.ledger import Scope
+from agentctl.journal.store import Store
+from agentctl.models.base import Model, open_model
+from agentctl.models.tokens import Estimator
+from agentctl.rehearsal.server import StandIn
+from agentctl.runner import rehearse
+from agentctl.runner.conversation import Conversation
+from agentctl.runner.loop import drive
+from agentctl.runner.order import Listener, Order, Result
+from agentctl.runner.plan import Plan
+from agentctl.runner.recorder import Identity, Recorder
+from agentctl.runner.result import result_of
+from agentctl.runner.world import World
+
+SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+Finish = Callable[[], Awaitable[Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """What a drive begins with."""
+
+    journal: Store
+    plan: Plan
+    order: Order
+    listener: Listener
+    approver: Approver | None
+    run_id: str
+    session_id: str
+    epoch: int
+    secrets: tuple[str, ...] = field(repr=False)
+    events: Sequence[Stamped] = ()
+    """What happened before, for a run that is resumed."""
+
+
+@asynccontextmanager
+async def driven(at: Drive) -> AsyncGenerator[tuple[World, Finish]]:
+    """The world of a drive, and the function that drives it to its end."""
+    async with AsyncExitStack() as stack:
+        standin = await _standin(at, stack)
+        world = _world(at, standin, stack)
+        stack.enter_context(_signals(world))
+        heartbeat = asyncio.create_task(at.journal.keep(at.run_id, at.epoch))
+        stack.callback(heartbeat.cancel)
+
+        async def finish() -> Result:
+            return await _to_the_end(at, world)
+
+        yield world, finish
+
+
+async def _to_the_end(at: Drive, world: World) -> Result:
+    try:
+        stop = await drive(world)
+    except LeaseLost:
+        raise
+    except AgentctlError as error:
+        stop = do.Stop("failed", error.code, error.exit_code, error.message)
+        await _end(at, world, stop)
+        raise
+    except Exception as error:  # a defect: the run is closed before the crash report is written
+        world.recorder.record(Failed("defect", world.scrub.text(f"{type(error).__name__}: {error}")[:500]))
+        await _end(at, world, do.Stop("failed", "defect", 1, "agentctl has a defect; the run was closed."))
+        raise
+    await _end(at, world, stop)
+    return result_of(world, at.plan, stop)
+
+
+async def _end(at: Drive, world: World, stop: do.Stop) -> None:
+    answer = world.state.run.answer.strip()
+    world.recorder.record(
+        Completed(
+            stop.status,
+            stop.reason,
+            stop.exit_code,
+            world.recorder.totals.cost_micro,
+            answer,
+            world.scrub.text(stop.message),
+        )
+    )
+    await world.recorder.flush(durable=True)
+    await at.journal.release(at.run_id, at.epoch)
+
+
+async def _standin(at: Drive, stack: AsyncExitStack) -> StandIn | None:
+    if at.plan.script is None:
+        return None
+    standin = await stack.enter_async_context(StandIn(at.plan.script, seed=_seed(at.run_id)))
+    rehearse.go_on(standin, at.run_id, at.events)
+    return standin
+
+
+def _seed(run_id: str) -> int:
+    """The stand-in of a resumed run makes the signatures that the first one made."""
+    return int(run_id.removeprefix("r_"), 16) & 0x7FFFFFFF
+
+
+def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
+    state = fold(at.events) if at.events else State()
+    totals = summary.Summary()
+    for stamped in at.events:
+        totals = summary.apply(totals, stamped.event)
+    plan, script = at.plan, at.plan.script
+    tools, approver = plan.tools, at.approver
+    if script is not None:
+        tools = tools if at.order.real_tools else rehearse.scripted(tools, script)
+        approver = rehearse.ScriptedPerson(script, approver)
+    seal = at.journal.seal
+    kind = "rehearsal:" if at.order.rehearse else ""
+    return World(
+        setup=plan.setup,
+        recorder=Recorder(
+            at.journal, Identity(at.run_id, at.session_id, at.epoch), at.listener, time.time, state, totals
+        ),
+        conversation=Conversation(),
+        open_model=_models(at, standin, stack),
+        tools=tools,
+        approver=approver,
+        letters=lambda: at.journal.letters(at.run_id),
+        listener=at.listener,
+        scrub=scrub.make(plan.policy.scrub, _secrets(at)),
+        clock=time.time,
+        dice=random.random,
+        call_key=lambda canonical: seal.call_key("", canonical),
+        count=Estimator().count,
+        scopes=lambda cap: (Scope(f"run_usd:{kind}{at.run_id}", 0, cap),),
+        system="",
+        schemas=plan.schemas,
+        policy_digest=plan.digest,
+        position=(lambda: standin.position(at.run_id)) if standin is not None else (lambda: 0),
+    )
+
+
+def _secrets(at: Drive) -> set[str]:
+    """The values that are known to be secret: keys, secret variables, environment variables with such names."""
+    names = scrub.make(at.plan.policy.scrub, ())
+    ambient = {value for name, value in os.environ.items() if names.sensitive(name)}
+    loaded = set(at.plan.keys.values()) if at.plan.script is None else set[str]()
+    return ambient | loaded | set(at.secrets)
+
+
+def _models(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> Callable[[Provider], Model]:
+    """Adapters, opened once each when they are first asked."""
+    opened: dict[str, Model] = {}
+
+    def of(provider: Provider) -> Model:
+        if provider.name not in opened:
+            endpoint = standin.base_url(provider.name, provider.sdk, at.run_id) if standin is not None else None
+            rules = at.plan.policy.cache
+            model = open_model(
+                provider,
+                at.plan.keys[provider.name],
+                cache_ttl=rules.ttl if rules.enabled else "off",
+                tag=at.plan.task.digest[:32],
+                endpoint=endpoint,
+            )
+            stack.push_async_callback(model.close)
+            opened[provider.name] = model
+        return opened[provider.name]
+
+    return of
+
+
+@contextlib.contextmanager
+def _signals(world: World) -> Generator[None]:
+    loop = asyncio.get_running_loop()
+    for number, code in SIGNALS.items():
+        loop.add_signal_handler(number, world.interrupt.ring, code)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)

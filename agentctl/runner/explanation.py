@@ -1,0 +1,82 @@
+"""`--explain`.
+
+What would be sent and allowed, against each provider's window, and what it could cost. Sends nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from agentctl.config.task import Filled
+from agentctl.core.guards import context, risk, scrub
+from agentctl.core.messages import JsonObject, ToolSchema
+from agentctl.models.tokens import Estimator
+from agentctl.runner.plan import Plan, answering
+
+
+def fixed_tokens(count: Callable[[str], int], system: str, schemas: tuple[ToolSchema, ...]) -> int:
+    """What every request of a run carries: system prompt and tool definitions, estimated."""
+    text = "".join(f"{s.name}{s.description}{json.dumps(s.parameters)}" for s in schemas)
+    return count(system) + count(text) + 12 * len(schemas)
+
+
+def of(plan: Plan, filled: Filled) -> JsonObject:
+    """The whole explanation, as one object."""
+    count = Estimator().count
+    masks = scrub.make(plan.policy.scrub, filled.secrets)
+    fixed = fixed_tokens(count, filled.system, plan.schemas)
+    size = fixed + count(filled.goal)
+    budget = plan.policy.budget
+    return {
+        "task": plan.task.task.name,
+        "policy": {"name": plan.policy.name, "digest": plan.digest, "path": str(plan.loaded.path)},
+        "system": masks.text(filled.system),
+        "goal": masks.text(filled.goal),
+        "tools": [_tool(plan, name) for name in plan.tools],
+        "providers": [_provider(plan, provider.name, size) for provider in answering(plan)],
+        "estimated_tokens": {"fixed": fixed, "goal": size - fixed, "first_request": size},
+        "limits": {
+            "run_usd": budget.run_usd,
+            "max_steps": budget.max_steps,
+            "max_tool_calls": budget.max_tool_calls,
+            "max_wall_s": budget.max_wall_s,
+            "tokens.total": plan.policy.tokens.total,
+            "context.max_tokens": plan.policy.context.max_tokens,
+        },
+        "worst_case_usd": budget.run_usd if budget.enabled else None,
+        "notes": list(plan.notes),
+    }
+
+
+def _tool(plan: Plan, name: str) -> JsonObject:
+    contract = plan.tools[name].contract
+    ruling = risk.tier(plan.policy.risk, contract)
+    asks = risk.check(plan.policy.risk, contract) is not None and plan.policy.approval.enabled
+    return {
+        "name": name,
+        "tier": ruling.tier.word,
+        "rule": ruling.rule,
+        "decision": "ask" if asks else "run",
+        "side_effects": contract.side_effects or "unknown",
+        "timeout_seconds": contract.timeout_s,
+    }
+
+
+def _provider(plan: Plan, name: str, size: int) -> JsonObject:
+    provider, price = plan.setup.provider(name), plan.setup.prices.get(name)
+    window = plan.setup.windows.get(name)
+    limit, hard = context.limits(plan.policy.context, window, provider.max_output_tokens)
+    worst = None if price is None else price.worst(size, provider.max_output_tokens) / 1e6
+    return {
+        "name": name,
+        "sdk": provider.sdk,
+        "api": provider.wire,
+        "model": provider.model,
+        "window_tokens": window,
+        "trim_at_tokens": limit,
+        "refuse_above_tokens": hard,
+        "fits": size <= hard,
+        "first_call_worst_usd": worst,
+        "price_source": None if price is None else price.source,
+    }

@@ -1,0 +1,85 @@
+"""The loop: ask the core what is next, do it, record it. It obeys decisions and knows no guard."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agentctl.core import decisions as do
+from agentctl.core.decide import next_action
+from agentctl.core.events import (
+    ContextTrimmed,
+    Decided,
+    FellBack,
+    ProviderOut,
+    Retried,
+)
+from agentctl.core.messages import Text
+from agentctl.runner.ask import ask
+from agentctl.runner.calls import use_tools
+from agentctl.runner.world import Interrupted, World
+
+
+async def drive(world: World) -> do.Stop:
+    """Go on with the run until something stops it. The stop is not recorded yet."""
+    try:
+        while True:
+            world.interrupt.check()
+            wanted = _wishes(world)
+            if wanted is not None:
+                return wanted
+            action = next_action(world.setup, world.state, world.clock(), world.dice())
+            stop = await _obey(world, action)
+            if stop is not None:
+                return stop
+    except Interrupted as signal:
+        return do.Stop("paused", signal.reason, signal.code, "Paused: everything so far is saved.")
+
+
+def _wishes(world: World) -> do.Stop | None:
+    """What other terminals asked for. Answers to questions are left to `people.py`."""
+    for letter in world.letters():
+        if letter.kind == "pause":
+            world.recorder.took(letter.id)
+            return do.Stop("paused", "pause", 0, f"Paused by {letter.sender}.")
+        if letter.kind == "cancel":
+            world.recorder.took(letter.id)
+            return do.Stop("cancelled", "cancel", 0, f"Cancelled by {letter.sender}.")
+    return None
+
+
+async def _obey(world: World, action: do.Action) -> do.Stop | None:
+    match action:
+        case do.Stop():
+            return action
+        case do.AskModel():
+            await ask(world, action)
+        case do.UseTools():
+            return await use_tools(world)
+        case do.Sleep(seconds=seconds):
+            await world.recorder.flush()
+            await world.interrupt.guard(asyncio.sleep(seconds))
+        case _:
+            _note(world, action)
+    return None
+
+
+def _note(world: World, action: do.Action) -> None:
+    record = world.recorder.record
+    match action:
+        case do.Retry(attempt=attempt, delay_s=delay):
+            record(Retried(attempt, round(delay, 3)))
+        case do.NextProvider(provider=provider, to=to, reason=reason):
+            record(FellBack(provider, to, reason))
+        case do.LeaveProvider(provider=provider, reason=reason, until=until):
+            record(ProviderOut(provider, reason, until))
+            record(FellBack(provider, "", reason))
+        case do.Trim(first_kept=first, dropped=dropped, tokens=tokens, limit=limit):
+            record(ContextTrimmed(tokens, limit, dropped, first))
+        case do.Land(guard=guard, reason=reason, message=message, note=note):
+            decided = Decided("before_model", guard, "land", reason, note, world.count(note), message)
+            world.conversation.hold(record(decided).seq, Text(note))
+        case do.Say(guard=guard, reason=reason, text=text):
+            decided = Decided("before_answer", guard, "say", reason, text, world.count(text))
+            world.conversation.hold(record(decided).seq, Text(text))
+        case _:
+            raise TypeError(f"the loop does not know {type(action).__name__}")

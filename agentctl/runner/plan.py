@@ -1,0 +1,152 @@
+"""What a run will be, worked out and checked before anything is sent: task, policy, tools, prices, keys.
+
+`run`, `resume` and `--explain` all start here, so that what is explained is what is run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agentctl.config import keys, load, schema, task, toml, unbuilt
+from agentctl.config.load import LoadedPolicy
+from agentctl.config.problems import invalid
+from agentctl.config.task import LoadedTask
+from agentctl.core.contract import Contract
+from agentctl.core.decide import Setup
+from agentctl.core.messages import ToolSchema
+from agentctl.core.policy import Policy, Provider
+from agentctl.core.prices import Price
+from agentctl.errors import Invalid, ProvidersOut
+from agentctl.models.prices import context_window, find_price
+from agentctl.rehearsal.script import Script
+from agentctl.runner.order import Order
+from agentctl.tools.base import Tool, open_tools
+
+REHEARSED_KEY = "no-key-in-a-rehearsal"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything about a run that files and flags decide."""
+
+    task: LoadedTask
+    loaded: LoadedPolicy
+    policy: Policy
+    """Lowered by the flags."""
+    digest: str
+    """Of the lowered policy: what approvals are bound to."""
+    setup: Setup
+    tools: dict[str, Tool]
+    schemas: tuple[ToolSchema, ...]
+    keys: dict[str, str] = field(repr=False)
+    script: Script | None
+    notes: tuple[str, ...]
+
+
+def make(order: Order) -> Plan:
+    """Load and check everything. Nothing is sent, nothing is written.
+
+    Raises:
+        Invalid: with every problem, also of a key whose guard is not built yet, of a price that nobody knows, of no
+        key. Usage: a flag that would raise what the policy allows.
+    """
+    loaded_task = task.load_task(order.task)
+    loaded = load.policy_of(loaded_task, order.policy)
+    refused = unbuilt.refusals(loaded, loaded_task)
+    if refused:
+        raise invalid(refused)
+    policy = load.lower(loaded.policy, max_usd=order.max_usd, auto_approve=order.auto_approve or "")
+    script = _script(order, loaded_task) if order.rehearse else None
+    found, missing = _keys(policy, rehearse=order.rehearse)
+    opened = open_tools(loaded_task.task, loaded_task.base, policy)
+    tools = {tool.contract.name: tool for tool in opened}
+    contracts: dict[str, Contract] = {}
+    for tool in opened:
+        contracts[tool.contract.name] = contracts[tool.contract.wire] = tool.contract
+    setup = Setup(
+        policy,
+        contracts,
+        _prices(policy, found),
+        {provider.name: context_window(provider) for provider in policy.providers},
+        frozenset(found),
+    )
+    schemas = tuple(ToolSchema(t.contract.wire, t.contract.description, t.contract.parameters) for t in opened)
+    notes = (*_off(policy), *unbuilt.notices(loaded, loaded_task), *loaded_task.warnings, *missing)
+    return Plan(loaded_task, loaded, policy, load.digest(policy), setup, tools, schemas, found, script, notes)
+
+
+def _script(order: Order, loaded: LoadedTask) -> Script:
+    named = loaded.task.rehearsal
+    path = order.script or (loaded.base / named if named else None)
+    if path is None:
+        raise Invalid(
+            f"{loaded.path}: nothing says what a rehearsal plays",
+            hint='Name a script: --script FILE, or rehearsal = "FILE" in the task.',
+        )
+    return schema.validate(Script, toml.load(Path(path)))
+
+
+def _keys(policy: Policy, *, rehearse: bool) -> tuple[dict[str, str], list[str]]:
+    """Keys by provider, and a line for each provider that is skipped for want of one."""
+    if rehearse:
+        return {provider.name: REHEARSED_KEY for provider in policy.providers}, []
+    found: dict[str, str] = {}
+    notes: list[str] = []
+    for provider in policy.providers:
+        key = keys.find_key(provider)
+        if isinstance(key, keys.Key):
+            found[provider.name] = key.value
+        elif provider.base_url and not provider.key_env:
+            found[provider.name] = ""
+        else:
+            notes.append(f"provider {provider.name} is skipped: {key.reason}")
+    if not any(p.name in found and "answer" in p.roles for p in policy.providers):
+        raise _no_keys(policy, notes)
+    notes += [f"{name} is set and not obeyed: `base_url` in the policy decides" for name in keys.ambient()]
+    return found, notes
+
+
+def _no_keys(policy: Policy, notes: list[str]) -> Invalid:
+    first = next(provider for provider in policy.providers if "answer" in provider.roles)
+    variable = first.key_env or keys.VARIABLES[first.sdk]
+    return Invalid(
+        "no provider has a key: " + "; ".join(notes),
+        hint=f"Set {variable}, or `agentctl auth set {first.name}`, or try it without one: --rehearse.",
+    )
+
+
+def _prices(policy: Policy, found: dict[str, str]) -> dict[str, Price | None]:
+    prices = {p.name: find_price(p, policy.budget) for p in policy.providers if p.name in found}
+    unknown = [p for p in policy.providers if p.name in prices and prices[p.name] is None]
+    if unknown and policy.budget.enabled:
+        listed = ", ".join(f"{p.model} ({p.name})" for p in unknown)
+        raise Invalid(
+            f"nobody knows the price of {listed}, and the policy limits USD",
+            hint="State it: price = { input = …, output = … } in [[providers]] (0 for a server of your own), "
+            'or unknown_price = "assume" with assume_price in [budget].',
+        )
+    return dict(prices)
+
+
+def _off(policy: Policy) -> list[str]:
+    """Guards that the policy switched off are named at every start. `handoff` is off unless somebody is named."""
+    tables = (
+        "budget tokens pace retry circuit route context results loops progress args risk approval trust scrub cache"
+    )
+    off = [name for name in tables.split() if not getattr(policy, name).enabled]
+    return [f"switched off by policy {policy.name}: {', '.join(off)}"] if off else []
+
+
+def answering(plan: Plan) -> tuple[Provider, ...]:
+    """The providers that may answer, in their order."""
+    ready = (p for p in plan.policy.providers if p.name in plan.keys and "answer" in p.roles)
+    return tuple(sorted(ready, key=lambda provider: provider.priority))
+
+
+def first_of(plan: Plan) -> Provider:
+    """The provider that answers while all is well."""
+    found = answering(plan)
+    if not found:
+        raise ProvidersOut("no provider is left that could answer")
+    return found[0]

@@ -1,0 +1,151 @@
+"""A run read back from its journal.
+
+Its originals are unsealed, so that the next request is the one that would have been sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from agentctl.core.events import Decided, ModelFailed, ModelReplied, Resumed, RunStarted, Stamped, ToolFinished
+from agentctl.core.messages import Block, Message, Text, ToolAnswer, ToolUse, is_object
+from agentctl.core.state import State
+from agentctl.errors import StoreUnusable
+from agentctl.journal.runs import RunRow
+from agentctl.journal.store import Store
+from agentctl.runner import originals
+from agentctl.runner.explanation import fixed_tokens
+from agentctl.runner.plan import Plan
+from agentctl.runner.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a run began with, unscrubbed."""
+
+    goal: str
+    system: str
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+def original_start(journal: Store, run_id: str, events: Sequence[Stamped]) -> Start:
+    """Goal, system prompt and secret variables of a run.
+
+    Raises:
+        StoreUnusable: the journal does not begin with a start, or its original is gone.
+    """
+    if not events or not isinstance(events[0].event, RunStarted):
+        raise StoreUnusable(
+            f"the journal of {run_id} has no beginning", hint="It crashed before it started: run it anew."
+        )
+    started = events[0].event
+    if not started.sealed:
+        return Start(started.goal, started.system, ())
+    kept = json.loads(journal.original(run_id, started.sealed))
+    return Start(kept["goal"], kept["system"], tuple(kept["secrets"]))
+
+
+def conversation(world: World, journal: Store, events: Sequence[Stamped]) -> None:
+    """Give the conversation the originals of everything that the transcript still holds, and the open calls theirs."""
+    transcript = world.state.transcript
+    wanted = {seq for entry in transcript.entries for seq in entry.parts}
+    wanted.update(seq for _, seq, _ in transcript.answers)
+    replies = [stamped for stamped in events if isinstance(stamped.event, ModelReplied)]
+    wire_ids = {call.call_id: call.wire_id for stamped in replies for call in _calls(stamped)}
+    for stamped in events:
+        if stamped.seq in wanted:
+            _hold(world, journal, stamped, wire_ids)
+    world.conversation.wire_ids.update(wire_ids.values())
+    if replies and world.state.inflight.last is not None:
+        last = _message(world, journal, replies[-1])
+        world.calls = {block.call_id: block for block in last.blocks if isinstance(block, ToolUse)}
+
+
+def _calls(stamped: Stamped) -> tuple[ToolUse, ...]:
+    event = stamped.event
+    if not isinstance(event, ModelReplied):
+        return ()
+    return tuple(
+        ToolUse(call.call_id, call.wire_id, call.tool, call.args if is_object(call.args) else None)
+        for call in event.calls
+    )
+
+
+def _hold(world: World, journal: Store, stamped: Stamped, wire_ids: dict[str, str]) -> None:
+    run_id = stamped.run_id
+    match stamped.event:
+        case RunStarted():
+            start = original_start(journal, run_id, [stamped])
+            world.conversation.hold(stamped.seq, Text(start.goal))
+        case ModelReplied():
+            world.conversation.hold(stamped.seq, _message(world, journal, stamped))
+        case ToolFinished() as done:
+            text = journal.original(run_id, done.sealed).decode() if done.sealed else _as_sent(done)
+            answer = ToolAnswer(done.call_id, wire_ids[done.call_id], text, is_error=done.status == "error")
+            world.conversation.hold(stamped.seq, answer)
+        case Decided(text=text):
+            world.conversation.hold(stamped.seq, Text(text))
+        case _:
+            pass
+
+
+def _as_sent(done: ToolFinished) -> str:
+    return json.dumps(done.result, ensure_ascii=False, separators=(",", ":"))
+
+
+def _message(world: World, journal: Store, stamped: Stamped) -> Message:
+    reply = stamped.event
+    if not isinstance(reply, ModelReplied):
+        raise TypeError("only replies are messages")
+    if reply.sealed:
+        return originals.to_message(journal.original(stamped.run_id, reply.sealed).decode(), reply.identity)
+    uses = tuple(_wired(world, use) for use in _calls(stamped))
+    said: tuple[Block, ...] = (Text(reply.text),) if reply.text else ()
+    return Message("assistant", (*said, *uses), reply.identity)
+
+
+def _wired(world: World, use: ToolUse) -> ToolUse:
+    """The journal shows a tool's own name; the model knows it by its wire name."""
+    contract = world.setup.contracts.get(use.name)
+    name = use.name if contract is None else contract.wire
+    return ToolUse(use.call_id, use.wire_id, name, use.args)
+
+
+def policy_digest(events: Sequence[Stamped]) -> str:
+    """The policy that the run was under last."""
+    for stamped in reversed(events):
+        if isinstance(stamped.event, Resumed | RunStarted):
+            return stamped.event.policy_digest
+    return ""
+
+
+def new_prefix(world: World, plan: Plan, events: Sequence[Stamped], system: str) -> int:
+    """The estimate of system prompt and tools where they are others than at the start; 0 where they are the same."""
+    started = events[0].event
+    tools = {name: tool.contract.digest for name, tool in plan.tools.items()}
+    if isinstance(started, RunStarted) and started.tools == tools:
+        return 0
+    return fixed_tokens(world.count, system, plan.schemas)
+
+
+def orphan(world: World, hold: str, amount: int) -> None:
+    """A model call whose outcome nobody saw: it is settled in full and recorded as cut short."""
+    asked = world.state.inflight.asked
+    if asked is None:
+        return
+    world.recorder.record(
+        ModelFailed(
+            asked.provider, asked.identity, "cancelled", None, None, f"its driver died ({hold})",
+            asked.attempt, asked.purpose, amount, 0,
+        )
+    )  # fmt: skip
+
+
+def told(row: RunRow, state: State, *, changed: bool, policy: str) -> str:
+    """One line for the person: what is resumed, and from where."""
+    was = "crashed" if row.status == "running" else row.status
+    spent = state.budget.spent_micro / 1e6
+    line = f"resuming {row.run_id} ({was}) at step {state.run.step}, ${spent:.4f} spent so far"
+    return f"{line}; policy {policy} has changed since" if changed else line

@@ -1,0 +1,178 @@
+"""The one way for an event into a run: stamped, folded, sealed where it must be, shown, written.
+
+Rules.
+1. `record` is immediate for the state and the eyes, and queues the event for the store; order never changes.
+2. `flush` returns when everything recorded so far is written. Whatever must not be lost is flushed `durable`: spend,
+   and both marks of a call that may not happen twice. Nothing that cannot be undone begins before its intent is
+   flushed.
+3. A reservation and the intent that it is for are one transaction; so are a settlement and its outcome.
+4. What nobody waits for is written within LAG_S all the same, so that followers see it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agentctl.core import summary
+from agentctl.core.events import Completed, Event, ModelAsked, ModelFailed, ModelReplied, Stamped
+from agentctl.core.state import State, apply
+from agentctl.core.summary import Summary
+from agentctl.journal import events, ledger, sealed
+from agentctl.journal.events import Change, Draft
+from agentctl.journal.ledger import Refused, Scope
+from agentctl.journal.sealed import Sealed
+from agentctl.journal.store import Store
+from agentctl.journal.tx import Tx
+from agentctl.runner.order import Listener
+
+LAG_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which run is written, by which driver."""
+
+    run_id: str
+    session_id: str
+    epoch: int
+
+
+class Recorder:
+    """Stamps, folds and writes the events of one run. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        identity: Identity,
+        listener: Listener,
+        clock: Callable[[], float],
+        state: State | None = None,
+        totals: Summary | None = None,
+    ) -> None:
+        self.state = state or State()
+        self.totals = totals or Summary()
+        self.identity = identity
+        self._store = store
+        self._listener = listener
+        self._clock = clock
+        self._written = ""
+        self._timer: asyncio.TimerHandle | None = None
+        self._empty()
+
+    def _empty(self) -> None:
+        self._events: list[Stamped] = []
+        self._originals: list[Sealed] = []
+        self._settled: list[tuple[str, int]] = []
+        self._letters: list[int] = []
+        self._durable = False
+
+    def seal(self, original: str) -> str:
+        """Seal an original with the next write; the digest goes into its event."""
+        body = self._store.seal.seal(self.identity.run_id, original.encode(errors="surrogatepass"))
+        self._originals.append(body)
+        return body.digest
+
+    def took(self, letter: int) -> None:
+        """What is recorded next came of this letter."""
+        self._letters.append(letter)
+
+    def record(self, event: Event) -> Stamped:
+        """Stamp, fold, show, queue."""
+        stamped = self._stamp(event)
+        self._events.append(stamped)
+        self._fold(stamped)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LAG_S, self.post)
+        return stamped
+
+    def settle(self, hold_id: str, event: ModelReplied | ModelFailed) -> Stamped:
+        """Record the outcome of a model call together with what it cost. Written durably, but not waited for."""
+        self._settled.append((hold_id, event.cost_micro))
+        stamped = self.record(event)
+        self._durable = True
+        return stamped
+
+    async def reserve(self, asked: ModelAsked, hold_id: str, scopes: tuple[Scope, ...]) -> Refused | None:
+        """Reserve and record the intent in one transaction, or neither: then the limit that refused."""
+        stamped = self._stamp(asked)
+        queued = tuple(self._events)
+        draft, change = Draft.of((*queued, stamped)), self._change()
+        run_id, epoch, clock = self.identity.run_id, self.identity.epoch, self._clock
+
+        def work(tx: Tx) -> Refused | None:
+            now = clock()
+            refused = ledger.reserve(tx, hold_id, run_id, asked.reserved_micro, scopes, now=now)
+            if refused is None:
+                events.append(tx, epoch, draft, change, now)
+            elif queued:
+                events.append(tx, epoch, self._store.packed(queued), change, now)
+            return refused
+
+        refused = await self._store.submit(work, durable=True, run_id=run_id, before=self._store.packer(draft))
+        if refused is None:
+            self._fold(stamped)
+        return refused
+
+    async def flush(self, *, durable: bool = False) -> None:
+        """Wait until everything recorded so far is written."""
+        if not self._events:
+            await self._store.submit(_nothing, durable=durable, run_id=self.identity.run_id)
+            return
+        stamped, durable, change = tuple(self._events), durable or self._durable, self._change()
+        await self._store.append(self.identity.epoch, stamped, change, durable=durable)
+
+    def post(self) -> None:
+        """Hand over what is queued and go on; an error comes up at the next wait."""
+        if self._events:
+            stamped, durable, change = tuple(self._events), self._durable, self._change()
+            self._store.append_soon(self.identity.epoch, stamped, change, durable=durable)
+
+    def _stamp(self, event: Event) -> Stamped:
+        ahead = isinstance(event, ModelAsked | ModelFailed | ModelReplied) and event.purpose == "answer"
+        run, who = self.state.run, self.identity
+        return Stamped(who.run_id, run.seq + 1, who.session_id, run.step + ahead, self._clock(), event)
+
+    def _fold(self, stamped: Stamped) -> None:
+        self.state = apply(self.state, stamped)
+        self.totals = summary.apply(self.totals, stamped.event)
+        self._listener.event(stamped, self.state)
+
+    def _change(self) -> Change:
+        """What goes with the queued events; the queue is empty afterwards."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        run, settled = self.state.run, self._settled
+        ended = bool(self._events) and isinstance(self._events[-1].event, Completed) and not self.resumable
+        run_id = self.identity.run_id
+
+        def beside(tx: Tx) -> None:
+            for hold_id, micro in settled:
+                ledger.settle(tx, hold_id, micro)
+            if ended:
+                sealed.destroy(tx, run_id)
+
+        change = Change(
+            status=run.status if run.status != self._written else None,
+            reason=run.reason,
+            cost_micro=self.totals.cost_micro,
+            steps=self.totals.steps,
+            originals=tuple(self._originals),
+            letters=tuple(self._letters),
+            also=beside if settled or ended else None,
+        )
+        self._written = run.status
+        self._empty()
+        return change
+
+    @property
+    def resumable(self) -> bool:
+        """Whether `resume` can go on with the run as it stands."""
+        run = self.state.run
+        return run.status in {"running", "parked", "paused", "stopped", "crashed"} or run.reason == "providers"
+
+
+def _nothing(tx: Tx) -> None:
+    """An empty piece of work: it is done when everything queued before it is."""

@@ -1,0 +1,115 @@
+"""Everything that a drive needs of the world, gathered by the composition root (`start.py`, `resume.py`).
+
+Only the shell holds a `World`; the core is handed the values that it asks for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from agentctl.approvals.base import Approver
+from agentctl.core.decide import Setup
+from agentctl.core.envelope import Envelope
+from agentctl.core.guards.scrub import Filter
+from agentctl.core.messages import JsonObject, ToolSchema, ToolUse
+from agentctl.core.policy import Provider
+from agentctl.core.state import State
+from agentctl.journal.inbox import Letter
+from agentctl.journal.ledger import Scope
+from agentctl.models.base import Model
+from agentctl.runner.conversation import Conversation
+from agentctl.runner.order import Listener
+from agentctl.runner.recorder import Recorder
+from agentctl.tools.base import Tool
+
+T = TypeVar("T")
+
+
+class Interrupted(Exception):
+    """A person or the system asked this process to stop: save and go."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class Interrupt:
+    """The flag that a signal raises, and whatever may be cut short for it right now."""
+
+    code: int = 0
+    current: set[asyncio.Task[object]] = field(default_factory=set[asyncio.Task[object]])
+
+    def ring(self, code: int) -> None:
+        """Remember the signal and cut short what may be."""
+        self.code = code
+        for task in self.current:
+            task.cancel()
+
+    def check(self) -> None:
+        """Raise if it rang."""
+        if self.code:
+            raise Interrupted(self.code, "SIGINT" if self.code == 130 else "SIGTERM")
+
+    async def guard(self, work: Awaitable[T]) -> T:
+        """Wait for something that a signal may cut short."""
+        self.check()
+        task: asyncio.Task[T] = asyncio.ensure_future(work)
+        held: asyncio.Task[object] = task
+        self.current.add(held)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            self.check()
+            raise
+        finally:
+            task.cancel()
+            self.current.discard(held)
+
+
+@dataclass(slots=True)
+class World:
+    """See the module."""
+
+    setup: Setup
+    recorder: Recorder
+    conversation: Conversation
+    open_model: Callable[[Provider], Model]
+    """Opened once each, lazily."""
+    tools: Mapping[str, Tool]
+    approver: Approver | None
+    letters: Callable[[], list[Letter]]
+    """What other terminals ask of this run and nobody has acted on yet."""
+    listener: Listener
+    scrub: Filter
+    clock: Callable[[], float]
+    dice: Callable[[], float]
+    call_key: Callable[[bytes], str]
+    """Keyed digest of the canonical bytes of a call."""
+    count: Callable[[str], int]
+    """Estimated tokens of a text."""
+    scopes: Callable[[int], tuple[Scope, ...]]
+    """The budgets that a reservation counts against, given the run's own cap in micro-dollars."""
+    system: str
+    schemas: tuple[ToolSchema, ...]
+    policy_digest: str
+    position: Callable[[], int]
+    """In a rehearsal: where the stand-in is; else 0."""
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    calls: dict[str, ToolUse] = field(default_factory=dict[str, ToolUse])
+    """The originals of the open calls, by call id."""
+    answers: dict[str, Envelope] = field(default_factory=dict[str, Envelope])
+    """Their answers, as they come."""
+
+    @property
+    def state(self) -> State:
+        """Where the run stands."""
+        return self.recorder.state
+
+    def args(self, call_id: str) -> JsonObject:
+        """The original arguments of an open call."""
+        return self.calls[call_id].args or {}
