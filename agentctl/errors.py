@@ -10,8 +10,8 @@
     ├── SandboxMissing      16   required and not available
     └── ProvidersOut        14   no provider is left that could answer
 
-Limits are values, never exceptions (`core/decisions.py`). Whoever raises one of these names the place, what was expected
-and the way out; `cli/` prints `message`, then `hint` on its own line, and exits with `exit_code`.
+Limits are values, never exceptions (`core/decisions.py`). Whoever raises one of these names the place, what was
+expected and the way out; `cli/` prints `message`, then `hint` on its own line, and exits with `exit_code`.
 """
 
 from __future__ import annotations

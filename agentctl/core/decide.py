@@ -234,16 +234,16 @@ def after_failure(setup: Setup, state: State, failed: ModelFailed, now: float, d
         return before_model(setup, state, now)
     if failed.kind == "invalid":
         return do.Stop("failed", "providers", 14, f"{failed.provider} refused the request: {failed.message}")
+    following = _choose(setup, state, now, but=failed.provider)
+    to = following[0].name if following is not None else ""
     if failed.kind in {"auth", "quota"}:
-        return do.LeaveProvider(failed.provider, f"{failed.kind}: {failed.message}", None)
+        return do.LeaveProvider(failed.provider, to, f"{failed.kind}: {failed.message}", None)
     if retry.too_long(policy.retry, failed):
         until = now + (failed.retry_after_s or 0.0)
-        return do.LeaveProvider(failed.provider, f"asked for a rest of {failed.retry_after_s:.0f}s", until)
+        return do.LeaveProvider(failed.provider, to, f"asked for a rest of {failed.retry_after_s:.0f}s", until)
     delay = retry.delay(policy.retry, failed, dice) if retry.worthwhile(policy.retry, failed) else None
     opened = circuit.check(policy.circuit, state.circuit, failed.identity, now) == "open" and policy.circuit.enabled
     if delay is None or opened:
-        following = _choose(setup, state, now, but=failed.provider)
-        to = following[0].name if following is not None else ""
         return do.NextProvider(failed.provider, to, "circuit open" if opened else failed.kind)
     return do.Retry(failed.attempt, delay)
 

@@ -52,6 +52,8 @@ class LeaveProvider:
     """Do not ask this provider again, for this call, until a moment, or at all."""
 
     provider: str
+    to: str
+    """Who takes the call; empty: there is none."""
     reason: str
     until: float | None
     """None: for the rest of the run."""

@@ -81,6 +81,7 @@ async def _handle(world: World, call: CallState, running: Running) -> do.Stop | 
         return await ask_person(world, call, contract, decision)
     if contract.read_only:
         running[call.call_id] = asyncio.create_task(_run(world, call, contract, decision.tier))
+        await asyncio.sleep(0)  # it begins, and so it is counted before the next call is decided
         return None
     await _run(world, call, contract, decision.tier)
     return _stopped(world)

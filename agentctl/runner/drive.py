@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from agentctl.approvals.base import Approver
 from agentctl.core import decisions as do
@@ -29,8 +30,6 @@ from agentctl.journal.ledger import Scope
 from agentctl.journal.store import Store
 from agentctl.models.base import Model, open_model
 from agentctl.models.tokens import Estimator
-from agentctl.rehearsal.server import StandIn
-from agentctl.runner import rehearse
 from agentctl.runner.conversation import Conversation
 from agentctl.runner.loop import drive
 from agentctl.runner.order import Listener, Order, Result
@@ -38,6 +37,9 @@ from agentctl.runner.plan import Plan
 from agentctl.runner.recorder import Identity, Recorder
 from agentctl.runner.result import result_of
 from agentctl.runner.world import World
+
+if TYPE_CHECKING:
+    from agentctl.rehearsal.server import StandIn
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 Finish = Callable[[], Awaitable[Result]]
@@ -112,6 +114,9 @@ async def _end(at: Drive, world: World, stop: do.Stop) -> None:
 async def _standin(at: Drive, stack: AsyncExitStack) -> StandIn | None:
     if at.plan.script is None:
         return None
+    from agentctl.rehearsal.server import StandIn  # loaded by rehearsals alone, as what plays beside it
+    from agentctl.runner import rehearse
+
     standin = await stack.enter_async_context(StandIn(at.plan.script, seed=_seed(at.run_id)))
     rehearse.go_on(standin, at.run_id, at.events)
     return standin
@@ -130,6 +135,8 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
     plan, script = at.plan, at.plan.script
     tools, approver = plan.tools, at.approver
     if script is not None:
+        from agentctl.runner import rehearse  # see `_standin`
+
         tools = tools if at.order.real_tools else rehearse.scripted(tools, script)
         approver = rehearse.ScriptedPerson(script, approver)
     seal = at.journal.seal

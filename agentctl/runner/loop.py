@@ -70,9 +70,9 @@ def _note(world: World, action: do.Action) -> None:
             record(Retried(attempt, round(delay, 3)))
         case do.NextProvider(provider=provider, to=to, reason=reason):
             record(FellBack(provider, to, reason))
-        case do.LeaveProvider(provider=provider, reason=reason, until=until):
+        case do.LeaveProvider(provider=provider, to=to, reason=reason, until=until):
             record(ProviderOut(provider, reason, until))
-            record(FellBack(provider, "", reason))
+            record(FellBack(provider, to, reason))
         case do.Trim(first_kept=first, dropped=dropped, tokens=tokens, limit=limit):
             record(ContextTrimmed(tokens, limit, dropped, first))
         case do.Land(guard=guard, reason=reason, message=message, note=note):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentctl.config import keys, load, schema, task, toml, unbuilt
 from agentctl.config.load import LoadedPolicy
@@ -19,9 +20,11 @@ from agentctl.core.policy import Policy, Provider
 from agentctl.core.prices import Price
 from agentctl.errors import Invalid, ProvidersOut
 from agentctl.models.prices import context_window, find_price
-from agentctl.rehearsal.script import Script
 from agentctl.runner.order import Order
 from agentctl.tools.base import Tool, open_tools
+
+if TYPE_CHECKING:
+    from agentctl.rehearsal.script import Script
 
 REHEARSED_KEY = "no-key-in-a-rehearsal"
 
@@ -77,6 +80,8 @@ def make(order: Order) -> Plan:
 
 
 def _script(order: Order, loaded: LoadedTask) -> Script:
+    from agentctl.rehearsal.script import Script  # the stand-in is loaded by rehearsals alone
+
     named = loaded.task.rehearsal
     path = order.script or (loaded.base / named if named else None)
     if path is None:

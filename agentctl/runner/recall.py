@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from agentctl.core.envelope import Envelope
 from agentctl.core.events import Decided, ModelFailed, ModelReplied, Resumed, RunStarted, Stamped, ToolFinished
 from agentctl.core.messages import Block, Message, Text, ToolAnswer, ToolUse, is_object
 from agentctl.core.state import State
@@ -85,6 +86,8 @@ def _hold(world: World, journal: Store, stamped: Stamped, wire_ids: dict[str, st
             text = journal.original(run_id, done.sealed).decode() if done.sealed else _as_sent(done)
             answer = ToolAnswer(done.call_id, wire_ids[done.call_id], text, is_error=done.status == "error")
             world.conversation.hold(stamped.seq, answer)
+            if any(seq == stamped.seq for _, seq, _ in world.state.transcript.answers):
+                world.answers[done.call_id] = _envelope(done, text)
         case Decided(text=text):
             world.conversation.hold(stamped.seq, Text(text))
         case _:
@@ -93,6 +96,15 @@ def _hold(world: World, journal: Store, stamped: Stamped, wire_ids: dict[str, st
 
 def _as_sent(done: ToolFinished) -> str:
     return json.dumps(done.result, ensure_ascii=False, separators=(",", ":"))
+
+
+def _envelope(done: ToolFinished, text: str) -> Envelope:
+    """The answer that a later call of the same reply may share; one that was cut is no JSON any more."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = {**done.result, "data": text}
+    return Envelope(**{name: value for name, value in said.items() if name in Envelope.__slots__})
 
 
 def _message(world: World, journal: Store, stamped: Stamped) -> Message:

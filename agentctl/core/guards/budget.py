@@ -210,18 +210,19 @@ def room(
 
     `landing` may use what is kept back.
     """
+    least = min(LEAST_LANDING if landing else LEAST_OUTPUT, most_output)
+    if state.refused:
+        cost = 0 if price is None else price.worst(prompt_tokens, least)
+        used, limit = micro(state.refused_used), micro(state.refused_limit)
+        return Reached(state.refused, usd_message(state.refused, used, cost, limit))
     if price is None or not rules.enabled:
         return Room(most_output, 0, 1 << 53)
     cap = cap_micro(rules, state)
     usable = cap if landing else int(cap * (1 - rules.landing))
     left = usable - state.spent_micro
     output = min(most_output, price.affordable(prompt_tokens, left))
-    least = min(LEAST_LANDING if landing else LEAST_OUTPUT, most_output)
-    if output < least or state.refused:
+    if output < least:
         cost = price.worst(prompt_tokens, least)
-        if state.refused:
-            used, limit = micro(state.refused_used), micro(state.refused_limit)
-            return Reached(state.refused, usd_message(state.refused, used, cost, limit))
         return Reached("run_usd", usd_message("run_usd", state.spent_micro, cost, cap))
     return Room(output, price.worst(prompt_tokens, output), usable)
 

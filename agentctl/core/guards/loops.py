@@ -11,6 +11,7 @@ from agentctl.core import envelope
 from agentctl.core.bounds import Count, table
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import Stamped, ToolFinished
+from agentctl.core.messages import is_list, is_object
 
 
 @table
@@ -128,9 +129,9 @@ def canonical(value: object) -> object:
             return _number(value)
         case str():
             return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
-        case list() | tuple():
+        case _ if is_list(value):
             return [canonical(item) for item in value]
-        case dict():
+        case _ if is_object(value):
             return {str(name): canonical(value[name]) for name in sorted(value, key=str)}
         case _:
             return repr(value)

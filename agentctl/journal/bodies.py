@@ -1,0 +1,97 @@
+"""Where the text of an event is kept: in its row as it is, in its row compressed, or in a file named by its content.
+
+A file is on the disk, whole and under its final name, before the row that names it is committed, and its folder is
+synced too. A crash in between leaves a file that nobody refers to; equal texts share one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import zlib
+from pathlib import Path
+from typing import Final
+
+from agentctl.errors import StoreUnusable
+from agentctl.journal.failpoints import failpoint
+
+PLAIN: Final = 0
+PACKED: Final = 1
+FILED: Final = 2
+
+PLAIN_MOST: Final = 1024
+ROW_MOST: Final = 64 * 1024
+
+
+def pack(folder: Path, text: str) -> tuple[int, str | bytes]:
+    """The form and what the row holds. Writes the file where there is one."""
+    if len(text) <= PLAIN_MOST:
+        return PLAIN, text
+    raw = text.encode()
+    if len(raw) <= ROW_MOST:
+        return PACKED, zlib.compress(raw, 1)
+    digest = hashlib.sha256(raw).hexdigest()
+    _file(folder, digest, zlib.compress(raw, 1))
+    return FILED, digest
+
+
+def unpack(folder: Path, form: int, data: str | bytes) -> str:
+    """The text again."""
+    if isinstance(data, str):
+        return data if form == PLAIN else _read(folder / data[:2] / data).decode()
+    return zlib.decompress(data).decode()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _file(folder: Path, digest: str, body: bytes) -> None:
+    path = folder / digest[:2] / digest
+    if not path.exists():
+        for each in (folder, path.parent):
+            each.mkdir(mode=0o700, exist_ok=True)
+        _write(path, body)
+    # Also where it stood already: whoever wrote it may have died before this.
+    for each in (path.parent, folder, folder.parent):
+        sync_folder(each)
+    failpoint("blob-after-rename")
+
+
+def _write(path: Path, body: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with open(fd, "wb") as file:  # noqa: PTH123  # made 0600 from the start
+            file.write(body)
+            file.flush()
+            os.fsync(fd)
+        failpoint("blob-before-rename")
+        part.rename(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+
+
+def _read(path: Path) -> bytes:
+    try:
+        raw = zlib.decompress(path.read_bytes())
+    except (OSError, zlib.error) as error:
+        raise _damaged(path, str(error)) from error
+    if hashlib.sha256(raw).hexdigest() != path.name:
+        raise _damaged(path, "its content was changed")
+    return raw
+
+
+def _damaged(path: Path, detail: str) -> StoreUnusable:
+    return StoreUnusable(
+        f"blob {path}: a large event is kept here and can't be read ({detail})",
+        hint="Restore the store's folder, `blobs` included, from a copy.",
+    )

@@ -1,0 +1,168 @@
+"""Events as rows: appended under a fence, read back in order.
+
+An append names the epoch and the seq that it believes in. When either is not the run's, somebody else drives it:
+nothing is written, and the caller learns who does. The same transaction keeps `tool_calls` in step: an intent without
+an outcome is seen there as `started`, in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentctl.core.events import Stamped, ToolFinished, ToolStarted
+from agentctl.journal import bodies, codec, inbox, lease, sealed
+from agentctl.journal.sealed import Sealed
+from agentctl.journal.tx import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What goes into the transaction beside the events. None leaves a column of the run as it is."""
+
+    status: str | None = None
+    reason: str = ""
+    """Goes with a status."""
+    cost_micro: int | None = None
+    steps: int | None = None
+    originals: tuple[Sealed, ...] = ()
+    """What the events name by digest."""
+    letters: tuple[int, ...] = ()
+    """Ids of the letters that became these events."""
+    also: Callable[[Tx], object] | None = None
+    """Whatever else has to happen with them: settling a hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """A tool call that was started and not seen to finish."""
+
+    run_id: str
+    call_id: str
+    tool: str
+    effect: bool
+    attempt: int
+    idempotency_key: str
+    timeout_s: float
+    epoch: int
+    started_seq: int
+    """Where its arguments stand."""
+    started: float
+
+
+@dataclass(slots=True)
+class Draft:
+    """Events on their way into rows: encoded by the caller, packed on the writer's thread."""
+
+    events: Sequence[Stamped]
+    texts: list[tuple[str, int, str]]
+    packed: list[tuple[int, str | bytes]]
+
+    @classmethod
+    def of(cls, events: Sequence[Stamped]) -> Draft:
+        """Encode now: what is queued no longer changes with what it was made of."""
+        first = events[0]
+        if [(s.run_id, s.seq) for s in events] != [
+            (first.run_id, seq) for seq in range(first.seq, first.seq + len(events))
+        ]:
+            raise ValueError("one append holds consecutive events of one run")
+        return cls(events, [codec.encode(stamped.event) for stamped in events], [])
+
+    def pack(self, folder: Path) -> None:
+        """Compress what is long, file what is huge."""
+        self.packed = [bodies.pack(folder, text) for _, _, text in self.texts]
+
+
+def append(tx: Tx, epoch: int, draft: Draft, change: Change, now: float) -> float:
+    """Write the events and renew the lease; until when it holds. LeaseLost where the fence does not open."""
+    until = now + lease.LEASE_S
+    _fence(tx, draft, epoch, change, now, until)
+    rows = [
+        (s.run_id, s.seq, epoch, s.ts, s.session_id, s.step, tag, version, form, data)
+        for s, (tag, version, _), (form, data) in zip(draft.events, draft.texts, draft.packed, strict=True)
+    ]
+    tx.executemany("INSERT INTO events VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    for stamped, (_, _, text), (form, data) in zip(draft.events, draft.texts, draft.packed, strict=True):
+        if form == bodies.FILED:
+            tx.execute("INSERT OR IGNORE INTO blobs VALUES(?, ?, ?)", (data, len(text), now))
+        if isinstance(stamped.event, ToolStarted):
+            _started(tx, stamped, stamped.event, epoch)
+        elif isinstance(stamped.event, ToolFinished):
+            _finished(tx, stamped, stamped.event, epoch)
+    _beside(tx, draft, change, now)
+    return until
+
+
+def read(tx: Tx, folder: Path, run_id: str, after: int, limit: int) -> tuple[list[Stamped], int]:
+    """Up to `limit` events above `after`, and the seq of the last row; kinds that nobody knows are left out."""
+    rows = tx.execute(
+        "SELECT seq, ts, session_id, step, type, v, form, data FROM events"
+        " WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+        (run_id, after, limit),
+    ).fetchall()
+    found: list[Stamped] = []
+    for seq, ts, session, step, tag, version, form, data in rows:
+        text = bodies.unpack(folder, form, data)
+        event = codec.decode(tag, version, text, where=f"{run_id} seq {seq}")
+        if event is not None:
+            found.append(Stamped(run_id, seq, session, step, ts, event))
+    return found, rows[-1][0] if rows else after
+
+
+def in_doubt(tx: Tx, run_id: str) -> list[InDoubt]:
+    """The calls whose outcome is unknown, in the order in which they were started."""
+    rows = tx.execute(
+        "SELECT call_id, tool, effect, attempt, idem_key, timeout_s, epoch, started_seq, started"
+        " FROM tool_calls WHERE run_id = ? AND state = 'started' ORDER BY started_seq",
+        (run_id,),
+    ).fetchall()
+    return [InDoubt(run_id, call_id, tool, bool(effect), *rest) for call_id, tool, effect, *rest in rows]
+
+
+def _fence(tx: Tx, draft: Draft, epoch: int, change: Change, now: float, until: float) -> None:
+    first = draft.events[0]
+    # The status is indexed: naming it only where it changes spares an index write per append.
+    status = ", status = ?, reason = ?" if change.status is not None else ""
+    words = (change.status, change.reason) if change.status is not None else ()
+    counts = (change.cost_micro, change.steps)
+    done = tx.execute(
+        "UPDATE runs SET next_seq = next_seq + ?, lease_until = ?, updated = ?,"  # noqa: S608  # constants
+        f" cost_micro = COALESCE(?, cost_micro), steps = COALESCE(?, steps){status}"
+        " WHERE run_id = ? AND epoch = ? AND next_seq = ?",
+        (len(draft.events), until, now, *counts, *words, first.run_id, epoch, first.seq),
+    )
+    if not done.rowcount:
+        raise lease.lost(tx, first.run_id)
+
+
+def _beside(tx: Tx, draft: Draft, change: Change, now: float) -> None:
+    for original in change.originals:
+        sealed.put(tx, draft.events[0].run_id, original)
+    if change.letters:
+        inbox.mark_taken(tx, change.letters, now)
+    if change.also is not None:
+        change.also(tx)
+
+
+def _started(tx: Tx, stamped: Stamped, event: ToolStarted, epoch: int) -> None:
+    tx.execute(
+        "INSERT INTO tool_calls(run_id, call_id, state, tool, effect, attempt, idem_key, timeout_s,"
+        " epoch, started_seq, started) VALUES(?, ?, 'started', ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET state = 'started', attempt = excluded.attempt,"
+        " idem_key = excluded.idem_key, timeout_s = excluded.timeout_s, epoch = excluded.epoch,"
+        " started_seq = excluded.started_seq, started = excluded.started",
+        (
+            stamped.run_id, event.call_id, event.tool, int(event.effect), event.attempt,
+            event.idempotency_key, event.timeout_s, epoch, stamped.seq, stamped.ts,
+        ),
+    )  # fmt: skip
+
+
+def _finished(tx: Tx, stamped: Stamped, event: ToolFinished, epoch: int) -> None:
+    state = "finished" if event.final else "retrying"
+    tx.execute(
+        "INSERT INTO tool_calls(run_id, call_id, state, tool, epoch) VALUES(?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET state = excluded.state, epoch = excluded.epoch",
+        (stamped.run_id, event.call_id, state, event.tool, epoch),
+    )

@@ -1,0 +1,139 @@
+"""One driver per run: a lease with an epoch.
+
+Taking a run raises its epoch; every append names the epoch that it writes under, so that a driver who slept through
+its own lease and wakes after a takeover writes nothing. A lease lasts 30 s and is renewed every 10 s and at each
+append. A driver on this very machine whose process is gone is known to be dead and need not be waited for.
+
+An owner is written `place:pid:start:random`. The place names host, boot and process namespace: only there does a pid
+mean the same process, and the start time tells it from a later process of the same number.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from agentctl.errors import Forbidden, LeaseLost
+from agentctl.journal.runs import RunRow
+from agentctl.journal.tx import Tx
+
+LEASE_S: Final = 30.0
+RENEW_S: Final = 10.0
+
+
+def new_owner() -> str:
+    """Who we are; another one at every call."""
+    return f"{_place()}:{os.getpid()}:{_started(os.getpid())}:{secrets.token_hex(4)}"
+
+
+def take(tx: Tx, run_id: str, owner: str, now: float) -> int:
+    """The new epoch, if nobody alive drives the run; else Forbidden, naming who does."""
+    row = tx.execute("SELECT owner, lease_since, lease_until FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    if row is None:
+        raise Forbidden(f"there is no run {run_id}", hint="`agentctl runs` lists them.")
+    holder, since, until = row
+    if holder and until > now and not gone(holder):
+        raise Forbidden(
+            f"{run_id} is driven by {describe(holder)} since {_clock(since)}",
+            hint=f"Watch it with `agentctl monitor {run_id}`, or stop it with `agentctl pause {run_id}`.",
+        )
+    (epoch,) = tx.execute(
+        "UPDATE runs SET epoch = epoch + 1, owner = ?, lease_since = ?, lease_until = ?"
+        " WHERE run_id = ? RETURNING epoch",
+        (owner, now, now + LEASE_S, run_id),
+    ).fetchone()
+    return int(epoch)
+
+
+def renew(tx: Tx, run_id: str, epoch: int, now: float) -> float:
+    """The heartbeat: until when the lease holds now."""
+    until = now + LEASE_S
+    done = tx.execute(
+        "UPDATE runs SET lease_until = ? WHERE run_id = ? AND epoch = ? AND owner <> ''",
+        (until, run_id, epoch),
+    )
+    if not done.rowcount:
+        raise lost(tx, run_id)
+    return until
+
+
+def release(tx: Tx, run_id: str, epoch: int) -> None:
+    """The driver goes; a lease that is no longer ours is left alone."""
+    tx.execute(
+        "UPDATE runs SET owner = '', lease_until = 0 WHERE run_id = ? AND epoch = ?",
+        (run_id, epoch),
+    )
+
+
+def lost(tx: Tx, run_id: str) -> Forbidden:
+    """What to tell a driver whose epoch is over."""
+    row = tx.execute("SELECT owner, lease_since FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    if row is None:
+        return Forbidden(f"there is no run {run_id}", hint="`agentctl runs` lists them.")
+    by = f": {describe(row[0])} took it over at {_clock(row[1])}" if row[0] else ": it was let go"
+    return LeaseLost(
+        f"lost the lease of {run_id}{by}",
+        hint=f"Nothing more was written here. Watch it with `agentctl monitor {run_id}`.",
+    )
+
+
+def crashed(row: RunRow, now: float) -> bool:
+    """Whether a run that says `running` has nobody who runs it."""
+    if row.status != "running":
+        return False
+    return not row.owner or row.lease_until <= now or gone(row.owner)
+
+
+def describe(owner: str) -> str:
+    """`process 4711 on mail3`."""
+    place, pid, *_ = [*owner.split(":"), "?"]
+    return f"process {pid} on {place.partition('/')[0]}"
+
+
+def gone(owner: str) -> bool:
+    """Whether the owner is certainly dead: a process of this machine and namespace that is no more."""
+    parts = owner.split(":")
+    if len(parts) != 4 or parts[0] != _place() or not parts[1].isdecimal():
+        return False
+    pid = int(parts[1])
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass  # it exists and is somebody else's
+    return _started(pid) != parts[2]
+
+
+@cache
+def _place() -> str:
+    node = platform.node().replace(":", "_").replace("/", "_")
+    boot = _told(lambda: Path("/proc/sys/kernel/random/boot_id").read_text()[:8])
+    namespace = _told(lambda: str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]"))
+    return f"{node}/{boot}/{namespace}"
+
+
+def _told(read: Callable[[], str]) -> str:
+    try:
+        return read()
+    except OSError:
+        return "-"
+
+
+def _started(pid: int) -> str:
+    """When the process started, as the system counts; `-` where it does not tell, `dead` for one not yet buried."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "-" if not Path("/proc/self/stat").exists() else "dead"
+    return "dead" if fields[0] in "ZX" else fields[19]
+
+
+def _clock(ts: float) -> str:
+    return datetime.fromtimestamp(ts, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

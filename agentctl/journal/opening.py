@@ -1,0 +1,144 @@
+"""Finding a store's file, making it where there is none, and the connections that read it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+from pathlib import Path
+from typing import Final
+
+from agentctl.errors import Invalid, StoreUnusable
+from agentctl.journal import schema
+from agentctl.journal.bodies import sync_folder
+from agentctl.journal.faults import CANT_OPEN, CORRUPT, refused, unusable
+from agentctl.journal.turnstile import Turnstile
+
+SCHEME: Final = "sqlite:///"
+MAGIC: Final = b"SQLite format 3\0"
+
+
+def prepared(url: str, lock_timeout_s: float) -> Path:
+    """The absolute path of a store that is there, is ours and is up to date."""
+    path = path_of(url)
+    try:
+        if _has_content(path) and _is_current(path, lock_timeout_s):
+            return path
+        _make(path, lock_timeout_s)
+    except (sqlite3.Error, OSError) as error:
+        raise unusable(error, path) from error
+    return path
+
+
+def path_of(url: str) -> Path:
+    """The file that a URL names."""
+    if url.startswith(("postgresql://", "postgres://")):
+        raise Invalid(
+            "PostgreSQL stores are not in this version",
+            hint="Use a file: --store sqlite:////path/to/agentctl.db",
+        )
+    rest = url.removeprefix(SCHEME)
+    if rest == url or not rest or "\0" in rest:
+        raise Invalid(
+            f"{url!r} is no store: `sqlite:///path` was expected",
+            hint="An absolute path has four slashes: sqlite:////var/lib/agentctl.db",
+        )
+    return Path(os.path.abspath(Path(rest).expanduser()))  # noqa: PTH100  # resolve() would follow the file's own link
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        raise refused(path, (f"it is {kind} (a SQLite file was expected)", CANT_OPEN[1]))
+    if not status.st_size:
+        return False
+    with path.open("rb") as file:
+        # SQLite takes a few bytes of anything for an empty database and writes over them.
+        if file.read(len(MAGIC)) != MAGIC:
+            raise refused(path, CORRUPT)
+    return True
+
+
+def _is_current(path: Path, lock_timeout_s: float) -> bool:
+    """Whether the file needs nothing; StoreUnusable where it is not ours or from a later program."""
+    connection = connect_reader(path, lock_timeout_s)
+    try:
+        application, version = schema.describe(connection)
+        if application != schema.APPLICATION_ID and not schema.is_empty(connection):
+            raise refused(path, ("it is another program's database", CORRUPT[1]))
+    finally:
+        connection.close()
+    if version > schema.VERSION:
+        raise StoreUnusable(
+            f"store {path}: it was written by a newer agentctl (store version {version}, this"
+            f" program reads up to {schema.VERSION})",
+            hint="Upgrade agentctl, or name another store with --store.",
+        )
+    return version == schema.VERSION
+
+
+def _make(path: Path, lock_timeout_s: float) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    turn = Turnstile(path, lock_timeout_s)
+    turn.enter()
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
+        try:
+            schema.prepare_writer(connection, int(lock_timeout_s * 1000))
+            schema.make(connection)
+        finally:
+            connection.close()
+        sync_folder(path.parent)
+    finally:
+        turn.leave()
+        turn.close()
+
+
+def connect_reader(path: Path, lock_timeout_s: float) -> sqlite3.Connection:
+    """A connection that can't write; without locks where folder and file are read-only and nothing can change."""
+    mode = "ro"
+    if not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
+        mode = "ro&immutable=1"
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
+    )
+    try:
+        schema.prepare_reader(connection, int(lock_timeout_s * 1000))
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+class Readers:
+    """A reading connection for each thread that asks."""
+
+    def __init__(self, path: Path, lock_timeout_s: float) -> None:
+        self._path = path
+        self._lock_timeout_s = lock_timeout_s
+        self._local = threading.local()
+        self._guard = threading.Lock()
+        self._all: list[sqlite3.Connection] = []
+
+    def mine(self) -> sqlite3.Connection:
+        """This thread's."""
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = connect_reader(self._path, self._lock_timeout_s)
+            self._local.connection = found
+            with self._guard:
+                self._all.append(found)
+        return found
+
+    def close(self) -> None:
+        """Close them all; no thread may be reading."""
+        with self._guard:
+            for connection in self._all:
+                connection.close()
+            self._all.clear()

@@ -1,0 +1,126 @@
+"""Runs as rows: made once, found by id or its beginning, listed newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentctl.errors import Forbidden
+from agentctl.journal.tx import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What is known of a run before its first event."""
+
+    run_id: str
+    session_id: str
+    user_id: str
+    task: str
+    spec: str
+    """What `resume` needs to build it again, as the runner wrote it."""
+    created: float
+    tenant_id: str = ""
+    rehearsed: bool = False
+    status: str = "queued"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as the store lists it. Its status is what its driver last said: see `lease.crashed`."""
+
+    run_id: str
+    session_id: str
+    user_id: str
+    tenant_id: str
+    task: str
+    status: str
+    reason: str
+    next_seq: int
+    epoch: int
+    owner: str
+    lease_since: float
+    lease_until: float
+    cost_micro: int
+    steps: int
+    rehearsed: bool
+    created: float
+    updated: float
+
+
+_COLUMNS = (
+    "run_id, session_id, user_id, tenant_id, task, status, reason, next_seq, epoch, owner,"
+    " lease_since, lease_until, cost_micro, steps, rehearsed, created, updated"
+)
+_SHOWN = 5
+
+
+def create(tx: Tx, run: NewRun) -> None:
+    """Make the row; its events follow."""
+    tx.execute(
+        "INSERT INTO runs(run_id, session_id, user_id, tenant_id, task, status, rehearsed, created,"
+        " updated) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            run.run_id, run.session_id, run.user_id, run.tenant_id, run.task, run.status,
+            int(run.rehearsed), run.created, run.created,
+        ),
+    )  # fmt: skip
+    tx.execute("INSERT INTO specs(run_id, spec) VALUES(?, ?)", (run.run_id, run.spec))
+
+
+def find(tx: Tx, name: str) -> RunRow:
+    """The run with this id, or the only one whose id begins with it (`r_` may be left out)."""
+    for start in (name, f"r_{name}"):
+        rows = tx.execute(
+            f"SELECT {_COLUMNS} FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY run_id LIMIT ?",  # noqa: S608  # constants
+            (start, start + "\U0010ffff", _SHOWN + 1),
+        ).fetchall()
+        if rows and (len(rows) == 1 or rows[0][0] == start):
+            return _row(rows[0])
+        if rows:
+            names = ", ".join(row[0] for row in rows[:_SHOWN])
+            more = ", …" if len(rows) > _SHOWN else ""
+            raise Forbidden(
+                f"several runs begin with {start}: {names}{more}",
+                hint="Write enough of the id that only one is meant.",
+            )
+    raise Forbidden(f"there is no run {name}", hint="`agentctl runs` lists them.")
+
+
+def spec(tx: Tx, run_id: str) -> str:
+    """What the run was started with."""
+    row = tx.execute("SELECT spec FROM specs WHERE run_id = ?", (run_id,)).fetchone()
+    if row is None:
+        raise Forbidden(f"there is no run {run_id}", hint="`agentctl runs` lists them.")
+    return str(row[0])
+
+
+def listing(
+    tx: Tx,
+    *,
+    status: str = "",
+    user: str = "",
+    task: str = "",
+    session: str = "",
+    since: float = 0.0,
+    limit: int = 1000,
+    rehearsed: bool | None = None,
+) -> list[RunRow]:
+    """Newest first. An empty filter lets everything through; `rehearsed=None` both kinds."""
+    wanted = {"status": status, "user_id": user, "task": task, "session_id": session}
+    tests = [f"{column} = ?" for column, value in wanted.items() if value]
+    values: list[object] = [value for value in wanted.values() if value]
+    if rehearsed is not None:
+        tests.append("rehearsed = ?")
+        values.append(int(rehearsed))
+    where = " AND ".join(["created >= ?", *tests])
+    rows = tx.execute(
+        f"SELECT {_COLUMNS} FROM runs WHERE {where} ORDER BY created DESC, run_id LIMIT ?",  # noqa: S608  # constants
+        (since, *values, limit),
+    )
+    return [_row(row) for row in rows.fetchall()]
+
+
+def _row(row: tuple[object, ...]) -> RunRow:
+    values: list[object] = list(row)
+    values[14] = bool(values[14])
+    return RunRow(*values)  # type: ignore[arg-type]  # the table is STRICT

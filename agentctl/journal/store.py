@@ -1,0 +1,279 @@
+"""The door to a store: one SQLite file, its blobs beside it, one writer and one reader per thread.
+
+    store = open_store("sqlite:////home/ada/.local/share/agentctl/agentctl.db", seal_dir=folder)
+
+- Writes are queued to one thread (`writer.py`) and awaited; `post` and `append_soon` do not wait. A store belongs to
+  the process that opened it: open it after a fork, close it before the process ends (leaving does so too).
+- Reads happen on the caller's thread in transactions of one statement: a reader that stays would keep the log from
+  being folded back. They take tens of microseconds and may be made on an event loop.
+- asyncio is imported by whoever waits on a loop: commands that only read start 20 ms sooner without it.
+- Whatever is wrong with the file comes out as one `StoreUnusable` line, never as SQLite's own error.
+"""
+
+from __future__ import annotations
+
+import atexit
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+from agentctl.core.events import Stamped
+from agentctl.journal import events, inbox, lease, runs, sealed
+from agentctl.journal.events import Change, Draft, InDoubt
+from agentctl.journal.faults import unusable
+from agentctl.journal.opening import Readers, prepared
+from agentctl.journal.runs import NewRun, RunRow
+from agentctl.journal.tx import Tx
+from agentctl.journal.writer import Job, Writer
+
+T = TypeVar("T")
+
+POLL_S: Final = 0.025
+PAGE: Final = 500
+NO_CHANGE: Final = Change()
+
+
+def open_store(
+    url: str,
+    *,
+    seal_dir: Path,
+    lock_timeout_s: float = 30.0,
+    clock: Callable[[], float] = time.time,
+) -> Store:
+    """The store at `sqlite:///relative/path` or `sqlite:////absolute/path`, made if there is none."""
+    path = prepared(url, lock_timeout_s)
+    return Store(path, seal_dir=seal_dir, lock_timeout_s=lock_timeout_s, clock=clock)
+
+
+class Store:
+    """Made by `open_store`."""
+
+    def __init__(self, path: Path, *, seal_dir: Path, lock_timeout_s: float, clock: Callable[[], float]) -> None:
+        self.path = path
+        self.clock = clock
+        self._blobs = path.parent / "blobs"
+        self._seal_dir = seal_dir
+        self._seal_guard = threading.Lock()
+        self._writer = Writer(path, lock_timeout_s=lock_timeout_s)
+        self._readers = Readers(path, lock_timeout_s)
+        atexit.register(self._writer.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is queued, then let the file go. Raises what befell posted work that nobody was told of."""
+        atexit.unregister(self._writer.close)
+        error = self._writer.close()
+        self._readers.close()
+        if error is not None:
+            raise error
+
+    # --- writing ---
+
+    async def submit(
+        self,
+        work: Callable[[Tx], T],
+        *,
+        durable: bool = False,
+        run_id: str = "",
+        before: Callable[[], None] | None = None,
+    ) -> T:
+        """Do the work in a transaction; its value once that is committed. `durable`: and on the disk."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[T] = loop.create_future()
+        self._writer.put(Job(work, durable, run_id, before, waiter, loop))
+        return await waiter
+
+    def write(
+        self,
+        work: Callable[[Tx], T],
+        *,
+        durable: bool = False,
+        run_id: str = "",
+        before: Callable[[], None] | None = None,
+    ) -> T:
+        """`submit` for a caller without an event loop."""
+        import concurrent.futures
+
+        waiter: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._writer.put(Job(work, durable, run_id, before, waiter))
+        return waiter.result()
+
+    def post(
+        self,
+        work: Callable[[Tx], Any],
+        *,
+        run_id: str,
+        durable: bool = False,
+        before: Callable[[], None] | None = None,
+    ) -> None:
+        """Queue the work and go on. Should it fail, the next `submit` of this run raises why."""
+        self._writer.put(Job(work, durable, run_id, before))
+
+    async def create_run(self, run: NewRun) -> None:
+        """Make the row of a run."""
+        await self.submit(lambda tx: runs.create(tx, run))
+
+    async def append(
+        self,
+        epoch: int,
+        stamped: Sequence[Stamped],
+        change: Change = NO_CHANGE,
+        *,
+        durable: bool = False,
+    ) -> float:
+        """Append consecutive events of one run under the fence; until when the lease holds."""
+        work, before = self._append(epoch, stamped, change)
+        run_id = stamped[0].run_id
+        return await self.submit(work, durable=durable, run_id=run_id, before=before)
+
+    def append_soon(
+        self, epoch: int, stamped: Sequence[Stamped], change: Change = NO_CHANGE, *, durable: bool = False
+    ) -> None:
+        """`append` without waiting: for what no effect depends on. Order is kept."""
+        work, before = self._append(epoch, stamped, change)
+        self.post(work, run_id=stamped[0].run_id, durable=durable, before=before)
+
+    def packer(self, draft: Draft) -> Callable[[], None]:
+        """What has to happen to a draft before the transaction that appends it."""
+        return lambda: draft.pack(self._blobs)
+
+    def packed(self, stamped: Sequence[Stamped]) -> Draft:
+        """A draft that can be appended at once: for the rare one that is decided inside a transaction."""
+        draft = Draft.of(stamped)
+        draft.pack(self._blobs)
+        return draft
+
+    def _append(
+        self, epoch: int, stamped: Sequence[Stamped], change: Change
+    ) -> tuple[Callable[[Tx], float], Callable[[], None]]:
+        draft = Draft.of(stamped)
+
+        def work(tx: Tx) -> float:
+            return events.append(tx, epoch, draft, change, self.clock())
+
+        return work, lambda: draft.pack(self._blobs)
+
+    # --- the lease ---
+
+    async def take(self, run_id: str, owner: str) -> int:
+        """Become the driver of a run: the epoch to append under."""
+        return await self.submit(lambda tx: lease.take(tx, run_id, owner, self.clock()))
+
+    async def keep(self, run_id: str, epoch: int, every_s: float = lease.RENEW_S) -> None:
+        """The heartbeat, for as long as it is awaited; ends only with LeaseLost or StoreUnusable."""
+        import asyncio
+
+        while True:
+            await asyncio.sleep(every_s)
+            await self.submit(lambda tx: lease.renew(tx, run_id, epoch, self.clock()))
+
+    async def release(self, run_id: str, epoch: int) -> None:
+        """Stop being the driver."""
+        await self.submit(lambda tx: lease.release(tx, run_id, epoch))
+
+    # --- reading ---
+
+    def read(self, query: Callable[[Tx], T]) -> T:
+        """Ask something on this thread's reading connection."""
+        try:
+            return query(self._readers.mine())
+        except (sqlite3.Error, OSError) as error:
+            raise unusable(error, self.path) from error
+
+    def run(self, name: str) -> RunRow:
+        """The run with this id, or the only one whose id begins with it."""
+        return self.read(lambda tx: runs.find(tx, name))
+
+    def spec(self, run_id: str) -> str:
+        """What the run was started with."""
+        return self.read(lambda tx: runs.spec(tx, run_id))
+
+    def runs(
+        self,
+        *,
+        status: str = "",
+        user: str = "",
+        task: str = "",
+        session: str = "",
+        since: float = 0.0,
+        limit: int = 1000,
+        rehearsed: bool | None = None,
+    ) -> list[RunRow]:
+        """Newest first; empty filters let everything through."""
+        return self.read(
+            lambda tx: runs.listing(
+                tx,
+                status=status,
+                user=user,
+                task=task,
+                session=session,
+                since=since,
+                limit=limit,
+                rehearsed=rehearsed,
+            )
+        )
+
+    def events(self, run_id: str, after: int = 0, limit: int = 1_000_000) -> list[Stamped]:
+        """The events above `after`, in order."""
+        found: list[Stamped] = []
+        while len(found) < limit:
+            asked = min(PAGE, limit - len(found))
+            page, last = self._page(run_id, after, asked)
+            found += page
+            if last < after + asked:
+                break
+            after = last
+        return found
+
+    async def follow(self, run_id: str, after: int = 0, poll_s: float = POLL_S) -> AsyncIterator[Stamped]:
+        """Every event above `after` and every later one as it is committed; whoever follows decides when to stop."""
+        import asyncio
+
+        version = -1
+        while True:
+            (seen,) = self.read(lambda tx: tx.execute("PRAGMA data_version").fetchone())
+            if seen == version:
+                await asyncio.sleep(poll_s)
+                continue
+            version = seen
+            last = -1
+            while last != after:
+                after = max(after, last)
+                page, last = self._page(run_id, after, PAGE)
+                for stamped in page:
+                    yield stamped
+
+    def _page(self, run_id: str, after: int, limit: int) -> tuple[list[Stamped], int]:
+        return self.read(lambda tx: events.read(tx, self._blobs, run_id, after, limit))
+
+    def in_doubt(self, run_id: str) -> list[InDoubt]:
+        """The tool calls that were started and not seen to finish."""
+        return self.read(lambda tx: events.in_doubt(tx, run_id))
+
+    def letters(self, run_id: str) -> list[inbox.Letter]:
+        """What waits for the driver of a run."""
+        return self.read(lambda tx: inbox.waiting(tx, run_id))
+
+    # --- originals ---
+
+    @cached_property
+    def seal(self) -> sealed.Seal:
+        """The store's key at work; made at the first need."""
+        with self._seal_guard:
+            return sealed.load(self._seal_dir)
+
+    def original(self, run_id: str, digest: str) -> bytes:
+        """What was sealed under this digest."""
+        body = self.read(lambda tx: sealed.get(tx, run_id, digest))
+        return self.seal.unseal(run_id, digest, body)

@@ -1,0 +1,243 @@
+"""The one thread of this process that writes to a store, and how it commits.
+
+Work is queued from any thread or event loop. Whatever is queued when the thread wakes is committed together: one
+turn, one transaction, a savepoint per piece of work, so that one that fails spoils nothing for the others. Nobody is
+told of success before the commit.
+
+- `synchronous` is NORMAL, and FULL for a commit that holds at least one durable piece of work: a killed process loses
+  nothing acknowledged, a power cut nothing durable.
+- What was queued is written, in order, whether or not somebody still waits for it. A cancelled wait is no rollback.
+- Posted work has nobody waiting. When it fails, nothing more of that run is written until a `submit` of the same run
+  has been told why: its events stay without gaps, and other runs do not notice.
+- `before` is done on this thread ahead of the turn: what is slow and needs no lock (compression, blob files).
+- An I/O error may end SQLite's transaction by itself: it is asked before anything is rolled back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from agentctl.journal import schema
+from agentctl.journal.failpoints import failpoint
+from agentctl.journal.faults import unusable
+from agentctl.journal.turnstile import Turnstile
+from agentctl.journal.tx import Tx
+
+if TYPE_CHECKING:
+    import asyncio
+    import concurrent.futures
+
+MOST_AT_ONCE: Final = 256
+IDLE_S: Final = 2.0
+"""After so long without work the log is folded back into the database, if nobody reads."""
+
+Waiter: TypeAlias = "asyncio.Future[Any] | concurrent.futures.Future[Any]"
+
+
+@dataclass(slots=True)
+class Job:
+    """A piece of work, and afterwards what came of it."""
+
+    work: Callable[[Tx], Any]
+    durable: bool = False
+    run_id: str = ""
+    before: Callable[[], None] | None = None
+    waiter: Waiter | None = None
+    """None: posted."""
+    loop: asyncio.AbstractEventLoop | None = None
+    value: Any = None
+    error: Exception | None = None
+
+
+class Writer:
+    """Started by the first piece of work. `close` does what is queued and ends the thread."""
+
+    def __init__(self, path: Path, *, lock_timeout_s: float) -> None:
+        self._path = path
+        self._lock_timeout_s = lock_timeout_s
+        self._turn = Turnstile(path, lock_timeout_s)
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._closed = False
+        self._tx: sqlite3.Connection | None = None
+        self._full = False
+        self._dirty = False
+        self._told_nobody: dict[str, Exception] = {}
+
+    def put(self, job: Job) -> None:
+        """Queue a piece of work."""
+        if self._thread is None:
+            self._start()
+        if self._closed:
+            raise RuntimeError(f"{self._path} is closed")
+        self._jobs.put(job)
+
+    def close(self) -> Exception | None:
+        """Finish what is queued. Returns the error of posted work that nobody was told of."""
+        with self._starting:
+            self._closed = True
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+        _, error = self._told_nobody.popitem() if self._told_nobody else ("", None)
+        self._told_nobody.clear()
+        return error
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._serve, daemon=True, name="agentctl-journal")
+                self._thread.start()
+
+    # --- on the thread ---
+
+    def _serve(self) -> None:
+        going = True
+        while going:
+            try:
+                first = self._jobs.get(timeout=IDLE_S if self._dirty else None)
+            except Empty:
+                self._fold_log()
+                continue
+            batch: list[Job] = []
+            while first is not None:
+                batch.append(first)
+                if len(batch) >= MOST_AT_ONCE:
+                    break
+                try:
+                    first = self._jobs.get_nowait()
+                except Empty:
+                    break
+            going = first is not None
+            if batch:
+                self._write(batch)
+        if self._tx is not None:
+            self._tx.close()
+        self._turn.close()
+
+    def _write(self, batch: list[Job]) -> None:
+        for job in batch:
+            self._prepare(job)
+        live = [job for job in batch if job.error is None]
+        if live:
+            try:
+                self._transact(live)
+            except Exception as error:  # noqa: BLE001  # whatever broke the commit is told to all who waited for it
+                for job in live:
+                    if job.error is None:
+                        self._fail(job, unusable(error, self._path))
+        self._tell(batch)
+
+    def _prepare(self, job: Job) -> None:
+        if job.before is None:
+            return
+        try:
+            job.before()
+        except Exception as error:  # noqa: BLE001  # the work's own failure goes to who asked for it
+            self._fail(job, unusable(error, self._path))
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        job.error = error
+        if job.waiter is None:
+            self._told_nobody.setdefault(job.run_id, error)
+
+    def _transact(self, jobs: list[Job]) -> None:
+        tx = self._tx or self._connect()
+        self._set_level(tx, full=any(job.durable for job in jobs))
+        self._turn.enter()
+        try:
+            tx.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                self._apply(tx, job)
+            failpoint("writer-before-commit")
+            tx.execute("COMMIT")
+            failpoint("writer-after-commit")
+            self._dirty = True
+        except BaseException:  # whatever it was, nothing of this batch may stay half done
+            if tx.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
+                    tx.execute("ROLLBACK")
+            raise
+        finally:
+            self._turn.leave()
+
+    def _apply(self, tx: Tx, job: Job) -> None:
+        if job.run_id and (earlier := self._told_nobody.get(job.run_id)):
+            job.error = earlier
+            if job.waiter is not None:
+                del self._told_nobody[job.run_id]
+            return
+        tx.execute("SAVEPOINT job")
+        try:
+            job.value = job.work(tx)
+        except Exception as error:  # the work's own failure goes to who asked for it
+            if not tx.in_transaction:
+                raise
+            tx.execute("ROLLBACK TO job")
+            self._fail(job, unusable(error, self._path))
+        tx.execute("RELEASE job")
+
+    def _set_level(self, tx: Tx, *, full: bool) -> None:
+        if full != self._full:
+            tx.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+            self._full = full
+
+    def _connect(self) -> sqlite3.Connection:
+        tx = sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, isolation_level=None, cached_statements=256)
+        try:
+            schema.prepare_writer(tx, int(self._lock_timeout_s * 1000))
+        except sqlite3.Error:
+            tx.close()
+            raise
+        self._tx = tx
+        self._full = False
+        return tx
+
+    def _fold_log(self) -> None:
+        self._dirty = False
+        if self._tx is None or not self._turn.try_enter():
+            return
+        try:
+            self._tx.execute("PRAGMA busy_timeout = 0").fetchall()
+            self._tx.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error:
+            pass  # housekeeping: the next commit meets whatever is wrong and tells it
+        finally:
+            self._tx.execute(f"PRAGMA busy_timeout = {int(self._lock_timeout_s * 1000)}").fetchall()
+            self._turn.leave()
+
+    # --- telling ---
+
+    def _tell(self, batch: list[Job]) -> None:
+        loops: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+        for job in batch:
+            if job.loop is not None:
+                loops.setdefault(job.loop, []).append(job)
+            elif job.waiter is not None:
+                _settle(job)
+        for loop, jobs in loops.items():
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle_all, jobs)
+
+
+def _settle_all(jobs: list[Job]) -> None:
+    for job in jobs:
+        _settle(job)
+
+
+def _settle(job: Job) -> None:
+    waiter = job.waiter
+    if waiter is None or waiter.done():
+        return
+    if job.error is None:
+        waiter.set_result(job.value)
+    else:
+        waiter.set_exception(job.error)

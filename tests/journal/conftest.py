@@ -1,0 +1,93 @@
+"""A store in an empty folder, runs in it, and processes that share it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentctl.core.events import Event, Stamped, Thought
+from agentctl.journal import lease, runs
+from agentctl.journal.runs import NewRun
+from agentctl.journal.store import Store, open_store
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/home/agentctl.db"
+
+
+@pytest.fixture
+def opened(url: str, tmp_path: Path) -> Iterator[Callable[..., Store]]:
+    """Open a store; all are closed after the test."""
+    stores: list[Store] = []
+
+    def make(at: str = url, **options: Any) -> Store:
+        stores.append(open_store(at, seal_dir=tmp_path / "keys", **options))
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(opened: Callable[..., Store]) -> Store:
+    return opened()
+
+
+@pytest.fixture
+def driven(store: Store) -> Callable[..., int]:
+    """Make a run and take it: its epoch."""
+
+    def make(run_id: str = "r_1", **more: Any) -> int:
+        now = time.time()
+        fields: dict[str, Any] = {"task": "order-triage", "user_id": "ada", "created": now, **more}
+        run = NewRun(run_id=run_id, session_id="s_1", spec="{}", **fields)
+        store.write(lambda tx: runs.create(tx, run))
+        return store.write(lambda tx: lease.take(tx, run_id, lease.new_owner(), now))
+
+    return make
+
+
+@pytest.fixture
+def stamp() -> Callable[..., list[Stamped]]:
+    """Events of one run, from `seq` on."""
+
+    def make(*events: Event | str, seq: int = 1, run_id: str = "r_1") -> list[Stamped]:
+        made = [Thought(event) if isinstance(event, str) else event for event in events]
+        return [
+            Stamped(run_id, number, "s_1", 1, 1_790_000_000.25 + number, event)
+            for number, event in enumerate(made, seq)
+        ]
+
+    return make
+
+
+@pytest.fixture
+def process() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Run a piece of Python in a process of its own, with arguments; ended after the test."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(code: str, *args: object, **env: str) -> "subprocess.Popen[str]":
+        child = subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, args)],
+            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(child)
+        return child
+
+    yield start
+    for child in running:
+        with child:
+            child.kill()

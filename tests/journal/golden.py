@@ -1,0 +1,147 @@
+"""What each committed journal must decode to: one event of every kind, with nothing left at its default.
+
+A released journal and its expectation are never changed. Before the first release, and for the next one, write the file
+of the current version anew with
+
+    PYTHONPATH=. .venv/bin/python tests/journal/golden.py
+"""
+
+import json
+from pathlib import Path
+
+from agentctl import __version__
+from agentctl.core import events as e
+from agentctl.core.messages import Usage
+from agentctl.journal import codec
+
+FOLDER = Path(__file__).parent.parent / "journals"
+
+EXPECTED = {
+    "0.1.0": [
+        e.RunStarted(
+            task="order-triage",
+            policy="standard",
+            policy_digest="0f3a",
+            user="ada",
+            tenant="acme",
+            goal="Find order A-1001 — „wo ist sie?“",
+            system="You triage order questions.",
+            fixed_tokens=410,
+            goal_tokens=17,
+            tools={"get_order_status": "9c1d", "send_refund": "77aa"},
+            rehearsed=True,
+            sealed="d3b0",
+            price_source="genai-prices 0.2.3",
+            variables={"order": "A-1001", "urgent": False, "tries": 2, "note": None},
+        ),
+        e.ModelAsked(
+            provider="anthropic",
+            identity="anthropic||claude-sonnet-4-6",
+            model="claude-sonnet-4-6",
+            attempt=1,
+            purpose="answer",
+            estimated_tokens=1847,
+            max_output_tokens=8192,
+            reserved_micro=128_421,
+            position=3,
+        ),
+        e.ModelReplied(
+            provider="anthropic",
+            identity="anthropic||claude-sonnet-4-6",
+            model="claude-sonnet-4-6-20260101",
+            usage=Usage(1200, 80, 300, 200, 100),
+            cost_micro=18_400,
+            duration_ms=423,
+            stop_reason="tool_use",
+            text="Let me look.",
+            calls=(
+                e.CallProposed("c1.0", "toolu_01", "get_order_status", {"order_id": "A-1001"}, "k1"),
+                e.CallProposed("c1.1", "toolu_02", "nonsense", '{"broken', "k2"),
+            ),
+            purpose="answer",
+            tokens=80,
+            sealed="a1b2",
+            refusal="none",
+        ),
+        e.ModelFailed(
+            provider="anthropic",
+            identity="anthropic||claude-sonnet-4-6",
+            kind="rate_limit",
+            status=429,
+            retry_after_s=2.5,
+            message="Number of request tokens has exceeded your limit",
+            attempt=2,
+            purpose="summary",
+            cost_micro=1,
+            duration_ms=31,
+        ),
+        e.Retried(attempt=1, delay_s=1.25, call_id="c1.0"),
+        e.Waited(reason="pace", seconds=3.5),
+        e.FellBack(from_="anthropic", to="openai", reason="circuit open"),
+        e.ProviderOut(provider="anthropic", reason="rate_limit", until=1_790_000_000.5),
+        e.Thought(text="The order number looks valid."),
+        e.ToolStarted(
+            call_id="c1.0",
+            tool="get_order_status",
+            args={"order_id": "A-1001", "depth": [1, {"x": 0.5}]},
+            tier="low",
+            attempt=2,
+            effect=True,
+            timeout_s=5.0,
+            idempotency_key="r_golden:c1.0",
+        ),
+        e.ToolFinished(
+            call_id="c1.0",
+            tool="get_order_status",
+            status="error",
+            error_type="transient",
+            retry_safe=True,
+            duration_ms=5012,
+            result={"status": "error", "data": None, "message": "Timeout after 5s"},
+            tokens=42,
+            ran=False,
+            final=False,
+            sealed="beef",
+            shared_with="c1.1",
+        ),
+        e.ApprovalRequested("c2.0", "send_refund", "high", "tiers", "51fe", {"amount": 49.9}),
+        e.ApprovalDecided("c2.0", "deny", "ada", 12.75, "ask the customer first", "51fe"),
+        e.Decided("before_tool", "loops", "reflect", "window", text="Stop repeating.", tokens=9),
+        e.ContextTrimmed(tokens=45_000, limit=75_000, dropped=14, first_kept=31),
+        e.BudgetCounted(key="run_usd", used=1.13, limit=1.5, state="warning"),
+        e.CircuitMoved(name="anthropic||claude-sonnet-4-6", from_="closed", to="open"),
+        e.LoopSeen(kind="window", tool="search_orders", count=3, window=8),
+        e.CacheSeen(hit_ratio=0.875, read=7000, write=1000, miss_reason="tools changed"),
+        e.Degraded(provider="openai", notice="Answers may be less polished."),
+        e.Resumed(
+            from_seq=21,
+            by="bob",
+            add_micro=500_000,
+            add_steps=5,
+            add_tokens=10_000,
+            policy_digest="0f3b",
+            fixed_tokens=411,
+        ),
+        e.Failed(code="defect", message="crash report written"),
+        e.Completed(
+            status="stopped",
+            reason="run_usd",
+            exit_code=10,
+            cost_micro=1_499_999,
+            answer="The order is on its way.",
+            message="Budget reached.",
+        ),
+    ]
+}
+
+
+def lines(events):
+    """A journal as text: a line of tag, version and data for each event."""
+    for event in events:
+        tag, version, text = codec.encode(event)
+        yield json.dumps({"tag": tag, "version": version, "data": json.loads(text)}, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    current = FOLDER / f"{__version__}.jsonl"
+    current.write_text("".join(f"{line}\n" for line in lines(EXPECTED[__version__])))
