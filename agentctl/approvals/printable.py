@@ -1,0 +1,72 @@
+"""What a model, a tool or a file says, made harmless for a terminal: nothing in it moves, hides or imitates anything.
+
+Whatever has no shape of its own, or changes the shape of its neighbours, is shown as an escape: control characters,
+escape sequences, direction marks, zero-width and tag characters, blanks that are no spaces, lone surrogates.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+SHAPELESS = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+"""Unicode categories that are never shown as they are."""
+BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks that look like nothing."""
+MOST_MARKS = 2
+"""Marks on one letter; more of them climb into the lines above."""
+LOOKALIKES = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "FULLWIDTH", "MATHEMATICAL", "LISU", "COPTIC")
+"""Scripts with letters that pass for Latin ones."""
+
+word = re.compile(r"\w+")
+mark = "Mn"
+plain = re.compile(r"[ -~\n\t]*")
+
+
+def printable(text: str, *, lines: bool = True) -> str:
+    r"""The text with every character visible. `lines=False`: line breaks and tabs become `\n` and `\t` too."""
+    if plain.fullmatch(text) and (lines or ("\n" not in text and "\t" not in text)):
+        return text
+    shown: list[str] = []
+    marks = 0
+    before = ""
+    for char in text:
+        marks = marks + 1 if unicodedata.category(char) == mark else 0
+        harmless = (lines and char in "\n\t") or _has_shape(char, before, marks)
+        shown.append(char if harmless else escaped(char))
+        before = char
+    return "".join(shown)
+
+
+def unmistakable(text: str) -> str:
+    """`printable` on one line; letters that pass for Latin ones are escaped where Latin ones stand beside them."""
+    return word.sub(lambda found: _unmixed(found[0]), printable(text, lines=False))
+
+
+def escaped(char: str) -> str:
+    r"""`\n`, `\x1b`, `\u202e`, `\U000e0041`."""
+    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def _has_shape(char: str, before: str, marks: int) -> bool:
+    category = unicodedata.category(char)
+    if category in SHAPELESS or char in BLANKS:
+        return False
+    if category == "Me":
+        return False
+    if category == mark:
+        if char == "\ufe0f":
+            return before != "" and unicodedata.category(before) == "So"
+        variation = "\ufe00" <= char <= "\ufe0e" or char >= "\U000e0100"
+        return not variation and marks <= MOST_MARKS and (marks > 1 or before.isalpha())
+    return True
+
+
+def _unmixed(found: str) -> str:
+    if found.isascii() or not any(char.isascii() and char.isalpha() for char in found):
+        return found
+    return "".join(escaped(char) if _imitates(char) else char for char in found)
+
+
+def _imitates(char: str) -> bool:
+    return not char.isascii() and unicodedata.name(char, "").startswith(LOOKALIKES)

@@ -1,0 +1,94 @@
+"""The commands of `agentctl`, in panels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from agentctl import __version__
+from agentctl.cli import approvals, auth, check, events, init, render, resume, runs, show, trace
+from agentctl.cli import run as run_command
+
+COMPLETION = "_AGENTCTL_COMPLETE"
+"""Set by the scripts in `completions/`; without it typer's options to install them stay away."""
+PANELS = RUN, PEOPLE, POLICY, SEE, STORE = ("Run", "People", "Policy", "See", "Store")
+COMMANDS: tuple[tuple[str, str, Callable[..., Any], str], ...] = (
+    (RUN, "init", init.init, "agentctl init demo"),
+    (RUN, "run", run_command.run, "agentctl run demo/task.toml --rehearse --var order=A-1001"),
+    (RUN, "resume", resume.resume, "agentctl resume r_a3f7b2 --add-usd 0.50"),
+    (PEOPLE, "approvals", approvals.approvals, "agentctl approvals --json"),
+    (PEOPLE, "approve", approvals.approve, "agentctl approve r_a3f7b2"),
+    (PEOPLE, "deny", approvals.deny, 'agentctl deny r_a3f7b2 c3.0 --why "ask the customer first"'),
+    (SEE, "runs", runs.runs, "agentctl runs --status parked --since 3d"),
+    (SEE, "show", show.show, "agentctl show r_a3f7b2"),
+    (SEE, "trace", trace.trace, "agentctl trace r_a3f7b2 --inputs"),
+    (SEE, "events", events.events, "agentctl events r_a3f7b2 -f | jq .event_type"),
+)
+GROUPS: tuple[tuple[str, str, str, tuple[tuple[str, Callable[..., Any], str], ...]], ...] = (
+    (
+        POLICY,
+        "policy",
+        "What runs may spend, do and fall back on",
+        (
+            ("list", check.policies, "agentctl policy list"),
+            ("check", check.policy_check, "agentctl policy check standard demo/policy.toml"),
+        ),
+    ),
+    (POLICY, "task", "Task files", (("check", check.task_check, "agentctl task check demo/task.toml"),)),
+    (
+        STORE,
+        "auth",
+        "Keys in the keyring of this machine",
+        (
+            ("set", auth.store, "agentctl auth set anthropic"),
+            ("list", auth.listing, "agentctl auth list"),
+            ("remove", auth.remove, "agentctl auth remove anthropic"),
+        ),
+    ),
+)
+
+
+class InPanels(TyperGroup):
+    """The commands by panel, in the order of the panels."""
+
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 -- typer's
+        """Names, as the help prints them."""
+        panels = {name: PANELS.index(panel) for panel, name, *_ in (*COMMANDS, *GROUPS)}
+        return sorted(self.commands, key=panels.__getitem__)
+
+
+app = typer.Typer(
+    name="agentctl",
+    cls=InPanels,
+    no_args_is_help=True,
+    add_completion=COMPLETION in os.environ,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        render.out(f"agentctl {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog="Start with: agentctl init demo")
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version")
+    ] = False,
+) -> None:
+    """Run LLM agents under a policy: budgets, approvals, fallbacks, and a journal of everything"""
+
+
+for panel, name, command, example in COMMANDS:
+    app.command(name, rich_help_panel=panel, epilog=f"Example: {example}")(command)
+for panel, name, text, members in GROUPS:
+    group = typer.Typer(no_args_is_help=True, help=text)
+    for member, command, example in members:
+        group.command(member, epilog=f"Example: {example}")(command)
+    app.add_typer(group, name=name, rich_help_panel=panel)

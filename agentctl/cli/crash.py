@@ -1,0 +1,46 @@
+"""The report of a defect: what a developer needs, scrubbed; the terminal gets one line and its path."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from agentctl import __version__
+from agentctl.errors import AgentctlError
+
+
+def reported(error: BaseException, arguments: list[str]) -> AgentctlError:
+    """Write the report; the error that the person is shown instead."""
+    from agentctl.approvals.printable import printable
+    from agentctl.core.guards import scrub
+
+    mask = scrub.make(scrub.Rules(), ())
+    secrets = [value for name, value in os.environ.items() if mask.sensitive(name)]
+    mask = scrub.make(scrub.Rules(), secrets)
+    text = "".join(traceback.format_exception(error))
+    line = " ".join(mask.text(argument) for argument in arguments)
+    about = f"agentctl {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+    path = _written(f"{about}agentctl {line}\n\n{mask.text(text)}")
+    what = printable(mask.text(f"{type(error).__name__}: {error}"), lines=False)[:200]
+    return AgentctlError(f"a defect in agentctl: {what}; the report is {path}")
+
+
+def _written(text: str) -> Path:
+    from agentctl.config import paths
+
+    name = f"crash-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.txt"
+    for folder in (paths.data_dir() / "crashes", Path(tempfile.gettempdir())):
+        path = folder / name
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        except OSError:
+            continue
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:  # noqa: PTH123 -- a descriptor
+            file.write(text)
+        return path
+    return Path(os.devnull)

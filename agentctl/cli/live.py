@@ -1,0 +1,145 @@
+"""A run on a terminal: text as it streams, a line for each tool call, and a status line that stays at the bottom.
+
+Only the last, unfinished line of the text and the status line are ever redrawn; everything above them is printed once.
+While a question stands nothing is drawn at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Generator
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live as Drawing
+from rich.text import Text
+
+from agentctl.approvals.printable import printable
+from agentctl.cli.status import Limits, status
+from agentctl.cli.telling import Telling
+from agentctl.core import events as e
+from agentctl.core.events import Stamped
+from agentctl.core.messages import Delta
+from agentctl.core.state import State
+
+STYLES = {"plain": "", "good": "green", "warn": "yellow", "bad": "red", "quiet": "dim", "hint": "cyan", "bold": "bold"}
+
+
+class Live:
+    """A listener for eyes."""
+
+    def __init__(
+        self, limits: Limits, *, console: Console | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._limits, self._clock = limits, clock
+        self._telling = Telling()
+        self._state = State()
+        self._doing, self._since = "starts", clock()
+        self._partial, self._style = "", ""
+        self.shown = ""
+        """The text of the last reply, as far as it was streamed."""
+        self._drawing = Drawing(
+            get_renderable=self._bottom,
+            console=self._console,
+            transient=True,
+            refresh_per_second=5,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> Self:
+        self._drawing.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end_line()
+        with contextlib.suppress(OSError):
+            self._drawing.stop()
+
+    @contextlib.contextmanager
+    def aside(self) -> Generator[None]:
+        """Nothing is drawn while somebody else has the screen."""
+        self._end_line()
+        self._drawing.stop()
+        try:
+            yield
+        finally:
+            self._drawing.start()
+
+    def event(self, stamped: Stamped, state: State) -> None:
+        """Tell it, and keep the status line true."""
+        self._state = state
+        doing = _doing(stamped.event)
+        if doing:
+            self._doing, self._since = doing, self._clock()
+        if isinstance(stamped.event, e.ModelAsked):
+            self._end_line()
+            self.shown = ""
+        line = self._telling.line(stamped.event)
+        if line is not None:
+            self._end_line()
+            self._print(line.text, STYLES[line.tone], whole=False)
+
+    def delta(self, delta: Delta) -> None:
+        """Print the lines that are complete; the rest waits at the bottom."""
+        if delta.kind == "tool":
+            return
+        style = "dim" if delta.kind == "thinking" else ""
+        if style != self._style:
+            self._end_line()
+            self._style = style
+        if not self._doing.endswith("writes"):
+            self._doing, self._since = f"{self._state.route.asked} writes", self._clock()
+        if delta.kind == "text":
+            self.shown += delta.text
+        *complete, self._partial = (self._partial + delta.text).split("\n")
+        for line in complete:
+            self._print(line, style)
+        if len(self._partial) > self._console.width:
+            *wrapped, last = Text(self._partial).wrap(self._console, self._console.width)
+            for part in wrapped:
+                self._print(part.plain.rstrip(), style)
+            self._partial = last.plain
+
+    def note(self, text: str) -> None:
+        """One line, dim."""
+        self._end_line()
+        self._print(text, "dim")
+
+    def _end_line(self) -> None:
+        partial, self._partial = self._partial, ""
+        if partial:
+            self._print(partial, self._style)
+
+    def _print(self, text: str, style: str, *, whole: bool = True) -> None:
+        # The terminal may be gone; the run goes on.
+        with contextlib.suppress(OSError, ValueError):
+            shown = Text(printable(text, lines=False), style=style)
+            self._console.print(shown, no_wrap=not whole, overflow=None if whole else "ellipsis")
+
+    def _bottom(self) -> Text:
+        now = self._clock()
+        line = f"{status(self._limits, self._state, now)} · {self._doing} {max(0.0, now - self._since):.0f}s"
+        bottom = Text(printable(line, lines=False), style="reverse", no_wrap=True, overflow="ellipsis")
+        if not self._partial:
+            return bottom
+        partial = Text(printable(self._partial, lines=False) + "\n", style=self._style)
+        return partial + bottom
+
+
+def _doing(event: e.Event) -> str:
+    match event:
+        case e.ModelAsked(provider=provider):
+            return f"asks {provider}"
+        case e.ToolStarted(tool=tool):
+            return f"runs {tool}"
+        case e.Retried() | e.Waited():
+            return "waits"
+        case e.ApprovalRequested():
+            return "needs a person"
+        case e.ToolFinished() | e.ModelReplied():
+            return "thinks"
+        case _:
+            return ""

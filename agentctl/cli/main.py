@@ -1,0 +1,74 @@
+"""The entry point: runs a command, and turns whatever goes wrong in it into a line and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from typing import NoReturn
+
+import typer
+
+from agentctl.cli import render
+from agentctl.cli.app import app
+from agentctl.errors import AgentctlError, Usage
+
+
+def run() -> NoReturn:
+    """The entry point of the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A lone surrogate in an answer must not end the run that paid for it.
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command; its exit code. Nothing escapes but a request to exit."""
+    wanted = "--json" in arguments or "--events" in arguments
+    try:
+        code = app(arguments, prog_name="agentctl", standalone_mode=False)
+        sys.stdout.flush()
+    except AgentctlError as error:
+        return _failed(error, wanted)
+    except typer.TyperException as error:
+        return _misused(error, wanted)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:
+        return _abandon()
+    except SystemExit as leaving:
+        # typer leaves with 1 where nobody reads any more.
+        if isinstance(leaving.__context__, BrokenPipeError):
+            return _abandon()
+        raise
+    except Exception as error:  # noqa: BLE001 -- a defect: the person gets one line, the report gets the rest
+        from agentctl.cli.crash import reported
+
+        return _failed(reported(error, arguments), wanted)
+    return code if isinstance(code, int) else 0
+
+
+def _failed(error: AgentctlError, json_wanted: bool) -> int:
+    with contextlib.suppress(BrokenPipeError):
+        render.failure(error, json_wanted=json_wanted)
+        sys.stdout.flush()
+    return error.exit_code
+
+
+def _misused(error: typer.TyperException, json_wanted: bool) -> int:
+    context = getattr(error, "ctx", None)
+    text = error.format_message() if hasattr(error, "format_message") else str(error)
+    if not text.strip() or type(error).__name__ == "NoArgsIsHelpError":
+        # A bare group: its help has been printed already.
+        return 2
+    path = context.command_path if context is not None else "agentctl"
+    return _failed(Usage(text.rstrip("."), hint=f"{path} --help"), json_wanted)
+
+
+def _abandon() -> int:
+    """Nobody reads any more: nothing is flushed at exit."""
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, sys.stdout.fileno())
+    return 0

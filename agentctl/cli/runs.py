@@ -1,0 +1,81 @@
+"""`agentctl runs`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agentctl.cli import options, render
+from agentctl.cli.options import AsJson, StoreUrl
+
+if TYPE_CHECKING:
+    from agentctl.cli.render import Tone
+    from agentctl.core.messages import JsonObject
+    from agentctl.journal.runs import RunRow
+
+COLUMNS = ("id", "task", "status", "reason", "cost", "steps", "age")
+TONES: dict[str, Tone] = {
+    "completed": "good", "failed": "bad", "crashed": "bad", "stopped": "warn", "parked": "warn", "paused": "warn",
+}  # fmt: skip
+
+
+def runs(
+    *,
+    status: Annotated[str, typer.Option(help="Only those: running, parked, completed, stopped, failed …")] = "",
+    user: Annotated[str, typer.Option(help="Only those of this user")] = "",
+    task: Annotated[str, typer.Option(help="Only those of this task")] = "",
+    since: Annotated[str, typer.Option(metavar="SPAN", help="Only those begun within: 30m, 12h, 3d, 2w")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many")] = 50,
+    as_json: AsJson = False,
+    store: StoreUrl = None,
+) -> None:
+    """List the runs of the store, newest first"""
+    from agentctl.journal import lease
+    from agentctl.journal import runs as table
+
+    begun, now = options.since(since), time.time()
+    with options.reading(store) as tx:
+        # A crashed run is one that says `running` and whose driver is gone: no query knows that.
+        asked = "running" if status == "crashed" else status
+        rows = table.listing(tx, status=asked, user=user, task=task, since=begun, limit=limit + 1)
+    told = [(row, "crashed" if lease.crashed(row, now) else row.status) for row in rows]
+    kept = [(row, word) for row, word in told if not status or word == status]
+    if as_json:
+        render.as_list([_item(row, word) for row, word in kept[:limit]], truncated=len(rows) > limit)
+        return
+    if not kept:
+        render.say("no runs yet" if not (status or user or task or since) else "no such runs")
+        return
+    render.table(COLUMNS, [_cells(row, word, now) for row, word in kept[:limit]], [_tone(word) for _, word in kept])
+    if len(rows) > limit:
+        render.say(f"more than {limit}: --limit shows more", "quiet")
+
+
+def _tone(status: str) -> Tone:
+    return TONES.get(status, "plain")
+
+
+def _cells(row: RunRow, status: str, now: float) -> tuple[str, ...]:
+    from agentctl.approvals.printable import printable
+
+    task = printable(row.task, lines=False) + (" (rehearsed)" if row.rehearsed else "")
+    cost = f"${row.cost_micro / 1e6:,.4f}"
+    return (row.run_id, task, status, row.reason or "-", cost, str(row.steps), render.span(now - row.created))
+
+
+def _item(row: RunRow, status: str) -> JsonObject:
+    from agentctl.journal.codec import timestamp
+
+    return {
+        "run_id": row.run_id,
+        "task": row.task,
+        "status": status,
+        "reason": row.reason,
+        "cost_usd": row.cost_micro / 1e6,
+        "steps": row.steps,
+        "started_at": timestamp(row.created),
+        "user": row.user_id,
+        "rehearsed": row.rehearsed,
+    }

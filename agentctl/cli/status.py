@@ -1,0 +1,78 @@
+"""The status line: what is spent, how full the context is, how healthy the provider is, how far it came."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentctl.core.guards import budget, circuit
+from agentctl.core.state import State
+from agentctl.errors import AgentctlError
+
+if TYPE_CHECKING:
+    from agentctl.core.policy import Policy
+    from agentctl.journal.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The policy whose limits are shown; None where it can't be read, then only what is used is shown."""
+
+    policy: Policy | None = None
+
+
+def limits_of(task: Path, policy: str | None, max_usd: float | None = None) -> Limits:
+    """The limits of a run that is about to start. What is wrong with its files is for the runner to say."""
+    from agentctl.config import load
+    from agentctl.config.task import load_task
+
+    try:
+        loaded = load.policy_of(load_task(task), policy)
+        return Limits(load.lower(loaded.policy, max_usd=max_usd))
+    except AgentctlError:
+        return Limits()
+
+
+def limits_of_run(journal: Store, run_id: str, policy: str | None = None) -> Limits:
+    """The limits of a recorded run, as its files say today."""
+    spec = json.loads(journal.spec(run_id))
+    return limits_of(Path(spec["task"]), policy or spec["policy"], spec["max_usd"])
+
+
+def status(limits: Limits, state: State, now: float) -> str:
+    """`$0.0123 of $0.50 · context 1,204 of 75,000 · anthropic closed · step 2 of 20`."""
+    parts = (_spent(limits, state), _context(limits, state), _health(limits, state, now), _steps(limits, state))
+    return " · ".join(part for part in parts if part)
+
+
+def _spent(limits: Limits, state: State) -> str:
+    spent = f"${state.budget.spent_micro / 1e6:,.4f}"
+    if limits.policy is None or not limits.policy.budget.enabled:
+        return spent
+    return f"{spent} of ${budget.cap_micro(limits.policy.budget, state.budget) / 1e6:,.2f}"
+
+
+def _context(limits: Limits, state: State) -> str:
+    used = f"context {state.prompt_tokens:,}"
+    return used if limits.policy is None else f"{used} of {limits.policy.context.max_tokens:,}"
+
+
+def _health(limits: Limits, state: State, now: float) -> str:
+    """The circuit of the provider that was asked last."""
+    if limits.policy is None or not state.route.asked:
+        return ""
+    rules = limits.policy.circuit
+    identity = next((p.identity for p in limits.policy.providers if p.name == state.route.asked), "")
+    phase = circuit.check(rules, state.circuit, identity, now)
+    if phase != "open":
+        return f"{state.route.asked} {phase.replace('_', '-')}"
+    return f"{state.route.asked} open {max(0.0, circuit.until(rules, state.circuit, identity) - now):.0f}s"
+
+
+def _steps(limits: Limits, state: State) -> str:
+    step = f"step {state.budget.steps}"
+    if limits.policy is None:
+        return step
+    return f"{step} of {limits.policy.budget.max_steps + state.budget.raised_steps}"

@@ -1,0 +1,61 @@
+"""Nothing that a model or a tool says can move, hide or imitate anything on a terminal."""
+
+import unicodedata
+
+import pytest
+
+from agentctl.approvals.printable import printable, unmistakable
+
+HARMFUL = {
+    "colours and cursor": "\x1b[31m\x1b[2J",
+    "title": "\x1b]0;pwned\x07",
+    "link": "\x1b]8;;http://evil\x1b\\click\x1b]8;;\x1b\\",
+    "clipboard": "\x1b]52;c;cm0gLXJm\x07",
+    "carriage return": "rm -rf /\rls",
+    "backspace": "rm\b\bls",
+    "delete": "a\x7f",
+    "C1": "\x9b31m",
+    "bidi": "\u202egpj.exe\u202c\u2066x\u2069",
+    "zero width": "pay\u200bpal\u200d\u2060\ufeff",
+    "tags": "hi\U000e0068\U000e0069",
+    "variation selectors": "a\ufe01b\U000e0100",
+    "invisible letters": "a\u3164b\u115fc\u2800d\u034f",
+    "separators": "a\u2028b\u2029c\x85d",
+    "surrogate": "a\ud800b",
+    "private use": "a\ue000b",
+    "enclosing mark": "1\u20dd",
+    "marks on nothing": " \u0338",
+    "too many marks": "a\u0300\u0301\u0302\u0303",
+    "soft hyphen": "a\u00adb",
+}
+
+
+@pytest.mark.parametrize("text", HARMFUL.values(), ids=HARMFUL.keys())
+def test_what_has_no_shape_is_escaped(text):
+    shown = printable(text, lines=False)
+
+    assert "\\" in shown
+    assert [] == [char for char in shown if unicodedata.category(char) in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Me"}]
+
+
+@pytest.mark.parametrize(
+    "text", ["Grüße, Zoë", "naïve cafe\u0301", "注文はどこ", "заказ", "Ünï ✓ → …", "⚠️ 🙂", "a\tb\nc"]
+)
+def test_what_people_write_stays(text):
+    assert text == printable(text)
+
+
+def test_line_breaks_stay_only_where_lines_are_allowed():
+    assert "a\nb\tc" == printable("a\nb\tc")
+    assert "a\\nb\\tc" == printable("a\nb\tc", lines=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("p\u0430ypal.com", "p\\u0430ypal.com"), ("\u0441\u043b\u043e\u0432\u043e", "слово"), ("ﬀull \uff41dmin", None)],
+)
+def test_letters_that_pass_for_latin_ones_are_escaped_beside_them(text, shown):
+    if shown is None:
+        assert "\\uff41dmin" in unmistakable(text)
+    else:
+        assert shown == unmistakable(text)

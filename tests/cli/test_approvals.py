@@ -1,0 +1,85 @@
+"""Decided from another terminal."""
+
+import pytest
+
+from agentctl.core import events as e
+
+from .conftest import replied, requested, started
+
+PARKED = e.Completed("parked", "approval", 12, 0, "")
+
+
+@pytest.fixture
+def parked(record):
+    return record("r_abc123", started(), replied(), requested(), PARKED, status="parked", reason="approval", ago=120)
+
+
+@pytest.fixture
+def two(record):
+    events = (started(), replied(), requested(), requested("c1.2"), PARKED)
+    return record("r_two222", *events, status="parked", reason="approval")
+
+
+def test_nothing_waits(agentctl):
+    assert agentctl("approvals").err == "nothing waits for a person\n"
+    assert agentctl("approvals", "--json").json == {"items": [], "truncated": False}
+
+
+def test_what_waits(agentctl, parked):
+    called = agentctl("approvals")
+    (item,) = agentctl("approvals", "--json").json["items"]
+
+    assert called.out.splitlines()[1] == 'r_abc123  c1.1  send_refund  high  2m     {"order_id": "A-1001"}'
+    assert list(item)[:6] == ["run_id", "call_id", "tool", "tier", "digest", "requested_at"]
+
+
+def test_approve_takes_the_one_that_is_pending_once(agentctl, parked):
+    called = agentctl("approve", "r_abc")
+
+    assert called.code == 0
+    assert called.out == 'approved c1.1 of r_abc123: send_refund {"order_id": "A-1001"}\n'
+    assert called.err == "resume:  agentctl resume r_abc123\n"
+    assert agentctl("approvals").out == ""
+    again = agentctl("approve", "r_abc")
+    assert again.code == 20
+    assert "nothing of r_abc123 waits for a person; decided already: c1.1 by" in again.err
+    other = agentctl("deny", "r_abc", "c1.1", "--user", "bob")
+    assert other.code == 20
+    assert "was already decided by" in other.err
+
+
+def test_deny_gives_the_reason(agentctl, parked):
+    from agentctl.config import paths
+    from agentctl.journal.store import open_store
+
+    called = agentctl("deny", "r_abc123", "--why", "ask first", "--user", "bob", "--json")
+
+    assert called.json["decision"] == "denied"
+    with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:
+        (letter,) = store.letters("r_abc123")
+    assert (letter.kind, letter.call_id, letter.asked_seq) == ("deny", "c1.1", 3)
+    assert (letter.payload, letter.sender) == ("ask first", "bob")
+
+
+def test_several_pending_need_a_name(agentctl, two):
+    called = agentctl("approve", "r_two222")
+
+    assert called.code == 20
+    assert "several calls of r_two222 wait: c1.1 (send_refund), c1.2 (send_refund)" in called.err
+    assert agentctl("approve", "r_two222", "c1.2").code == 0
+    assert agentctl("deny", "r_two222").out.startswith("denied c1.1 ")
+
+
+def test_a_call_that_nobody_asked_for(agentctl, two):
+    called = agentctl("approve", "r_two222", "c9.9")
+
+    assert called.code == 20
+    assert "no call 'c9.9' of r_two222 waits for a person; waiting: c1.1, c1.2" in called.err
+
+
+def test_a_run_that_is_over(agentctl, record):
+    decided = e.ApprovalDecided("c1.1", "approve", "ada", 1.0, "", "d")
+    record("r_over11", started(), requested(), decided, e.Completed("completed", "done", 0, 0, ""))
+
+    assert agentctl("approve", "r_over11").code == 20
+    assert "was already decided by ada: approve" in agentctl("approve", "r_over11", "c1.1").err

@@ -1,0 +1,72 @@
+"""The scripts in `completions/` are what the program makes, and work in real shells."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent.parent.parent / "completions"
+
+
+def run(*command, **env):
+    folder = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        command, env={**os.environ, "PATH": folder, **env}, check=False, capture_output=True, text=True
+    )
+    assert done.returncode in {0, 1}, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_they_are_what_the_program_makes(shell):
+    made = run(sys.executable, "-m", "agentctl", _AGENTCTL_COMPLETE=f"source_{shell}")
+
+    assert made.strip() + "\n" == (FOLDER / f"agentctl.{shell}").read_text()
+
+
+@pytest.mark.needs("bash")
+@pytest.mark.parametrize(
+    ("line", "word", "offered"),
+    [
+        ("agentctl r", 1, ["run", "resume", "runs"]),
+        ("agentctl policy ", 2, ["list", "check"]),
+        ("agentctl runs --s", 2, ["--status", "--since", "--store"]),
+    ],
+)
+def test_bash(program, line, word, offered):
+    script = f"""
+        source {FOLDER}/agentctl.bash
+        complete -p agentctl | grep -q _agentctl_completion || exit 9
+        COMP_WORDS=({line} {'""' if line.endswith(" ") else ""}); COMP_CWORD={word}
+        _agentctl_completion agentctl
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+
+    assert offered == run(program("bash"), "-c", script).split()
+
+
+@pytest.mark.needs("zsh")
+def test_zsh(program):
+    script = f"""
+        autoload -U compinit && compinit -u -D
+        source {FOLDER}/agentctl.zsh
+        print ${{_comps[agentctl]}}
+        words=(agentctl r); CURRENT=2
+        _arguments() {{ print -- "$@" }}; _describe() {{ print -- "${{(P)2}}" }}; compadd() {{ print -- "$@" }}
+        _agentctl_completion
+    """
+    out = run(program("zsh"), "-f", "-c", script)
+
+    assert out.startswith("_agentctl_completion\n")
+    assert "resume" in out
+    assert (FOLDER / "agentctl.zsh").read_text().startswith("#compdef agentctl\n")
+
+
+@pytest.mark.needs("fish")
+def test_fish(program, isolated):
+    script = f"source {FOLDER}/agentctl.fish; complete -C 'agentctl r'"
+    offered = run(program("fish"), "-c", script, HOME=str(isolated), XDG_CONFIG_HOME=str(isolated))
+
+    assert ["resume", "run", "runs"] == sorted(line.split("\t")[0] for line in offered.splitlines())
