@@ -1,0 +1,303 @@
+"""A provider or a tool that keeps failing is left alone for a while, then probed gently."""
+
+from typing import Any
+
+import pytest
+
+from agentctl.core import envelope
+from agentctl.core import events as ev
+from agentctl.core.guards import circuit, retry
+from agentctl.core.guards.circuit import Circuit, Rules, State, ToolRules
+from agentctl.core.messages import Usage
+from agentctl.core.policy import Policy
+from tests.play import MAIN, SPARE, START, Fault, Play, Reply, Script, asks, call, contract, make_setup, played, policy
+
+NAME = "anthropic||model-a"
+DOWN = Fault("server", 500)
+
+
+def asked(*, probe: bool = False) -> ev.ModelAsked:
+    return ev.ModelAsked("main", NAME, "m", 1, "answer", 1, 1, 1, 0, probe)
+
+
+def failed(kind: str = "server", status: int | None = 500) -> ev.ModelFailed:
+    return ev.ModelFailed("main", NAME, kind, status, None, "x", 1, "answer", 0, 1)
+
+
+def replied() -> ev.ModelReplied:
+    return ev.ModelReplied("main", NAME, "m", Usage(1, 1), 0, 1, "end_turn", "x", (), "answer", 1)
+
+
+def after(*events: tuple[float, ev.Event], state: State = circuit.EMPTY) -> State:
+    for ts, event in events:
+        state = circuit.apply(state, ev.Stamped("r", 1, "s", 0, START + ts, event))
+    return state
+
+
+def phase(state: State, at: float, rules: Any = None) -> str:
+    return circuit.check(rules or Rules(), state, NAME, START + at)
+
+
+def down(count: int, every: float = 1.0) -> list[tuple[float, ev.Event]]:
+    return [(n * every, failed()) for n in range(count)]
+
+
+def test_five_failures_in_a_row_open_it_and_four_do_not():
+    """A58, E06, C39"""
+    assert "closed" == phase(after(*down(4)), 4)
+    assert "open" == phase(after(*down(5)), 5)
+
+
+def test_it_lets_a_probe_through_after_sixty_seconds():
+    """A59, C38"""
+    state = after(*down(5))
+
+    assert "open" == phase(state, 4 + 59.9)
+    assert "half_open" == phase(state, 4 + 60)
+    assert START + 64 == circuit.until(Rules(), state, NAME)
+
+
+def test_the_breaker_of_the_standard_policy_is_five_and_sixty_seconds_with_a_spare():
+    """C67, C52"""
+    spare = Policy().providers[1]
+
+    assert (5, 60.0) == (Rules().failure_threshold, Rules().recovery_s)
+    assert ("openai", 2) == (spare.name, spare.priority)
+
+
+def test_a_success_in_between_starts_the_row_again():
+    """C39"""
+    state = after(*down(4), (4, asked()), (5, replied()), (6, failed()))
+
+    assert "closed" == phase(state, 7)
+
+
+def test_half_of_ten_calls_within_the_window_open_it_although_none_fail_in_a_row():
+    """G4, E05, E03"""
+    turns = [event for n in range(5) for event in ((4 * n, asked()), (4 * n + 1, replied()), (4 * n + 2, failed()))]
+
+    assert "closed" == phase(after(*turns[:-1]), 20)
+    assert "open" == phase(after(*turns), 20)
+
+
+def test_the_rate_of_the_standard_policy_is_half_of_ten_calls_in_a_minute():
+    rules = Rules()
+
+    assert (0.5, 10, 60.0, 1) == (rules.failure_rate, rules.min_calls, rules.window_s, rules.half_open_probes)
+
+
+def test_a_steady_failure_rate_of_four_fifths_opens_it():
+    """G4: whichever comes first."""
+    turns: list[tuple[float, ev.Event]] = []
+    for n in range(10):
+        turns += [(2 * n, asked()), (2 * n + 1, replied() if n % 5 == 4 else failed())]
+
+    assert "open" == phase(after(*turns), 20)
+
+
+def test_failures_older_than_the_window_are_no_rate():
+    """E05: a rolling window."""
+    turns = [event for n in range(5) for event in ((20 * n, asked()), (20 * n + 1, replied()), (20 * n + 2, failed()))]
+
+    assert "closed" == phase(after(*turns), 90)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("rate_limit", 429), ("invalid", 400), ("auth", 401), ("quota", 429), ("context", 400), ("cancelled", None)],
+)
+def test_what_says_nothing_of_health_does_not_count(kind, status):
+    assert "closed" == phase(after(*[(n, failed(kind, status)) for n in range(20)]), 20)
+
+
+@pytest.mark.parametrize("kind", ["overloaded", "server", "timeout", "connection", "truncated", "malformed"])
+def test_what_speaks_of_health_counts(kind):
+    """E01: the model is a dependency that times out and returns garbage."""
+    assert "open" == phase(after(*[(n, failed(kind, None)) for n in range(5)]), 5)
+
+
+def test_an_answered_probe_closes_it():
+    """A62, E07: closed, open, half open, closed."""
+    state = after(*down(5), (70, asked(probe=True)), (71, replied()))
+
+    assert "closed" == phase(state, 71)
+    assert Circuit() == state.circuits[NAME]
+
+
+def test_a_failed_probe_opens_it_for_another_rest():
+    """E10"""
+    state = after(*down(5), (70, asked(probe=True)), (71, failed()))
+
+    assert "open" == phase(state, 71 + 59)
+    assert "half_open" == phase(state, 71 + 60)
+
+
+def test_a_probe_that_hung_does_not_block_the_next_one():
+    """C45: recovery is tried again on timeout."""
+    state = after(*down(5), (70, asked(probe=True)))
+
+    assert "half_open" == phase(state, 200)
+
+
+def test_a_success_that_was_asked_for_before_the_outage_closes_nothing():
+    """C40: only an answered probe restores traffic."""
+    state = after((0, failed()), (0.5, asked()), *[(1 + n, failed()) for n in range(5)], (7, replied()))
+
+    assert "open" == phase(state, 8)
+
+
+def test_an_unknown_circuit_is_closed():
+    assert "closed" == phase(circuit.EMPTY, 0)
+
+
+def test_outcomes_are_bounded():
+    state = after(*[(n / 10, replied()) for n in range(500)])
+
+    assert circuit.MOST_OUTCOMES == len(state.circuits[NAME].outcomes)
+
+
+# --- In a run -------------------------------------------------------------------------------------
+
+
+def test_an_outage_costs_exactly_five_failures_before_the_primary_is_left_alone():
+    """Five errors instead of fifty."""
+    calls = [contract("look")]
+    outage = ByProvider({"main": [DOWN], "spare": [asks(call("look", q=n)) for n in range(12)] + [Reply("done")]})
+    play = Play(make_setup(policy(MAIN, SPARE), calls), outage)
+    play.run()
+
+    assert 5 == len([event for event in play.of(ev.ModelFailed) if event.provider == "main"])
+    assert "done" == play.state.run.reason
+
+
+def test_while_it_is_open_the_primary_is_skipped_and_nothing_waits_for_it():
+    """A60, C86"""
+    outage = ByProvider({"main": [DOWN], "spare": [asks(call("look", q=n)) for n in range(6)] + [Reply("done")]})
+    play = Play(make_setup(policy(MAIN, SPARE), [contract("look")]), outage)
+    play.run()
+    opened = [one.seq for one in play.events if isinstance(one.event, ev.ModelFailed)][-1]
+    later = [one.event.provider for one in play.events[opened:] if isinstance(one.event, ev.ModelAsked)]
+
+    assert {"spare"} == set(later)
+    assert [] == [one for one in play.events[opened:] if isinstance(one.event, ev.Retried)]
+
+
+def test_on_recovery_the_primary_answers_again():
+    """A62"""
+    outage = ByProvider(
+        {
+            "main": [*[DOWN] * 5, Reply("from main")],
+            "spare": [asks(call("look", q=1)), asks(call("look", q=2), took=70.0)],
+        }
+    )
+    play = Play(make_setup(policy(MAIN, SPARE), [contract("look")]), outage)
+    play.run()
+
+    assert "from main" == play.state.run.answer
+    assert [True] == [event.probe for event in play.asked if event.probe]
+    assert "main" == play.asked[-1].provider
+
+
+def test_an_open_circuit_ends_the_attempts_of_a_call_at_once():
+    """A61, C87: the call is answered by the fallback in the same step."""
+    rules = {"circuit": Rules(failure_threshold=2), "retry": retry.Rules(max_attempts=4)}
+    play = played(policy(MAIN, SPARE, **rules), Script([DOWN, DOWN, Reply("from spare")]))
+    fell = play.of(ev.FellBack)[0]
+
+    assert ["main", "main", "spare"] == [event.provider for event in play.asked]
+    assert ("main", "spare", "circuit open") == (fell.from_, fell.to, fell.reason)
+    assert 1 == play.state.budget.steps
+
+
+def test_every_circuit_open_ends_the_run_with_fourteen_and_says_how_long():
+    """A83: distinguishable."""
+    rules = {"circuit": Rules(failure_threshold=1), "retry": retry.Rules(max_attempts=1)}
+    play = played(policy(MAIN, **rules), Script([DOWN]))
+    end = play.of(ev.Completed)[-1]
+
+    assert ("failed", "providers", 14) == (end.status, end.reason, end.exit_code)
+    assert "Max retries exceeded: no provider is left (main: circuit open for 60s)" == end.message
+
+
+def test_a_circuit_that_is_off_is_never_named():
+    rules = {"circuit": Rules(enabled=False), "retry": retry.Rules(max_attempts=9, base_delay_s=0.1)}
+    play = played(policy(MAIN, **rules), Script([DOWN]))
+
+    assert 9 == len(play.asked)
+    assert "circuit" not in play.of(ev.Completed)[-1].message
+
+
+# --- Tools ----------------------------------------------------------------------------------------
+
+
+def test_tools_have_a_threshold_of_their_own():
+    """G15"""
+    rules = ToolRules()
+
+    assert (5, 0.5, 10, 60.0, 60.0, 1) == (
+        rules.failure_threshold,
+        rules.failure_rate,
+        rules.min_calls,
+        rules.window_s,
+        rules.recovery_s,
+        rules.half_open_probes,
+    )
+
+
+def test_a_tool_that_keeps_failing_is_not_run_any_more():
+    """D03, E08: `upstream is unhealthy`, and it may be tried later."""
+    broken = {"look": [envelope.transient("it broke")]}
+    many = [asks(call("look", q=n)) for n in range(4)]
+    play = played(policy(), Script([*many, Reply("done")], broken), contract("look", retry_policy="none"))
+    play_on = played(policy(), Script([*many, *many, Reply("done")], broken), contract("look"))
+    last = play_on.answers[-1]
+
+    assert 4 == len(play.of(ev.ToolStarted))
+    assert 5 == len(play_on.of(ev.ToolStarted))
+    assert ("transient", True, "upstream is unhealthy") == (last.error_type, last.retry_safe, last.result["message"])
+
+
+def test_a_circuit_that_opens_between_two_attempts_ends_them():
+    """G15: the sample's policy opens after 2."""
+    rules = Rules(tools=ToolRules(failure_threshold=2))
+    broken = {"look": [envelope.transient("it broke")]}
+    play = played(policy(circuit=rules), Script([asks(call("look")), Reply("done")], broken), contract("look"))
+
+    assert 2 == len(play.of(ev.ToolStarted))
+    assert "upstream is unhealthy" == play.answers[0].result["message"]
+
+
+def test_a_tools_permanent_errors_say_nothing_of_its_health():
+    wrong = {"look": [envelope.permanent("no such order")]}
+    many = [asks(call("look", q=n)) for n in range(8)]
+    play = played(policy(), Script([*many, Reply("done")], wrong), contract("look"))
+
+    assert 8 == len(play.of(ev.ToolStarted))
+    assert "closed" == circuit.check(ToolRules(), play.state.circuit, circuit.tool_name("look"), play.now)
+
+
+def test_a_tool_that_answers_its_probe_is_well_again():
+    script = Script(
+        [
+            *[asks(call("look", q=n)) for n in range(5)],
+            asks(call("rest"), took=70.0),
+            asks(call("look", q=9)),
+            Reply("x"),
+        ],
+        {"look": [*[envelope.transient("it broke")] * 5, envelope.success("ok")]},
+    )
+    play = played(policy(), script, contract("look", retry_policy="none"), contract("rest"))
+
+    assert [True] == [event.probe for event in play.of(ev.ToolStarted) if event.probe]
+    assert "closed" == circuit.check(ToolRules(), play.state.circuit, circuit.tool_name("look"), play.now)
+
+
+class ByProvider(Script):
+    """Each provider plays its own list."""
+
+    def __init__(self, lists: dict[str, list[Any]]) -> None:
+        super().__init__()
+        self.lists = lists
+
+    def model(self, asked: Any) -> Any:
+        return self._next(asked.provider, self.lists[asked.provider])

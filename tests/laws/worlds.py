@@ -1,0 +1,182 @@
+"""Random policies and random scripts of the world, for the laws.
+
+`AGENTCTL_LAWS=1000` tries so many examples of each law instead of `examples`' own number.
+"""
+
+import os
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+
+from agentctl.core import envelope
+from agentctl.core.envelope import Envelope
+from agentctl.core.guards import approval, args, budget, circuit, context, loops, results, retry, risk, tokens
+from agentctl.core.policy import Policy, Provider
+from agentctl.core.tiers import Tier
+from tests.play import PRICE, Asks, Crash, Fault, Play, Refused, Reply, Says, Script, contract, make_setup, writer
+
+TOOLS = (
+    contract("look"),
+    contract("poll", pollable=True),
+    contract("few", max_calls_per_session=2),
+    contract("slow", retry_policy="fixed"),
+    writer("send"),
+    writer("store", side_effects="local", idempotent=True, retry_policy="exponential_backoff", recovery="same_key"),
+    writer("erase", side_effects="irreversible"),
+)
+ANSWERS = (
+    envelope.success("ok"),
+    envelope.success({"id": 1}),
+    envelope.transient("it broke"),
+    envelope.timed_out(5),
+    envelope.rate_limited(1),
+    envelope.permanent("no such thing"),
+)
+FAULTS = (
+    ("server", 500), ("overloaded", 529), ("rate_limit", 429), ("timeout", None), ("connection", None),
+    ("truncated", 200), ("malformed", None), ("quota", 429), ("auth", 401), ("invalid", 400), ("context", 400),
+)  # fmt: skip
+STOPS = ("", "", "", "", "max_tokens", "pause", "context_exceeded", "refusal")
+
+
+def examples(count: int) -> settings:
+    """How often a law is tried."""
+    wanted = int(os.environ.get("AGENTCTL_LAWS", "0")) or count
+    slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
+    phases = [phase for phase in Phase if phase is not Phase.explain]
+    return settings(
+        max_examples=wanted, deadline=None, suppress_health_check=slow, phases=phases, derandomize=wanted == count
+    )
+
+
+def some(*values: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(values)
+
+
+@st.composite
+def providers(draw: st.DrawFn) -> tuple[Provider, ...]:
+    count = draw(st.integers(1, 3))
+    made = [
+        Provider(
+            name=f"p{number}",
+            sdk=draw(some("anthropic", "openai")),
+            model=f"m{number}",
+            priority=draw(st.integers(1, 3)),
+            roles=draw(some(("answer",), ("answer", "landing"))),
+            max_output_tokens=draw(some(16, 200, 1_500, 8_192)),
+        )
+        for number in range(count)
+    ]
+    return tuple(made)
+
+
+@st.composite
+def policies(draw: st.DrawFn, *, bounded: bool = True) -> Policy:
+    on = some(True, True, True, False)
+    most = draw(some(700, 3_000, 75_000))
+    hard = most + draw(some(0, 500, 15_000))
+    return Policy(
+        providers=draw(providers()),
+        budget=budget.Rules(
+            enabled=bounded or draw(on),
+            run_usd=draw(some(0.001, 0.02, 0.2, 1.5)),
+            max_steps=draw(st.integers(1, 7)),
+            max_tool_calls=draw(st.integers(1, 12)),
+            max_tool_errors=draw(st.integers(1, 12)),
+            max_wall_s=draw(some(3.0, 60.0, 3600.0)),
+            landing=draw(some(0.01, 0.08, 0.5)),
+        ),
+        tokens=tokens.Rules(enabled=draw(on), total=draw(some(900, 5_000, 60_000, 500_000))),
+        retry=retry.Rules(
+            enabled=draw(on), max_attempts=draw(st.integers(1, 5)), max_delay_s=draw(some(2.0, 30.0)), jitter=draw(on)
+        ),
+        circuit=circuit.Rules(
+            enabled=draw(on),
+            failure_threshold=draw(st.integers(1, 6)),
+            failure_rate=draw(some(0.3, 0.5, 1.0)),
+            min_calls=draw(st.integers(1, 10)),
+            recovery_s=draw(some(1.0, 10.0, 60.0)),
+            tools=circuit.ToolRules(failure_threshold=draw(st.integers(1, 5)), recovery_s=draw(some(1.0, 60.0))),
+        ),
+        context=context.Rules(
+            enabled=draw(on),
+            max_tokens=most,
+            hard_limit_tokens=hard,
+            trim_to=draw(some(0.3, 0.6, 1.0)),
+            keep_recent=draw(some(1, 2, 10)),
+        ),
+        loops=loops.Rules(
+            enabled=draw(on),
+            window=draw(st.integers(1, 9)),
+            max_repeats=draw(st.integers(1, 4)),
+            consecutive=draw(st.integers(1, 4)),
+            on_loop=draw(some("reflect", "halt", "reflect_then_halt")),
+        ),
+        results=results.Rules(enabled=draw(on), max_attempts=draw(st.integers(1, 4))),
+        args=args.Rules(enabled=draw(on), error_format=draw(some("structured", "structured", "throw"))),
+        risk=risk.Rules(enabled=draw(on), auto_approve=draw(st.sampled_from(Tier))),
+        approval=approval.Rules(
+            enabled=draw(on), max_denials=draw(st.integers(1, 4)), non_interactive=draw(some("park", "deny"))
+        ),
+    )
+
+
+wanted_calls = st.builds(
+    Asks,
+    st.sampled_from([*(tool.name for tool in TOOLS), "unknown"]),
+    st.one_of(
+        st.none(),
+        st.fixed_dictionaries({"q": st.integers(0, 3)}),
+        st.fixed_dictionaries({"bad": st.just([1])}),
+    ),
+)
+replies = st.builds(
+    Reply,
+    text=some("", "a thought", "an answer"),
+    calls=st.lists(wanted_calls, max_size=4).map(tuple),
+    stop=st.sampled_from(STOPS),
+    share=some(0.1, 1.0),
+    took=some(0.1, 2.0, 40.0),
+)
+faults = st.builds(
+    lambda kind, retry_after, billed, took: Fault(kind[0], kind[1], retry_after, billed, took),
+    st.sampled_from(FAULTS),
+    some(None, None, 0.0, 1.5, 600.0),
+    some(0.0, 0.4, 1.0),
+    some(0.1, 20.0),
+)
+refusals = st.builds(Refused, some("session_usd", "hourly_usd"))
+
+
+@st.composite
+def scripts(draw: st.DrawFn, *, crashes: bool = False) -> Script:
+    dies: list[st.SearchStrategy[Any]] = [st.just(Crash())] if crashes else []
+    answered: st.SearchStrategy[Envelope | Crash] = st.one_of(st.sampled_from(ANSWERS), *dies)
+    says: st.SearchStrategy[Says | None] = st.one_of(
+        st.none(), st.builds(Says, some("approve", "approve", "deny", "stop"), some("", "too risky"))
+    )
+    models = st.one_of(replies, replies, replies, faults, refusals, *dies)
+    return Script(
+        models=draw(st.lists(models, min_size=1, max_size=8)),
+        tools={tool.name: draw(st.lists(answered, min_size=1, max_size=3)) for tool in TOOLS},
+        people=draw(st.lists(says, min_size=1, max_size=3)),
+        cycle=True,
+        tool_took=draw(some(0.1, 5.0)),
+    )
+
+
+@st.composite
+def plays(draw: st.DrawFn, *, bounded: bool = True, crashes: bool = False) -> Play:
+    """A run that has not begun."""
+    policy = draw(policies(bounded=bounded))
+    names = [provider.name for provider in policy.providers]
+    setup = make_setup(
+        policy,
+        TOOLS,
+        prices={name: draw(some(PRICE, PRICE, PRICE, None)) for name in names},
+        windows={name: draw(some(None, 1_000, 200_000)) for name in names},
+        ready=[name for name in names if draw(some(True, True, True, False))],
+    )
+    sizes = {"fixed_tokens": draw(some(0, 100, 2_000)), "goal_tokens": draw(some(1, 50, 500))}
+    return Play(setup, draw(scripts(crashes=crashes)), seed=draw(st.integers(0, 99)), most=1_500, **sizes)
