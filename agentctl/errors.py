@@ -53,6 +53,14 @@ class AgentctlError(Exception):
         self.hint = hint
 
 
+class Defect(AgentctlError):
+    """A fault of this program, with the scrubbed text of its report."""
+
+    def __init__(self, message: str, report: str) -> None:
+        super().__init__(message)
+        self.report = report
+
+
 class Usage(AgentctlError):
     """Wrong flags or arguments."""
 

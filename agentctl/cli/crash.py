@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 
 from agentctl import __version__
-from agentctl.errors import AgentctlError
+from agentctl.errors import AgentctlError, Defect
 
 
 def reported(error: BaseException, arguments: list[str]) -> AgentctlError:
@@ -21,11 +21,12 @@ def reported(error: BaseException, arguments: list[str]) -> AgentctlError:
     mask = scrub.make(scrub.Rules(), ())
     secrets = [value for name, value in os.environ.items() if mask.sensitive(name)]
     mask = scrub.make(scrub.Rules(), secrets)
-    text = "".join(traceback.format_exception(error))
+    text = error.report if isinstance(error, Defect) else "".join(traceback.format_exception(error))
     line = " ".join(mask.text(argument) for argument in arguments)
     about = f"agentctl {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
     path = _written(f"{about}agentctl {line}\n\n{mask.text(text)}")
-    what = printable(mask.text(f"{type(error).__name__}: {error}"), lines=False)[:200]
+    said = str(error) if isinstance(error, Defect) else f"{type(error).__name__}: {error}"
+    what = printable(mask.text(said), lines=False)[:200]
     return AgentctlError(f"a defect in agentctl: {what}; the report is {path}")
 
 

@@ -12,7 +12,7 @@ import typer
 
 from agentctl.cli import render
 from agentctl.cli.app import app
-from agentctl.errors import AgentctlError, Usage
+from agentctl.errors import AgentctlError, Defect, Usage
 
 
 def run() -> NoReturn:
@@ -30,6 +30,8 @@ def main(arguments: list[str]) -> int:
     try:
         code = app(arguments, prog_name="agentctl", standalone_mode=False)
         sys.stdout.flush()
+    except Defect as error:
+        return _reported(error, arguments, wanted)
     except AgentctlError as error:
         return _failed(error, wanted)
     except typer.TyperException as error:
@@ -44,10 +46,14 @@ def main(arguments: list[str]) -> int:
             return _abandon()
         raise
     except Exception as error:  # noqa: BLE001 -- a defect: the person gets one line, the report gets the rest
-        from agentctl.cli.crash import reported
-
-        return _failed(reported(error, arguments), wanted)
+        return _reported(error, arguments, wanted)
     return code if isinstance(code, int) else 0
+
+
+def _reported(error: Exception, arguments: list[str], json_wanted: bool) -> int:
+    from agentctl.cli.crash import reported
+
+    return _failed(reported(error, arguments), json_wanted)
 
 
 def _failed(error: AgentctlError, json_wanted: bool) -> int:

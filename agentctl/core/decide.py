@@ -26,9 +26,11 @@ from agentctl.core.messages import JsonObject
 from agentctl.core.policy import Policy, Provider
 from agentctl.core.prices import Price
 from agentctl.core.state import State
+from agentctl.core.tiers import Tier
 
-MARGIN = 1.15
-"""A reservation takes the prompt for so much larger than estimated."""
+DOUBT = "its outcome is unknown: approve runs it (again), deny skips it"
+CHANGED = "tool, arguments or policy have changed since it was approved"
+NO_ANSWER = "The model gave no answer."
 CUT = "Your reply was cut at the output limit. Go on exactly where it stopped."
 RESUMED = "The limit was raised. Go on with the task; tools can be called again."
 EMPTY = "Your last reply said nothing. Give your final answer now, in words."
@@ -64,19 +66,30 @@ class Call:
     state: CallState
     args: JsonObject | None
     garbled: str = ""
+    digest: str = ""
+    """Of the exact action as it would run now: what an approval is compared with."""
 
 
 def next_action(setup: Setup, state: State, now: float, dice: float) -> do.Action:
-    """What the loop has to do now."""
+    """What the loop has to do now. While landing, nothing but a person's word hides the limit that was reached."""
+    action = _next(setup, state, now, dice)
+    if state.run.landing is not None and isinstance(action, do.Stop) and action.reason != "denied":
+        return _give_up(state)
+    return action
+
+
+def _next(setup: Setup, state: State, now: float, dice: float) -> do.Action:
     if approval.check(setup.policy.approval, state.approval):
         return do.Stop("stopped", "denied", 13, "Stopped: every recent request was denied.")
     if any(call.phase == "stopped" for call in state.inflight.calls):
         return do.Stop("stopped", "denied", 13, "Stopped by a person.")
+    last = state.inflight.last
+    if last is not None and last.stop_reason == "refusal" and last.purpose == "answer":
+        return before_answer(setup, state, last, now)
     if state.inflight.open_calls:
         return do.UseTools()
     if state.inflight.failed is not None:
         return after_failure(setup, state, state.inflight.failed, now, dice)
-    last = state.inflight.last
     if last is not None and (not state.inflight.calls or last.purpose == "landing"):
         return before_answer(setup, state, last, now)
     return before_model(setup, state, now)
@@ -88,7 +101,7 @@ def before_model(setup: Setup, state: State, now: float) -> do.Action:
     if landing is None:
         reached = budget.check(policy.budget, state.budget, now)
         if reached is not None:
-            return _land("budget", reached)
+            return _land(state, reached)
     chosen = _choose(setup, state, now)
     if chosen is None:
         return _no_provider(setup, state, now)
@@ -99,7 +112,9 @@ def before_model(setup: Setup, state: State, now: float) -> do.Action:
     purpose: Purpose = "answer" if landing is None else "landing"
     room = _room(setup, state, provider, purpose)
     if isinstance(room, budget.Reached):
-        return _land("budget", room) if landing is None else _give_up(state)
+        return _land(state, room) if landing is None else _give_up(state)
+    if landing is None and state.run.landed is not None:
+        return do.Say("budget", "resumed", RESUMED)
     failed = state.inflight.failed
     again = failed is not None and failed.provider == provider.name
     fell_from = _stood_in_for(setup, state, provider.name)
@@ -169,47 +184,51 @@ def _trim(setup: Setup, state: State, provider: Provider) -> do.Trim | do.Stop |
     if not rules.enabled:
         return None
     limit, hard = context.limits(rules, setup.windows.get(provider.name), provider.max_output_tokens)
+    too_large = do.Stop("stopped", "context", 10, context.message(size))
     if state.context.refused:
-        return _cut(rules, state, int(size * context.HARDER), hard) or do.Stop(
-            "stopped", "context", 10, context.message(size)
-        )
+        harder = int(size * context.HARDER)
+        return too_large if state.context.hardened else _cut(rules, state, harder, harder) or too_large
     if tokens.compress(policy.tokens, state.tokens, size):
-        trimmed = _cut(rules, state, int(size * rules.trim_to), hard)
+        trimmed = _cut(rules, state, int(size * rules.trim_to), limit)
         if trimmed is not None:
             return trimmed
     if size >= limit:
-        trimmed = _cut(rules, state, int(limit * rules.trim_to), hard)
+        trimmed = _cut(rules, state, int(limit * rules.trim_to), limit)
         if trimmed is not None:
             return trimmed
-    return do.Stop("stopped", "context", 10, context.message(size)) if size > hard else None
+    return too_large if size > hard else None
 
 
-def _cut(rules: context.Rules, state: State, target: int, hard: int) -> do.Trim | None:
+def _cut(rules: context.Rules, state: State, target: int, limit: int) -> do.Trim | None:
     size, groups = state.prompt_tokens, transcript.units(state.transcript)
-    ratio = state.context.ratio
+    ratio = size / max(1, state.run.fixed_tokens + state.transcript.tokens)
     units = tuple(
         context.Unit(group[0].seq, len(group), round(sum(entry.tokens for entry in group) * ratio)) for group in groups
     )
     fixed = size - sum(unit.tokens for unit in units)
-    made = context.cut(rules, fixed, units, target, hard)
+    made = context.cut(rules, fixed, units, target, limit)
     return None if made is None else do.Trim(made.first_kept, made.dropped, made.tokens, size)
 
 
 def _room(setup: Setup, state: State, provider: Provider, purpose: Purpose) -> budget.Room | budget.Reached:
     policy, landing = setup.policy, purpose == "landing"
-    prompt = int(state.prompt_tokens * MARGIN) + 1
+    size, prompt = state.prompt_tokens, context.worst(state.context, provider.identity)
     kept = 0.0 if landing else policy.budget.landing
     least = min(budget.LEAST_LANDING if landing else budget.LEAST_OUTPUT, provider.max_output_tokens)
     cached = state.inflight.last.usage.cache_read if state.inflight.last else 0
-    output = min(provider.max_output_tokens, tokens.left(policy.tokens, state.tokens, kept) - (prompt - cached))
+    output = min(provider.max_output_tokens, tokens.left(policy.tokens, state.tokens, kept) - (size - cached))
     if output < least:
         return budget.Reached("tokens", tokens.message(policy.tokens, state.tokens))
     price = setup.prices.get(provider.name)
     return budget.room(policy.budget, state.budget, price, prompt, output, landing=landing)
 
 
-def _land(guard: str, reached: budget.Reached) -> do.Land:
-    return do.Land(guard, reached.reason, reached.message, LANDING.format(reason=reached.reason))
+def _land(state: State, reached: budget.Reached) -> do.Land | do.Stop:
+    """The last answer; or the stop at once, where that limit has had its last answer and stands as it stood."""
+    landed = state.run.landed
+    if landed is not None and state.run.landing_done and landed.reason == reached.reason:
+        return do.Stop("stopped", reached.reason, _limit_code(reached.reason), reached.message)
+    return do.Land("budget", reached.reason, reached.message, LANDING.format(reason=reached.reason))
 
 
 def _give_up(state: State) -> do.Stop:
@@ -229,7 +248,7 @@ def after_failure(setup: Setup, state: State, failed: ModelFailed, now: float, d
         left = state.inflight.retry_at - now
         return do.Sleep(left) if left > 0 else before_model(setup, state, now)
     if failed.kind == "context":
-        if state.context.hardened or not policy.context.enabled:
+        if not policy.context.enabled:
             return do.Stop("stopped", "context", 10, context.message(state.context.asked))
         return before_model(setup, state, now)
     if failed.kind == "invalid":
@@ -255,15 +274,15 @@ def before_answer(setup: Setup, state: State, reply: ModelReplied, now: float) -
         why = f": {reply.refusal}" if reply.refusal else ""
         return do.Stop("failed", "refusal", 18, f"The model refused to answer{why}")
     if reply.purpose == "landing":
-        return do.Say("budget", "resumed", RESUMED) if landing is None else _give_up(state)
+        return before_model(setup, state, now) if landing is None else _give_up(state)
     match reply.stop_reason:
         case "pause":
             return before_model(setup, state, now)
-        case "context_exceeded":
-            return do.Say("context", "cut", CUT) if reply.text else before_model(setup, state, now)
-        case "max_tokens":
+        case "context_exceeded" | "max_tokens":
             return do.Say("answer", "cut", CUT)
-        case _ if not state.run.answer.strip() and not state.run.nudged:
+        case _ if not state.run.answer.strip():
+            if state.run.nudged:
+                return do.Stop("failed", "output", 15, NO_ANSWER)
             return do.Say("answer", "empty", EMPTY)
         case _:
             return do.Stop("completed", "done", 0)
@@ -278,7 +297,7 @@ def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDe
     if contract is None:
         return do.RefuseCall("args", unknown_tool(at.tool, tuple(c.name for c in setup.contracts.values())))
     if at.phase == "denied":
-        return do.RefuseCall("approval", approval.denied(contract.name, at.why))
+        return do.RefuseCall("approval", _denied(contract, at))
     bad = args.check(policy.args, contract, call.args, call.garbled)
     if bad is not None:
         halt = None
@@ -291,12 +310,32 @@ def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDe
     refusal = _limits(setup, state, call, contract, now)
     if refusal is not None:
         return refusal
-    if at.phase == "approved":
-        return do.RunCall(risk.tier(policy.risk, contract).tier)
+    return _permission(setup, contract, call)
+
+
+def _permission(setup: Setup, contract: Contract, call: Call) -> do.RunCall | do.AskPerson:
+    """Whether it may run by itself. What was started and not seen to finish is in doubt, and asked about first."""
+    policy, at = setup.policy, call.state
+    tier = risk.tier(policy.risk, contract).tier
+    started = at.phase == "started" or (at.phase == "waiting" and at.attempts > 0)
+    if started and contract.recovery not in {"rerun", "same_key"}:
+        return do.AskPerson(Tier.HIGH, DOUBT)
+    if at.approved:
+        return do.RunCall(tier) if at.digest == call.digest else do.AskPerson(tier, CHANGED)
     ruling = risk.check(policy.risk, contract)
     if ruling is not None and policy.approval.enabled:
         return do.AskPerson(ruling.tier, ruling.rule)
-    return do.RunCall(risk.tier(policy.risk, contract).tier)
+    if at.phase == "waiting":
+        return do.AskPerson(tier, "it was asked before")
+    return do.RunCall(tier)
+
+
+def _denied(contract: Contract, at: CallState) -> Envelope:
+    if not at.attempts:
+        return approval.denied(contract.name, at.why)
+    text = f"The outcome of {contract.name} is unknown and it was not run again."
+    reason = f" Reason: {at.why}" if at.why else ""
+    return envelope.permanent(text + reason, code="UNKNOWN_OUTCOME", hint="Check whether it happened.")
 
 
 def _shared(state: State, at: CallState) -> str:

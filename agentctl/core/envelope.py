@@ -51,6 +51,21 @@ class Envelope:
         return json.dumps(self.as_json(), ensure_ascii=False, separators=(",", ":"))
 
 
+def of_json(said: JsonObject) -> Envelope:
+    """The envelope that `as_json` wrote."""
+    words = {name: str(said.get(name) or "") for name in ("error_type", "code", "message", "hint")}
+    kinds: dict[str, ErrorType] = {"transient": "transient", "permanent": "permanent", "rate_limit": "rate_limit"}
+    return Envelope(
+        "success" if said.get("status") == "success" else "error",
+        said.get("data"),
+        kinds.get(words["error_type"]),
+        retry_safe=said.get("retry_safe") is True,
+        code=words["code"] or None,
+        message=words["message"],
+        hint=words["hint"],
+    )
+
+
 def success(data: Json) -> Envelope:
     """The tool answered."""
     return Envelope("success", data=data)

@@ -44,6 +44,8 @@ class RunStarted:
     rehearsed: bool = False
     sealed: str = ""
     """Digest of the sealed originals of goal and system; empty: the scrubbed ones are the originals."""
+    prefix: str = ""
+    """Keyed digest of system prompt and tools, in their order."""
     price_source: str = ""
     variables: dict[str, Json] = field(default_factory=dict[str, Json])
 
@@ -114,8 +116,10 @@ class ModelFailed:
     attempt: int
     purpose: Purpose
     cost_micro: int
-    """What was settled: the known usage, else the whole reservation, else nothing was sent."""
+    """What was settled: the known usage, else the whole reservation; nothing where it was refused or never sent."""
     duration_ms: int
+    tokens: int = 0
+    """What it counts against the run's tokens: as known, or as estimated where it was billed blindly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +317,12 @@ class Resumed:
     add_steps: int = 0
     add_tokens: int = 0
     policy_digest: str = ""
+    policy: str = ""
+    """What `--policy` named, for the resumes after this one; empty: as before."""
+    prefix: str = ""
+    """Keyed digest of system prompt and tools, in their order."""
     fixed_tokens: int = 0
-    """Estimate under the policy of this resume; 0: as before."""
+    """Estimate of them where they are others than before; 0: they are the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from agentctl.core.events import (
 )
 
 MOST_CALLS = 64
-CallPhase = Literal["proposed", "waiting", "approved", "denied", "stopped", "started", "done"]
+CallPhase = Literal["proposed", "waiting", "approved", "denied", "stopped", "started", "retrying", "done"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,10 @@ class CallState:
     retry_at: float = 0.0
     digest: str = ""
     """What the person's answer is bound to."""
+    asked_seq: int = 0
+    """Which request an answer from elsewhere has to name."""
+    approved: bool = False
+    """A person said yes to `digest`."""
     why: str = ""
     """The person's reason."""
     tier: str = ""
@@ -105,14 +109,15 @@ def apply(state: State, stamped: Stamped) -> State:
 def _apply_to_call(state: State, stamped: Stamped) -> State:
     match stamped.event:
         case ApprovalRequested(call_id=call_id, digest=digest, tier=tier):
-            return _change(state, call_id, phase="waiting", digest=digest, tier=tier)
+            asked = stamped.seq
+            return _change(state, call_id, phase="waiting", digest=digest, tier=tier, asked_seq=asked, approved=False)
         case ApprovalDecided(call_id=call_id, decision=decision, why=why):
             phase = {"approve": "approved", "deny": "denied", "stop": "stopped"}[decision]
-            return _change(state, call_id, phase=phase, why=why)
+            return _change(state, call_id, phase=phase, why=why, approved=decision == "approve")
         case ToolStarted(call_id=call_id, attempt=attempt, tier=tier):
             return _change(state, call_id, phase="started", attempts=attempt, tier=tier)
         case Retried(call_id=call_id, delay_s=delay):
-            return _change(state, call_id, phase="approved", retry_at=stamped.ts + delay)
+            return _change(state, call_id, phase="retrying", retry_at=stamped.ts + delay)
         case ToolFinished(call_id=call_id, final=True):
             return _change(state, call_id, phase="done")
         case _:

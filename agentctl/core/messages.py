@@ -170,6 +170,8 @@ class Failure:
     """What was billed as far as the stream told; None: unknown."""
     sent: bool = True
     """False: the request never left, so nothing can have been billed."""
+    refused: bool = False
+    """HTTP itself said no: nothing was generated, so nothing is billed."""
 
 
 Outcome: TypeAlias = Reply | Failure

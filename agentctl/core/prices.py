@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from agentctl.core.messages import Usage
 
 MICRO = 1_000_000
+MOST_OUTPUT = 1_000_000_000
+"""Output tokens that nobody asks for: a free model's room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Price:
     rates: tuple[Rate, ...]
     source: str = ""
     """Where it is from: `genai-prices 0.2.3`, `policy.toml:12`."""
+    hourly_cache: bool = True
+    """Whether requests may write the dear cache of an hour."""
 
     def rate(self, prompt_tokens: int) -> Rate:
         """The rate that a prompt of this size is billed at."""
@@ -60,7 +64,8 @@ class Price:
         for rate in self.rates:
             if rate.above and prompt_tokens <= rate.above:
                 continue
-            dear = max(rate.input, rate.cache_write, rate.cache_write_1h, rate.cache_read)
+            hourly = rate.cache_write_1h if self.hourly_cache else 0.0
+            dear = max(rate.input, rate.cache_write, hourly, rate.cache_read)
             dearest = max(dearest, dear * prompt_tokens + rate.output * output_tokens)
         return -int(-dearest // 1)
 
@@ -70,7 +75,7 @@ class Price:
         if left < 0:
             return 0
         dearest = max(rate.output for rate in self.rates if not rate.above or prompt_tokens > rate.above)
-        return int(left // dearest) if dearest else 1_000_000_000
+        return int(min(left // dearest, MOST_OUTPUT)) if dearest else MOST_OUTPUT
 
 
 def micro(usd: float) -> int:

@@ -38,6 +38,10 @@ class Run:
     fixed_tokens: int = 0
     landing: Decided | None = None
     """A limit was reached: the next model call is the last one."""
+    landed: Decided | None = None
+    """The landing that the model was last told of, until it is told to go on."""
+    landing_done: bool = False
+    """That landing has its answer."""
     nudged: bool = False
     """The model was told that its last reply said nothing."""
     answer: str = ""
@@ -68,7 +72,7 @@ class State:
     @property
     def prompt_tokens(self) -> int:
         """The estimated size of the next request."""
-        return context.estimate(self.context, self.run.fixed_tokens + self.transcript.tokens)
+        return context.estimate(self.context)
 
 
 def apply(state: State, stamped: Stamped) -> State:
@@ -111,9 +115,10 @@ def _apply_run(run: Run, stamped: Stamped) -> Run:
         case ModelReplied() as reply:
             return _reply(run, reply)
         case Decided(decision="land") as landing:
-            return replace(run, landing=landing)
+            return replace(run, landing=landing, landed=landing, landing_done=False)
         case Decided(decision="say", reason=reason):
-            return replace(run, nudged=reason == "empty", continued=reason == "cut")
+            landed = None if reason == "resumed" else run.landed
+            return replace(run, nudged=reason == "empty", continued=reason == "cut", landed=landed)
         case Degraded() as degraded if degraded not in run.degraded:
             return replace(run, degraded=(*run.degraded, degraded)[-MOST_DEGRADED:])
         case Resumed(fixed_tokens=fixed):
@@ -129,4 +134,5 @@ def _reply(run: Run, reply: ModelReplied) -> Run:
     step = run.step + (reply.purpose == "answer")
     answer = run.answer + reply.text if run.continued else reply.text
     nudged = run.nudged and not reply.text
-    return replace(run, step=step, answer=answer, continued=False, nudged=nudged)
+    done = run.landing_done or reply.purpose == "landing"
+    return replace(run, step=step, answer=answer, continued=False, nudged=nudged, landing_done=done)

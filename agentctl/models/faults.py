@@ -93,6 +93,7 @@ def refused(
         one_line(f"{label}{told}: {text}" if text else f"{label}{told}", secret),
         status=status if status >= 300 else IN_STREAM.get(what),
         retry_after_s=retry_after(headers or {}),
+        refused=status >= 300,
     )
 
 

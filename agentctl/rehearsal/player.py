@@ -75,7 +75,9 @@ class Player:
 
     def set_requests(self, run: str, provider: str, number: int) -> None:
         """Go on counting the provider's requests after `number`."""
-        self._run(run).requests[provider] = number
+        state = self._run(run)
+        state.asked += number - state.requests[provider]
+        state.requests[provider] = number
 
     def fault(self, provider: str, number: int) -> Fault | None:
         """What befalls this request."""

@@ -8,17 +8,16 @@ import secrets
 from pathlib import Path
 
 from agentctl.approvals.base import Approver
-from agentctl.config import paths, task
+from agentctl.config import paths, task, variables
 from agentctl.config.task import Filled
 from agentctl.core.events import Resumed, RunStarted
 from agentctl.core.messages import JsonObject, Text
 from agentctl.core.prices import micro
 from agentctl.core.state import fold
 from agentctl.errors import Forbidden, Usage
-from agentctl.journal import lease, ledger
+from agentctl.journal import lease
 from agentctl.journal.runs import NewRun
 from agentctl.journal.store import Store, open_store
-from agentctl.journal.tx import Tx
 from agentctl.runner import explanation, plan, recall
 from agentctl.runner.drive import Drive, driven
 from agentctl.runner.order import Listener, Order, Raise, Result
@@ -73,7 +72,10 @@ async def run(order: Order, *, store: str | None, listener: Listener, approver: 
 
 def _start(world: World, planned: Plan, order: Order, filled: Filled) -> None:
     """The first event: what the run is about, scrubbed; the originals sealed where that changed them."""
-    goal, system = world.scrub.text(filled.goal), world.scrub.text(filled.system)
+    declared, mask = planned.task.task.vars, planned.policy.scrub.replacement
+    shown = {name: mask if declared[name].secret else value for name, value in filled.values.items()}
+    goal = world.scrub.text(variables.filled(planned.task.goal, shown))
+    system = world.scrub.text(variables.filled(planned.task.system, shown))
     secret = bool(filled.secrets) or (goal, system) != (filled.goal, filled.system)
     original = json.dumps({"goal": filled.goal, "system": filled.system, "secrets": filled.secrets})
     started = RunStarted(
@@ -89,8 +91,9 @@ def _start(world: World, planned: Plan, order: Order, filled: Filled) -> None:
         {name: tool.contract.digest for name, tool in planned.tools.items()},
         order.rehearse,
         world.recorder.seal(original) if secret else "",
+        recall.prefix(world, planned, filled.system),
         next((price.source for price in planned.setup.prices.values() if price), ""),
-        world.scrub.fields(dict(filled.values)),
+        world.scrub.fields(dict(shown)),
     )
     world.system = filled.system
     world.conversation.hold(world.recorder.record(started).seq, Text(filled.goal))
@@ -119,9 +122,11 @@ async def resume(
                 f"{row.run_id} is {row.status} ({row.reason}) and can't be resumed",
                 hint=f"agentctl show {row.run_id}",
             )
+        events = journal.events(row.run_id)
         order = _order(journal.spec(row.run_id))
-        order = dataclasses.replace(order, policy=raised.policy or order.policy)
-        planned = plan.make(order)
+        policy = _placed(raised.policy)
+        order = dataclasses.replace(order, policy=policy or recall.policy_named(events) or order.policy)
+        planned = plan.make(order, only_lower=False)
         epoch = await journal.take(row.run_id, lease.new_owner())
         events = journal.events(row.run_id)
         known = recall.original_start(journal, row.run_id, events)
@@ -131,10 +136,10 @@ async def resume(
         async with driven(opening) as (world, finish):
             recall.conversation(world, journal, events)
             world.system = known.system
-            await _settle_orphans(journal, world, row.run_id)
             changed = planned.digest != recall.policy_digest(events)
             for note in (*planned.notes, recall.told(row, fold(events), changed=changed, policy=planned.policy.name)):
                 listener.note(note)
+            recall.orphans(world, journal)
             world.recorder.record(
                 Resumed(
                     len(events),
@@ -143,20 +148,17 @@ async def resume(
                     raised.steps,
                     raised.tokens,
                     planned.digest,
+                    policy or "",
+                    recall.prefix(world, planned, known.system),
                     recall.new_prefix(world, planned, events, known.system),
                 )
             )
             return await finish()
 
 
-async def _settle_orphans(journal: Store, world: World, run_id: str) -> None:
-    """What a dead driver had reserved counts as spent: it may have been billed."""
-
-    def work(tx: Tx) -> dict[str, int]:
-        return ledger.settle_orphans(tx, run_id, frozenset())
-
-    for hold, amount in (await journal.submit(work, durable=True, run_id=run_id)).items():
-        recall.orphan(world, hold, amount)
+def _placed(policy: str | None) -> str | None:
+    """A policy's path made absolute, so that it is found again from another folder; a name as it is."""
+    return str(Path(policy).absolute()) if policy and Path(policy).is_file() else policy
 
 
 def _spec(order: Order) -> str:
@@ -164,7 +166,7 @@ def _spec(order: Order) -> str:
     return json.dumps(
         {
             "task": str(order.task.absolute()),
-            "policy": order.policy,
+            "policy": _placed(order.policy),
             "user": order.user,
             "tenant": order.tenant,
             "session": order.session,

@@ -15,15 +15,20 @@ from agentctl.core.events import (
     ModelAsked,
     ModelFailed,
     ModelReplied,
+    Purpose,
     Thought,
 )
 from agentctl.core.guards import budget, circuit, loops
 from agentctl.core.inflight import MOST_CALLS
-from agentctl.core.messages import Block, Delta, Failure, Message, Outcome, Reply, Request, Text, Thinking, ToolUse
+from agentctl.core.messages import Block, Failure, Message, Outcome, Reply, Request, Text, Thinking, ToolUse
 from agentctl.core.policy import Provider
 from agentctl.journal.failpoints import failpoint
 from agentctl.runner import originals
+from agentctl.runner.streaming import Stream
 from agentctl.runner.world import World
+
+MOST_NAME = 128
+"""Characters of a tool's name that nobody knows."""
 
 
 async def ask(world: World, action: do.AskModel) -> None:
@@ -53,13 +58,13 @@ async def ask(world: World, action: do.AskModel) -> None:
         world.recorder.record(CircuitMoved(provider.name, "open", "half_open"))
     failpoint("after-model-intent")
     started = world.clock()
+    if world.interrupt.code:
+        world.recorder.settle(hold, _cut_short(provider, action, 0, 0))
+        world.interrupt.check()
     try:
-        outcome = await world.interrupt.guard(_send(world, provider, action))
+        outcome = await world.interrupt.guard(lambda: _send(world, provider, action))
     except BaseException:  # whatever cut it short, it may have been billed
-        cut = ModelFailed(
-            provider.name, provider.identity, "cancelled", None, None, "cut short",
-            action.attempt, action.purpose, action.reserve_micro, _ms(world, started),
-        )  # fmt: skip
+        cut = _cut_short(provider, action, action.reserve_micro, _ms(world, started))
         world.recorder.settle(hold, cut)
         raise
     match outcome:
@@ -67,6 +72,15 @@ async def ask(world: World, action: do.AskModel) -> None:
             _replied(world, provider, action, hold, outcome, _ms(world, started))
         case Failure():
             _failed(world, provider, action, hold, outcome, _ms(world, started))
+    world.recorder.post()  # what was paid for is on its way to the disk before anything else begins
+
+
+def _cut_short(provider: Provider, action: do.AskModel, billed: int, ms: int) -> ModelFailed:
+    tokens = action.estimated_tokens if billed else 0
+    return ModelFailed(
+        provider.name, provider.identity, "cancelled", None, None, "cut short",
+        action.attempt, action.purpose, billed, ms, tokens,
+    )  # fmt: skip
 
 
 async def _send(world: World, provider: Provider, action: do.AskModel) -> Outcome:
@@ -78,10 +92,10 @@ async def _send(world: World, provider: Provider, action: do.AskModel) -> Outcom
         use_tools=action.purpose != "landing",
     )
 
-    def show(delta: Delta) -> None:
-        world.listener.delta(delta)
-
-    return await world.open_model(provider).ask(request, show)
+    stream = Stream(world.scrub, world.listener.delta)
+    outcome = await world.open_model(provider).ask(request, stream.take)
+    stream.end()
+    return outcome
 
 
 def _ms(world: World, started: float) -> int:
@@ -101,19 +115,27 @@ def _failed(world: World, provider: Provider, action: do.AskModel, hold: str, fa
         action.purpose,
         _billed(world, provider, action, failure),
         ms,
+        _used(action, failure),
     )
     world.recorder.settle(hold, event)
     _circuit(world, provider, phase)
 
 
 def _billed(world: World, provider: Provider, action: do.AskModel, failure: Failure) -> int:
-    """Nothing for what was refused or never left; what is known; else the worst, until somebody knows better."""
+    """What is known; nothing for what was refused or never left; else the worst, until somebody knows better."""
     price = world.setup.prices.get(provider.name)
-    if price is None or not failure.sent or (failure.status is not None and failure.status >= 400):
+    if price is None:
         return 0
     if failure.usage is not None:
-        return min(price.cost(failure.usage), action.reserve_micro)
-    return action.reserve_micro
+        return price.cost(failure.usage)
+    return 0 if failure.refused or not failure.sent else action.reserve_micro
+
+
+def _used(action: do.AskModel, failure: Failure) -> int:
+    """The tokens that go with it."""
+    if failure.usage is not None:
+        return failure.usage.prompt - failure.usage.cache_read + failure.usage.output
+    return 0 if failure.refused or not failure.sent else action.estimated_tokens
 
 
 def _replied(world: World, provider: Provider, action: do.AskModel, hold: str, reply: Reply, ms: int) -> None:
@@ -123,7 +145,7 @@ def _replied(world: World, provider: Provider, action: do.AskModel, hold: str, r
         _failed(world, provider, action, hold, Failure("malformed", text, usage=reply.usage), ms)
         return
     phase = _phase(world, provider)
-    message = _own(world, provider, reply)
+    message = _own(world, provider, reply, action.purpose)
     uses = tuple(block for block in message.blocks if isinstance(block, ToolUse))
     for block in message.blocks:
         if isinstance(block, Thinking) and block.text:
@@ -161,15 +183,16 @@ def _replied(world: World, provider: Provider, action: do.AskModel, hold: str, r
     _tell(world, provider)
 
 
-def _own(world: World, provider: Provider, reply: Reply) -> Message:
+def _own(world: World, provider: Provider, reply: Reply, purpose: Purpose) -> Message:
     """The reply as a message, its calls given ids of ours, and wire ids that are well-formed and new."""
-    step, taken = world.state.run.step + 1, world.conversation.wire_ids
+    step = f"c{world.state.run.step + 1}" if purpose == "answer" else f"l{world.state.run.seq}"
+    taken = world.conversation.wire_ids
     blocks: list[Block] = []
     number, raw = 0, reply.raw
     for block in reply.blocks:
         if isinstance(block, ToolUse):
             number += 1
-            call_id = f"c{step}.{number}"
+            call_id = f"{step}.{number}"
             wire = block.wire_id
             if not _usable(wire) or wire in taken:
                 wire, raw = f"call_{step}_{number}", ()
@@ -186,7 +209,7 @@ def _usable(wire_id: str) -> bool:
 
 def _propose(world: World, use: ToolUse) -> CallProposed:
     contract = world.setup.contracts.get(use.name)
-    name = use.name if contract is None else contract.name
+    name = world.scrub.text(use.name)[:MOST_NAME] if contract is None else contract.name
     args = use.garbled if use.args is None else use.args
     key = world.call_key(loops.canonical_bytes(name, args))
     return CallProposed(use.call_id, use.wire_id, name, world.scrub.data(args), key)

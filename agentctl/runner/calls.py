@@ -12,7 +12,9 @@ Rules.
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
+from functools import partial
 
 from agentctl.core import decisions as do
 from agentctl.core.contract import Contract
@@ -24,7 +26,8 @@ from agentctl.core.inflight import CallState, find
 from agentctl.core.messages import ToolAnswer
 from agentctl.core.tiers import Tier
 from agentctl.journal.failpoints import failpoint
-from agentctl.runner.people import ask_person
+from agentctl.runner.people import ask_person, digest_of
+from agentctl.runner.wishes import wish
 from agentctl.runner.world import World
 from agentctl.tools.base import Invocation
 
@@ -36,6 +39,11 @@ async def use_tools(world: World) -> do.Stop | None:
     running: Running = {}
     try:
         while True:
+            wanted = wish(world)
+            if wanted is not None:
+                await _settle(world, running)
+                return wanted
+            world.interrupt.check()
             call = _next(world, running)
             if call is None and not running:
                 return None
@@ -49,6 +57,7 @@ async def use_tools(world: World) -> do.Stop | None:
     finally:
         for task in running.values():
             task.cancel()
+        await asyncio.gather(*running.values(), return_exceptions=True)
 
 
 def _next(world: World, running: Running) -> CallState | None:
@@ -57,28 +66,29 @@ def _next(world: World, running: Running) -> CallState | None:
 
 async def _settle(world: World, running: Running) -> None:
     """Wait for the calls that run side by side; a signal may cut them short, since they only read."""
-    tasks = list(running.values())
-    running.clear()
-    await world.interrupt.guard(asyncio.gather(*tasks))
+    if running:
+        await world.interrupt.guard(lambda: _all(running))
+        running.clear()
+
+
+async def _all(running: Running) -> None:
+    await asyncio.gather(*running.values())
 
 
 async def _handle(world: World, call: CallState, running: Running) -> do.Stop | None:
-    use = world.calls[call.call_id]
-    decision = before_tool(world.setup, world.state, Call(call, use.args, use.garbled), world.clock())
     contract = world.setup.contracts.get(call.tool)
+    decision = before_tool(world.setup, world.state, _call(world, call, contract), world.clock())
     if isinstance(decision, do.ShareCall):
         return await _share(world, call, decision.with_call, running)
     if isinstance(decision, do.RefuseCall):
         return _refuse(world, call, decision)
     if contract is None:
         raise TypeError(f"{call.tool} was decided without a contract")
-    if call.phase == "started" and contract.recovery not in {"rerun", "same_key"}:
-        decision = do.AskPerson(Tier.HIGH, "its outcome is unknown: approve runs it (again), deny skips it")
     if running and (isinstance(decision, do.AskPerson) or not contract.read_only):
         await _settle(world, running)
         return None
     if isinstance(decision, do.AskPerson):
-        return await ask_person(world, call, contract, decision)
+        return await ask_person(world, call, contract, decision) or _stopped(world)
     if contract.read_only:
         running[call.call_id] = asyncio.create_task(_run(world, call, contract, decision.tier))
         await asyncio.sleep(0)  # it begins, and so it is counted before the next call is decided
@@ -87,8 +97,15 @@ async def _handle(world: World, call: CallState, running: Running) -> do.Stop | 
     return _stopped(world)
 
 
+def _call(world: World, call: CallState, contract: Contract | None) -> Call:
+    """The call with its original arguments, and the digest of what would run."""
+    use = world.calls[call.call_id]
+    digest = "" if contract is None else digest_of(world, call, contract)
+    return Call(call, use.args, use.garbled, digest)
+
+
 def _stopped(world: World) -> do.Stop | None:
-    """Between two calls that may change something, the limits are asked again."""
+    """Between two calls that may change something, and after each answer of a person, the limits are asked again."""
     action = next_action(world.setup, world.state, world.clock(), 0.0)
     return action if isinstance(action, do.Stop) else None
 
@@ -120,7 +137,7 @@ async def _run(world: World, call: CallState, contract: Contract, tier: Tier) ->
     while True:
         if wait > 0:
             await world.recorder.flush()
-            await asyncio.sleep(wait)
+            await world.interrupt.guard(partial(asyncio.sleep, wait))
         attempt += 1
         answer, ms = await _attempt(world, call, contract, tier, attempt)
         decision = after_tool(world.setup, contract, answer, attempt)
@@ -143,8 +160,8 @@ async def _run(world: World, call: CallState, contract: Contract, tier: Tier) ->
 def _open(world: World, call: CallState) -> Envelope | None:
     """The circuit is asked again before every attempt."""
     now = find(world.state.inflight, call.call_id) or call
-    use = world.calls[call.call_id]
-    decision = before_tool(world.setup, world.state, Call(now, use.args, use.garbled), world.clock())
+    contract = world.setup.contracts.get(call.tool)
+    decision = before_tool(world.setup, world.state, _call(world, now, contract), world.clock())
     return decision.envelope if isinstance(decision, do.RefuseCall) and decision.guard == "circuit" else None
 
 
@@ -170,7 +187,7 @@ async def _attempt(world: World, call: CallState, contract: Contract, tier: Tier
         )
     )
     if effect:
-        await world.recorder.flush(durable=True)
+        await world.recorder.own()
     failpoint("after-intent")
     started = world.clock()
     answer = await world.tools[contract.name].run(Invocation(run_id, call.call_id, key, args, contract.timeout_s))
@@ -190,10 +207,11 @@ def _conclude(world: World, call: CallState, contract: Contract, answer: Envelop
 
 def _finished(world: World, call: CallState, answer: Envelope, ms: int, *, ran: bool, effect: bool) -> ToolFinished:
     """The event of an answer: what the model is sent, scrubbed."""
-    sent = _sent(world, answer)
-    result = dict(answer.as_json())
-    if sent != answer.text():
-        result["data"] = sent
+    result = world.scrub.fields(answer.as_json())
+    shown = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
+    short = _short(world, shown)
+    if short != shown:
+        result = {**result, "data": short}
     return ToolFinished(
         call.call_id,
         call.tool,
@@ -201,28 +219,26 @@ def _finished(world: World, call: CallState, answer: Envelope, ms: int, *, ran: 
         answer.error_type,
         answer.retry_safe,
         ms,
-        world.scrub.fields(result),
-        world.count(sent),
-        answer.code,
+        result,
+        world.count(_short(world, answer.text())),
+        None if answer.code is None else world.scrub.text(answer.code),
         call.key,
         effect,
         ran,
     )
 
 
-def _sent(world: World, answer: Envelope) -> str:
-    """What the model is sent of an answer: its JSON, its data cut where it is too long."""
-    rules = world.setup.policy.results
-    text = answer.text()
-    if not rules.enabled or world.count(text) <= rules.max_tokens:
+def _short(world: World, text: str) -> str:
+    """An answer as far as the model is sent it: its head, and how much there was, where it is too long."""
+    rules, size = world.setup.policy.results, world.count(text)
+    if not rules.enabled or size <= rules.max_tokens:
         return text
-    most = int(rules.max_tokens * len(text.encode(errors="surrogatepass")) / max(1, world.count(text)))
-    return results.cut(text, most)
+    return results.cut(text, int(rules.max_tokens * len(text.encode(errors="surrogatepass")) / size))
 
 
 def _answer(world: World, call: CallState, answer: Envelope, finished: ToolFinished) -> None:
     """Record the answer and keep its original for the model; seal it where the event says something else."""
-    text = _sent(world, answer)
+    text = _short(world, answer.text())
     if finished.result != answer.as_json():
         finished = replace(finished, sealed=world.recorder.seal(text))
     stamped = world.recorder.record(finished)

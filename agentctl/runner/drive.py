@@ -13,6 +13,7 @@ import os
 import random
 import signal
 import time
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from agentctl.core.events import Completed, Failed, Stamped
 from agentctl.core.guards import scrub
 from agentctl.core.policy import Provider
 from agentctl.core.state import State, fold
-from agentctl.errors import AgentctlError, LeaseLost
+from agentctl.errors import AgentctlError, Defect, LeaseLost, StoreUnusable
 from agentctl.journal.ledger import Scope
 from agentctl.journal.store import Store
 from agentctl.models.base import Model, open_model
@@ -70,6 +71,7 @@ async def driven(at: Drive) -> AsyncGenerator[tuple[World, Finish]]:
         world = _world(at, standin, stack)
         stack.enter_context(_signals(world))
         heartbeat = asyncio.create_task(at.journal.keep(at.run_id, at.epoch))
+        heartbeat.add_done_callback(lambda task: _missed(world, task))
         stack.callback(heartbeat.cancel)
 
         async def finish() -> Result:
@@ -78,25 +80,32 @@ async def driven(at: Drive) -> AsyncGenerator[tuple[World, Finish]]:
         yield world, finish
 
 
+def _missed(world: World, heartbeat: asyncio.Task[None]) -> None:
+    error = None if heartbeat.cancelled() else heartbeat.exception()
+    if error is not None:
+        world.interrupt.fail(error)
+
+
 async def _to_the_end(at: Drive, world: World) -> Result:
     try:
         stop = await drive(world)
-    except LeaseLost:
+    except (LeaseLost, StoreUnusable):  # nothing more can be written: the run will be found crashed, and resumed
         raise
     except AgentctlError as error:
         stop = do.Stop("failed", error.code, error.exit_code, error.message)
         await _end(at, world, stop)
         raise
-    except Exception as error:  # a defect: the run is closed before the crash report is written
+    except Exception as error:  # noqa: BLE001 -- a defect: the run is closed before the crash report is written
         world.recorder.record(Failed("defect", world.scrub.text(f"{type(error).__name__}: {error}")[:500]))
         await _end(at, world, do.Stop("failed", "defect", 1, "agentctl has a defect; the run was closed."))
-        raise
+        report = world.scrub.text("".join(traceback.format_exception(error)))
+        raise Defect(type(error).__name__, report) from None
     await _end(at, world, stop)
     return result_of(world, at.plan, stop)
 
 
 async def _end(at: Drive, world: World, stop: do.Stop) -> None:
-    answer = world.state.run.answer.strip()
+    answer = world.scrub.text(world.state.run.answer.strip())
     world.recorder.record(
         Completed(
             stop.status,
@@ -137,8 +146,8 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
     if script is not None:
         from agentctl.runner import rehearse  # see `_standin`
 
-        tools = tools if at.order.real_tools else rehearse.scripted(tools, script)
-        approver = rehearse.ScriptedPerson(script, approver)
+        tools = tools if at.order.real_tools else rehearse.scripted(tools, script, at.events)
+        approver = approver or rehearse.ScriptedPerson(script, at.events)
     seal = at.journal.seal
     kind = "rehearsal:" if at.order.rehearse else ""
     return World(

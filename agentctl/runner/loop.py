@@ -16,6 +16,7 @@ from agentctl.core.events import (
 from agentctl.core.messages import Text
 from agentctl.runner.ask import ask
 from agentctl.runner.calls import use_tools
+from agentctl.runner.wishes import wish
 from agentctl.runner.world import Interrupted, World
 
 
@@ -24,7 +25,7 @@ async def drive(world: World) -> do.Stop:
     try:
         while True:
             world.interrupt.check()
-            wanted = _wishes(world)
+            wanted = wish(world)
             if wanted is not None:
                 return wanted
             action = next_action(world.setup, world.state, world.clock(), world.dice())
@@ -33,18 +34,6 @@ async def drive(world: World) -> do.Stop:
                 return stop
     except Interrupted as signal:
         return do.Stop("paused", signal.reason, signal.code, "Paused: everything so far is saved.")
-
-
-def _wishes(world: World) -> do.Stop | None:
-    """What other terminals asked for. Answers to questions are left to `people.py`."""
-    for letter in world.letters():
-        if letter.kind == "pause":
-            world.recorder.took(letter.id)
-            return do.Stop("paused", "pause", 0, f"Paused by {letter.sender}.")
-        if letter.kind == "cancel":
-            world.recorder.took(letter.id)
-            return do.Stop("cancelled", "cancel", 0, f"Cancelled by {letter.sender}.")
-    return None
 
 
 async def _obey(world: World, action: do.Action) -> do.Stop | None:
@@ -57,7 +46,7 @@ async def _obey(world: World, action: do.Action) -> do.Stop | None:
             return await use_tools(world)
         case do.Sleep(seconds=seconds):
             await world.recorder.flush()
-            await world.interrupt.guard(asyncio.sleep(seconds))
+            await world.interrupt.guard(lambda: asyncio.sleep(seconds))
         case _:
             _note(world, action)
     return None

@@ -15,8 +15,8 @@ from agentctl.core.contract import Contract
 from agentctl.core.decide import Call, before_tool
 from agentctl.core.events import ApprovalDecided, ApprovalRequested
 from agentctl.core.guards import approval, budget
-from agentctl.core.inflight import CallState
-from agentctl.journal.inbox import Letter
+from agentctl.core.inflight import CallState, find
+from agentctl.runner.wishes import wish
 from agentctl.runner.world import World
 
 POLL_S = 0.2
@@ -27,7 +27,9 @@ async def ask_person(world: World, call: CallState, contract: Contract, decision
     request(world, call, contract, decision)
     await world.recorder.flush(durable=True)
     asked = world.clock()
-    answer = await world.interrupt.guard(_first(world, call, contract, decision))
+    answer = await world.interrupt.guard(lambda: _first(world, call, contract, decision))
+    if isinstance(answer, do.Stop):
+        return answer
     if answer is None:
         return await _nobody(world, call, asked)
     _decided(world, call, answer, world.clock() - asked)
@@ -36,11 +38,11 @@ async def ask_person(world: World, call: CallState, contract: Contract, decision
 
 
 def request(world: World, call: CallState, contract: Contract, decision: do.AskPerson) -> None:
-    """Say that this call needs a person, once."""
-    if call.phase == "waiting":
+    """Say that this call needs a person: once, and again where tool, arguments or policy are others by now."""
+    digest = digest_of(world, call, contract)
+    if call.phase == "waiting" and call.digest == digest:
         return
     args = world.scrub.data(world.args(call.call_id))
-    digest = digest_of(world, call, contract)
     tier = decision.tier.word
     world.recorder.record(ApprovalRequested(call.call_id, contract.name, tier, decision.rule, digest, args))
 
@@ -50,8 +52,8 @@ def digest_of(world: World, call: CallState, contract: Contract) -> str:
     return approval.digest(contract.name, contract.digest, world.args(call.call_id), world.policy_digest)
 
 
-async def _first(world: World, call: CallState, contract: Contract, decision: do.AskPerson) -> Answer | None:
-    """The first answer, from the person here or from the inbox."""
+async def _first(world: World, call: CallState, contract: Contract, decision: do.AskPerson) -> Answer | do.Stop | None:
+    """The first answer, from the person here or from the inbox; or what somebody wants of the whole run."""
     asking = asyncio.ensure_future(_here(world, call, contract, decision))
     reading = asyncio.ensure_future(_elsewhere(world, call.call_id))
     try:
@@ -85,7 +87,7 @@ async def _here(world: World, call: CallState, contract: Contract, decision: do.
     return await world.approver.ask(question)
 
 
-async def _elsewhere(world: World, call_id: str) -> Answer:
+async def _elsewhere(world: World, call_id: str) -> Answer | do.Stop:
     while True:
         answer = _at_once(world, call_id)
         if answer is not None:
@@ -93,24 +95,22 @@ async def _elsewhere(world: World, call_id: str) -> Answer:
         await asyncio.sleep(POLL_S)
 
 
-def _at_once(world: World, call_id: str) -> Answer | None:
-    """The answer that waits in the inbox, if there is one."""
+def _at_once(world: World, call_id: str) -> Answer | do.Stop | None:
+    """What waits in the inbox: an answer to this very request, or a wish. An answer to an older request is put away."""
+    wanted = wish(world)
+    if wanted is not None:
+        return wanted
+    call = find(world.state.inflight, call_id)
     for letter in world.letters():
-        answer = _answer_in(letter, call_id)
-        if answer is not None:
+        if letter.kind == "stop":
             world.recorder.took(letter.id)
-            return answer
-    return None
-
-
-def _answer_in(letter: Letter, call_id: str) -> Answer | None:
-    match letter.kind:
-        case "approve" | "deny" as kind if letter.call_id == call_id:
-            return Answer(kind, letter.sender, letter.payload)
-        case "stop":
             return Answer("stop", letter.sender, letter.payload)
-        case _:
-            return None
+        if call is None or letter.call_id != call_id or letter.kind not in {"approve", "deny"}:
+            continue
+        world.recorder.took(letter.id)
+        if letter.asked_seq == call.asked_seq:
+            return Answer("approve" if letter.kind == "approve" else "deny", letter.sender, letter.payload)
+    return None
 
 
 async def _nobody(world: World, call: CallState, asked: float) -> do.Stop | None:
@@ -123,6 +123,8 @@ async def _nobody(world: World, call: CallState, asked: float) -> do.Stop | None
         return None
     _ask_for_the_rest(world)
     await world.recorder.flush(durable=True)
+    if call.attempts:
+        return do.Stop("parked", "unknown_outcome", 12, f"Nobody knows what became of {call.tool}: a person decides.")
     return do.Stop("parked", "approval", 12, "Waiting for a person.")
 
 
@@ -130,7 +132,9 @@ def _ask_for_the_rest(world: World) -> None:
     """The other calls of this reply that need a person too, so that all can be decided at once."""
     for call in world.state.inflight.open_calls:
         use, contract = world.calls[call.call_id], world.setup.contracts.get(call.tool)
-        decision = before_tool(world.setup, world.state, Call(call, use.args, use.garbled), world.clock())
+        digest = "" if contract is None else digest_of(world, call, contract)
+        asked = Call(call, use.args, use.garbled, digest)
+        decision = before_tool(world.setup, world.state, asked, world.clock())
         if isinstance(decision, do.AskPerson) and contract is not None:
             request(world, call, contract, decision)
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,8 +47,10 @@ class Plan:
     notes: tuple[str, ...]
 
 
-def make(order: Order) -> Plan:
+def make(order: Order, *, only_lower: bool = True) -> Plan:
     """Load and check everything. Nothing is sent, nothing is written.
+
+    A resume is not `only_lower`: what `--max-usd` once lowered stays lowered under a policy that allows less by now.
 
     Raises:
         Invalid: with every problem, also of a key whose guard is not built yet, of a price that nobody knows, of no
@@ -59,7 +61,10 @@ def make(order: Order) -> Plan:
     refused = unbuilt.refusals(loaded, loaded_task)
     if refused:
         raise invalid(refused)
-    policy = load.lower(loaded.policy, max_usd=order.max_usd, auto_approve=order.auto_approve or "")
+    most = order.max_usd
+    if most is not None and not only_lower:
+        most = min(most, loaded.policy.budget.run_usd)
+    policy = load.lower(loaded.policy, max_usd=most, auto_approve=order.auto_approve or "")
     script = _script(order, loaded_task) if order.rehearse else None
     found, missing = _keys(policy, rehearse=order.rehearse)
     opened = open_tools(loaded_task.task, loaded_task.base, policy)
@@ -122,7 +127,12 @@ def _no_keys(policy: Policy, notes: list[str]) -> Invalid:
 
 
 def _prices(policy: Policy, found: dict[str, str]) -> dict[str, Price | None]:
-    prices = {p.name: find_price(p, policy.budget) for p in policy.providers if p.name in found}
+    hourly = policy.cache.enabled and policy.cache.ttl == "1h"
+    prices: dict[str, Price | None] = {}
+    for provider in policy.providers:
+        if provider.name in found:
+            price = find_price(provider, policy.budget)
+            prices[provider.name] = None if price is None else replace(price, hourly_cache=hourly)
     unknown = [p for p in policy.providers if p.name in prices and prices[p.name] is None]
     if unknown and policy.budget.enabled:
         listed = ", ".join(f"{p.model} ({p.name})" for p in unknown)
@@ -131,7 +141,7 @@ def _prices(policy: Policy, found: dict[str, str]) -> dict[str, Price | None]:
             hint="State it: price = { input = …, output = … } in [[providers]] (0 for a server of your own), "
             'or unknown_price = "assume" with assume_price in [budget].',
         )
-    return dict(prices)
+    return prices
 
 
 def _off(policy: Policy) -> list[str]:

@@ -9,11 +9,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from agentctl.core import envelope
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import Decided, ModelFailed, ModelReplied, Resumed, RunStarted, Stamped, ToolFinished
 from agentctl.core.messages import Block, Message, Text, ToolAnswer, ToolUse, is_object
 from agentctl.core.state import State
 from agentctl.errors import StoreUnusable
+from agentctl.journal import ledger
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
 from agentctl.runner import originals
@@ -104,7 +106,7 @@ def _envelope(done: ToolFinished, text: str) -> Envelope:
         said = json.loads(text)
     except ValueError:
         said = {**done.result, "data": text}
-    return Envelope(**{name: value for name, value in said.items() if name in Envelope.__slots__})
+    return envelope.of_json(said)
 
 
 def _message(world: World, journal: Store, stamped: Stamped) -> Message:
@@ -133,26 +135,36 @@ def policy_digest(events: Sequence[Stamped]) -> str:
     return ""
 
 
+def policy_named(events: Sequence[Stamped]) -> str:
+    """The policy that the last resume named; empty: none did."""
+    named = (stamped.event.policy for stamped in reversed(events) if isinstance(stamped.event, Resumed))
+    return next((policy for policy in named if policy), "")
+
+
+def prefix(world: World, plan: Plan, system: str) -> str:
+    """Keyed digest of what every request begins with: thinking and caches are bound to it."""
+    tools = [[schema.name, schema.description, schema.parameters] for schema in plan.schemas]
+    return world.call_key(json.dumps([system, tools], sort_keys=True).encode())
+
+
 def new_prefix(world: World, plan: Plan, events: Sequence[Stamped], system: str) -> int:
-    """The estimate of system prompt and tools where they are others than at the start; 0 where they are the same."""
-    started = events[0].event
-    tools = {name: tool.contract.digest for name, tool in plan.tools.items()}
-    if isinstance(started, RunStarted) and started.tools == tools:
-        return 0
-    return fixed_tokens(world.count, system, plan.schemas)
+    """The estimate of system prompt and tools where they are others than in the last drive; 0: they are the same."""
+    begun = [stamped.event for stamped in events if isinstance(stamped.event, RunStarted | Resumed)]
+    same = bool(begun) and begun[-1].prefix == prefix(world, plan, system)
+    return 0 if same else fixed_tokens(world.count, system, plan.schemas)
 
 
-def orphan(world: World, hold: str, amount: int) -> None:
-    """A model call whose outcome nobody saw: it is settled in full and recorded as cut short."""
-    asked = world.state.inflight.asked
-    if asked is None:
-        return
-    world.recorder.record(
-        ModelFailed(
-            asked.provider, asked.identity, "cancelled", None, None, f"its driver died ({hold})",
-            asked.attempt, asked.purpose, amount, 0,
-        )
-    )  # fmt: skip
+def orphans(world: World, journal: Store) -> None:
+    """A model call whose outcome nobody saw may have been billed: its hold is settled in full with its outcome."""
+    run_id, asked = world.recorder.identity.run_id, world.state.inflight.asked
+    for hold, amount in journal.read(lambda tx: ledger.open_holds(tx, run_id)):
+        if asked is None:
+            raise StoreUnusable(f"the hold {hold} of {run_id} belongs to no model call in its journal")
+        lost = ModelFailed(
+            asked.provider, asked.identity, "unknown_outcome", None, None, "its driver died before the reply",
+            asked.attempt, asked.purpose, amount, 0, asked.estimated_tokens,
+        )  # fmt: skip
+        world.recorder.settle(hold, lost)
 
 
 def told(row: RunRow, state: State, *, changed: bool, policy: str) -> str:

@@ -12,6 +12,7 @@ Rules.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from agentctl.core import summary
 from agentctl.core.events import Completed, Event, ModelAsked, ModelFailed, ModelReplied, Stamped
 from agentctl.core.state import State, apply
 from agentctl.core.summary import Summary
-from agentctl.journal import events, ledger, sealed
+from agentctl.journal import events, lease, ledger, sealed
 from agentctl.journal.events import Change, Draft
 from agentctl.journal.ledger import Refused, Scope
 from agentctl.journal.sealed import Sealed
@@ -97,12 +98,14 @@ class Recorder:
     async def reserve(self, asked: ModelAsked, hold_id: str, scopes: tuple[Scope, ...]) -> Refused | None:
         """Reserve and record the intent in one transaction, or neither: then the limit that refused."""
         stamped = self._stamp(asked)
-        queued = tuple(self._events)
+        queued, settled = tuple(self._events), tuple(self._settled)
         draft, change = Draft.of((*queued, stamped)), self._change()
         run_id, epoch, clock = self.identity.run_id, self.identity.epoch, self._clock
 
         def work(tx: Tx) -> Refused | None:
             now = clock()
+            for hold, micro in settled:
+                ledger.settle(tx, hold, micro)
             refused = ledger.reserve(tx, hold_id, run_id, asked.reserved_micro, scopes, now=now)
             if refused is None:
                 events.append(tx, epoch, draft, change, now)
@@ -122,6 +125,17 @@ class Recorder:
             return
         stamped, durable, change = tuple(self._events), durable or self._durable, self._change()
         await self._store.append(self.identity.epoch, stamped, change, durable=durable)
+
+    async def own(self) -> None:
+        """`flush` durably, and be sure that the lease is ours now: this process may have slept in between."""
+        began = time.monotonic()
+        await self.flush(durable=True)
+        while time.monotonic() - began > lease.RENEW_S:
+            began = time.monotonic()
+            await self._store.submit(self._renew, run_id=self.identity.run_id)
+
+    def _renew(self, tx: Tx) -> float:
+        return lease.renew(tx, self.identity.run_id, self.identity.epoch, self._clock())
 
     def post(self) -> None:
         """Hand over what is queued and go on; an error comes up at the next wait."""

@@ -8,24 +8,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
-from agentctl.approvals.base import Answer, Approver, Question
+from agentctl.approvals.base import Answer, Question
 from agentctl.core import envelope
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
-from agentctl.core.events import ModelAsked, ModelReplied, Stamped
+from agentctl.core.events import ApprovalDecided, ApprovalRequested, ModelAsked, ModelReplied, Stamped, ToolFinished
 from agentctl.rehearsal.script import Person, Script
 from agentctl.rehearsal.server import StandIn
 from agentctl.tools.base import Invocation, Tool
+
+DECISIONS: dict[str, Literal["approve", "deny", "stop"]] = {"y": "approve", "n": "deny", "s": "stop"}
+SCRIPT = "the script"
+"""Who answered, where the script did: shown as `answered by the script`."""
 
 
 class ScriptedTool:
     """A tool with side effects, played by the script: each `[[tool]]` of its name once, the last one again."""
 
-    def __init__(self, contract: Contract, script: Script) -> None:
+    def __init__(self, contract: Contract, script: Script, played: int = 0) -> None:
         self.contract = contract
         self._results = [answer.result for answer in script.tool if answer.tool == contract.name]
-        self._played = 0
+        self._played = played
 
     async def run(self, call: Invocation) -> Envelope:
         """Answer without doing anything."""
@@ -36,28 +41,36 @@ class ScriptedTool:
         return envelope.success(result)
 
 
-def scripted(tools: Mapping[str, Tool], script: Script) -> dict[str, Tool]:
-    """The tools of a rehearsal."""
+def scripted(tools: Mapping[str, Tool], script: Script, events: Sequence[Stamped] = ()) -> dict[str, Tool]:
+    """The tools of a rehearsal; one that is resumed goes on after what they answered before."""
+    played = Counter(one.event.tool for one in events if isinstance(one.event, ToolFinished) and one.event.ran)
     return {
-        name: tool if tool.contract.read_only else ScriptedTool(tool.contract, script) for name, tool in tools.items()
+        name: tool if tool.contract.read_only else ScriptedTool(tool.contract, script, played[name])
+        for name, tool in tools.items()
     }
 
 
 class ScriptedPerson:
     """Answers from the script's `[[person]]` where no person can; each is used once, in order."""
 
-    def __init__(self, script: Script, otherwise: Approver | None) -> None:
+    def __init__(self, script: Script, events: Sequence[Stamped] = ()) -> None:
+        """What they answered before, in a run that is resumed, they do not answer again."""
         self._left: list[Person] = list(script.person)
-        self._otherwise = otherwise
+        asked = {one.event.call_id: one.event.tool for one in events if isinstance(one.event, ApprovalRequested)}
+        for one in events:
+            if isinstance(one.event, ApprovalDecided) and one.event.by == SCRIPT:
+                self._next(asked[one.event.call_id])
+
+    def _next(self, tool: str) -> Person | None:
+        person = next((one for one in self._left if one.tool == tool), None)
+        if person is not None:
+            self._left.remove(person)
+        return person
 
     async def ask(self, question: Question) -> Answer | None:
-        """What the script says, else whoever is there."""
-        for person in self._left:
-            if person.tool == question.tool:
-                self._left.remove(person)
-                decision = {"y": "approve", "n": "deny", "s": "stop"}[person.answer]
-                return Answer(decision, "the script", person.why)  # type: ignore[arg-type]  # one of the three
-        return None if self._otherwise is None else await self._otherwise.ask(question)
+        """What the script says; None: it says nothing, and nobody is there."""
+        person = self._next(question.tool)
+        return None if person is None else Answer(DECISIONS[person.answer], SCRIPT, person.why)
 
 
 def go_on(standin: StandIn, run_id: str, events: Sequence[Stamped]) -> None:

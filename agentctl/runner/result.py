@@ -21,7 +21,7 @@ RAISES = {
 def result_of(world: World, plan: Plan, stop: Stop) -> Result:
     """The result of a drive that has been recorded as ended."""
     recorder, state = world.recorder, world.state
-    answer = state.run.answer.strip()
+    answer = world.scrub.text(state.run.answer.strip())
     resume = resume_command(recorder, plan, stop)
     now = world.clock()
     body: JsonObject = {

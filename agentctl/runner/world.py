@@ -6,7 +6,7 @@ Only the shell holds a `World`; the core is handed the values that it asks for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -42,6 +42,8 @@ class Interrupt:
     """The flag that a signal raises, and whatever may be cut short for it right now."""
 
     code: int = 0
+    error: BaseException | None = None
+    """What ended the heartbeat: nothing more may be started."""
     current: set[asyncio.Task[object]] = field(default_factory=set[asyncio.Task[object]])
 
     def ring(self, code: int) -> None:
@@ -50,15 +52,23 @@ class Interrupt:
         for task in self.current:
             task.cancel()
 
+    def fail(self, error: BaseException) -> None:
+        """The lease can't be kept: cut short what may be, and let `check` raise why."""
+        self.error = error
+        for task in self.current:
+            task.cancel()
+
     def check(self) -> None:
         """Raise if it rang."""
+        if self.error is not None:
+            raise self.error
         if self.code:
             raise Interrupted(self.code, "SIGINT" if self.code == 130 else "SIGTERM")
 
-    async def guard(self, work: Awaitable[T]) -> T:
+    async def guard(self, work: Callable[[], Coroutine[object, object, T]]) -> T:
         """Wait for something that a signal may cut short."""
         self.check()
-        task: asyncio.Task[T] = asyncio.ensure_future(work)
+        task: asyncio.Task[T] = asyncio.ensure_future(work())
         held: asyncio.Task[object] = task
         self.current.add(held)
         try:

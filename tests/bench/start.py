@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/bench/start.py [--runs 7]
 
-A socket of this process notes when the first bytes of a request arrive, and hangs up. Both sides are started in turns; printed
-are the medians in seconds and the difference.
+A socket of this process notes when the first bytes of a request arrive, and hangs up. Both sides are started in
+turns; printed are the medians in seconds and the difference.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ BARE = {
         "import asyncio, anthropic\n"
         "async def main():\n"
         "    c = anthropic.AsyncAnthropic(api_key='k', base_url='{url}', max_retries=0)\n"
-        "    await c.messages.create(model='m', max_tokens=16, messages=[{{'role': 'user', 'content': 'hi'}}], stream=True)\n"
+        "    m = [{{'role': 'user', 'content': 'hi'}}]\n"
+        "    await c.messages.create(model='m', max_tokens=16, messages=m, stream=True)\n"
         "asyncio.run(main())\n"
     ),
     "openai": (

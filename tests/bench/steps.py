@@ -1,16 +1,18 @@
 """Cost of a step: a run with journal and all guards on, against a bare loop over the same SDK.
 
-    .venv/bin/python tests/bench/steps.py [--steps 200] [--json]
+    .venv/bin/python tests/bench/steps.py [--steps 490] [--api messages] [--readme]
 
-Both sides ask the same stand-in model in a process of its own, read the same small file at each step, and are timed in one
-run, in turns. Printed per API: milliseconds per step at the median, the ratio, and how the gap between two requests grows
-with the history (first and last tenth of the steps), beside what encoding the history as JSON takes.
+Both sides ask the same stand-in model in a process of its own, read the same small file at each step, and are timed
+in one run, in turns, three times each; of each step the fastest counts. Printed per API: milliseconds between two
+requests around steps 10, 50, 200 and 480, ours and bare, and the ratio of the medians. `--readme` writes the table
+into the README.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import statistics
@@ -19,7 +21,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+    from openai import AsyncOpenAI
+
+README = Path(__file__).parents[2] / "README.md"
+MARKS = ("<!-- bench -->", "<!-- /bench -->")
 APIS = ("messages", "chat", "responses")
 NOTE = "The quick brown fox jumps over the lazy dog. " * 4
 
@@ -49,7 +58,8 @@ def lay_out(folder: Path, steps: int, port: int, api: str) -> Path:
         "[context]\nmax_tokens = 9_000_000\nhard_limit_tokens = 9_500_000\n"
     )
     (folder / "task.toml").write_text(
-        'version = 1\nname = "bench"\nsystem = "You read notes."\ngoal = "Read the notes."\n[[tools]]\nuse = "builtin:read_file"\n'
+        'version = 1\nname = "bench"\nsystem = "You read notes."\ngoal = "Read the notes."\n'
+        '[[tools]]\nuse = "builtin:read_file"\n'
     )
     return folder / "task.toml"
 
@@ -96,7 +106,13 @@ async def bare_messages(port: int, folder: Path) -> list[float]:
     """The loop of the SDK's own documentation, streamed."""
     from anthropic import AsyncAnthropic
 
-    client = AsyncAnthropic(api_key="k", base_url=f"http://127.0.0.1:{port}/p/messages/r/bare{time.time_ns()}", max_retries=0)
+    url = f"http://127.0.0.1:{port}/p/messages/r/bare{time.time_ns()}"
+    async with AsyncAnthropic(api_key="k", base_url=url, max_retries=0) as client:
+        return await talk_messages(client, folder)
+
+
+async def talk_messages(client: AsyncAnthropic, folder: Path) -> list[float]:
+    """When each request was made."""
     tools = [{"name": "read_file", "description": "Read.", "input_schema": {"type": "object", "properties": {}}}]
     messages: list[dict[str, object]] = [{"role": "user", "content": "Read the notes."}]
     at: list[float] = []
@@ -120,8 +136,16 @@ async def bare_chat(port: int, folder: Path) -> list[float]:
     """The same over Chat Completions, the history as a parameter."""
     from openai import AsyncOpenAI
 
-    client = AsyncOpenAI(api_key="k", base_url=f"http://127.0.0.1:{port}/p/chat/r/bare{time.time_ns()}/v1", max_retries=0)
-    tools = [{"type": "function", "function": {"name": "read_file", "parameters": {"type": "object", "properties": {}}}}]
+    url = f"http://127.0.0.1:{port}/p/chat/r/bare{time.time_ns()}/v1"
+    async with AsyncOpenAI(api_key="k", base_url=url, max_retries=0) as client:
+        return await talk_chat(client, folder)
+
+
+async def talk_chat(client: AsyncOpenAI, folder: Path) -> list[float]:
+    """When each request was made."""
+    tools = [
+        {"type": "function", "function": {"name": "read_file", "parameters": {"type": "object", "properties": {}}}}
+    ]
     messages: list[dict[str, object]] = [{"role": "user", "content": "Read the notes."}]
     at: list[float] = []
     while True:
@@ -141,15 +165,25 @@ async def bare_chat(port: int, folder: Path) -> list[float]:
             return at
         asked = [{"id": i, "type": "function", "function": {"name": n, "arguments": a}} for i, n, a in calls.values()]
         messages.append({"role": "assistant", "content": text, "tool_calls": asked})
-        messages += [{"role": "tool", "tool_call_id": i, "content": read(folder, json.loads(a))} for i, _, a in calls.values()]
+        messages += [
+            {"role": "tool", "tool_call_id": i, "content": read(folder, json.loads(a))} for i, _, a in calls.values()
+        ]
 
 
 async def bare_responses(port: int, folder: Path) -> list[float]:
     """The same over Responses, the history as a parameter."""
     from openai import AsyncOpenAI
 
-    client = AsyncOpenAI(api_key="k", base_url=f"http://127.0.0.1:{port}/p/responses/r/bare{time.time_ns()}/v1", max_retries=0)
-    tools = [{"type": "function", "name": "read_file", "strict": False, "parameters": {"type": "object", "properties": {}}}]
+    url = f"http://127.0.0.1:{port}/p/responses/r/bare{time.time_ns()}/v1"
+    async with AsyncOpenAI(api_key="k", base_url=url, max_retries=0) as client:
+        return await talk_responses(client, folder)
+
+
+async def talk_responses(client: AsyncOpenAI, folder: Path) -> list[float]:
+    """When each request was made."""
+    tools = [
+        {"type": "function", "name": "read_file", "strict": False, "parameters": {"type": "object", "properties": {}}}
+    ]
     items: list[object] = [{"role": "user", "content": "Read the notes."}]
     at: list[float] = []
     while True:
@@ -163,7 +197,8 @@ async def bare_responses(port: int, folder: Path) -> list[float]:
             return at
         items += output
         items += [
-            {"type": "function_call_output", "call_id": c.call_id, "output": read(folder, json.loads(c.arguments))} for c in calls
+            {"type": "function_call_output", "call_id": c.call_id, "output": read(folder, json.loads(c.arguments))}
+            for c in calls
         ]
 
 
@@ -172,7 +207,7 @@ BARE = {"messages": bare_messages, "chat": bare_chat, "responses": bare_response
 
 def gaps(at: list[float]) -> list[float]:
     """Milliseconds between requests."""
-    return [(b - a) * 1000 for a, b in zip(at, at[1:], strict=False)]
+    return [(b - a) * 1000 for a, b in itertools.pairwise(at)]
 
 
 def near(values: list[float], step: int) -> float:
@@ -189,21 +224,29 @@ async def measure(port: int, folder: Path, api: str, steps: int) -> dict[str, ob
         mine.append(gaps(await ours(lay_out(folder, steps, port, api), api)))
     a = [min(values) for values in zip(*mine, strict=True)]
     b = [min(values) for values in zip(*theirs, strict=True)]
-    marks = [step for step in (10, 50, 200, 480) if step < steps]
-    return {
-        "api": api,
-        "ours_ms": round(statistics.median(a), 3),
-        "bare_ms": round(statistics.median(b), 3),
-        "ratio": round(statistics.median(a) / statistics.median(b), 2),
-        "at": {step: [round(near(a, step), 2), round(near(b, step), 2)] for step in marks},
-    }
+    return {"api": api, "ours": a, "bare": b}
+
+
+def written(rows: list[dict[str, object]]) -> str:
+    """The rows as a Markdown table."""
+    marks = (10, 50, 200, 480)
+    lines = [
+        "| API | ms per step, agentctl / bare SDK, at step " + " | ".join(str(mark) for mark in marks) + " | ratio |",
+        "| --- |" + " --- |" * (len(marks) + 1),
+    ]
+    for row in rows:
+        ours, bare = row["ours"], row["bare"]
+        cells = [f"{near(ours, mark):.1f} / {near(bare, mark):.1f}" for mark in marks]
+        ratio = statistics.median(ours) / statistics.median(bare)
+        lines.append(f"| {row['api']} | " + " | ".join(cells) + f" | {ratio:.2f} |")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     """Print a line per API."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--steps", type=int, default=490)
+    parser.add_argument("--readme", action="store_true")
     parser.add_argument("--api", choices=APIS, action="append")
     given = parser.parse_args()
     os.environ["ANTHROPIC_API_KEY"] = os.environ["OPENAI_API_KEY"] = "bench-key"
@@ -216,12 +259,15 @@ def main() -> None:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             port = json.loads(server.stdout.readline())["port"]
-            for api in given.api or APIS:
-                row = asyncio.run(measure(port, folder, api, given.steps))
-                sys.stdout.write((json.dumps(row) if given.json else str(row)) + "\n")
+            rows = [asyncio.run(measure(port, folder, api, given.steps)) for api in given.api or APIS]
         finally:
             server.terminate()
             server.wait()
+    table = written(rows)
+    sys.stdout.write(table)
+    if given.readme:
+        before, rest = README.read_text().split(MARKS[0])
+        README.write_text(f"{before}{MARKS[0]}\n{table}{MARKS[1]}{rest.split(MARKS[1])[1]}")
 
 
 if __name__ == "__main__":

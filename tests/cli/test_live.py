@@ -44,9 +44,9 @@ def test_the_status_line():
     size = state.prompt_tokens
 
     assert size > 60
-    full = f"$0.0123 of $1.50 · context {size} of 75,000 · anthropic closed · step 1 of 20"
+    full = f"$0.0123 of $1.50 · context {size:,} of 75,000 · anthropic closed · step 1 of 20"
     assert status(Limits(policy), state, 105.0) == full
-    assert status(Limits(), state, 105.0) == f"$0.0123 · context {size} · step 1"
+    assert status(Limits(), state, 105.0) == f"$0.0123 · context {size:,} · step 1"
 
 
 def test_an_open_circuit_counts_down():

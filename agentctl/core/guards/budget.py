@@ -7,6 +7,7 @@ from typing import Literal
 
 from agentctl.core.bounds import Count, Name, Price, Seconds, Share, Usd, table
 from agentctl.core.events import (
+    ApprovalDecided,
     ApprovalRequested,
     BudgetCounted,
     Completed,
@@ -151,7 +152,10 @@ def _clock(state: State, stamped: Stamped) -> State:
     idle = isinstance(stamped.event, ApprovalRequested | Completed)
     if state.idle:
         return replace(state, last_ts=stamped.ts, idle=idle)
-    passed = max(0.0, stamped.ts - state.last_ts)
+    if isinstance(stamped.event, Resumed) or getattr(stamped.event, "kind", "") == "unknown_outcome":
+        return replace(state, last_ts=stamped.ts, idle=False)
+    waited = stamped.event.waited_s if isinstance(stamped.event, ApprovalDecided) else 0.0
+    passed = max(0.0, stamped.ts - state.last_ts - waited)
     return replace(state, active_s=state.active_s + passed, last_ts=stamped.ts, idle=idle)
 
 
@@ -218,13 +222,19 @@ def room(
     if price is None or not rules.enabled:
         return Room(most_output, 0, 1 << 53)
     cap = cap_micro(rules, state)
-    usable = cap if landing else int(cap * (1 - rules.landing))
+    usable = cap if landing else _usable(rules, price, cap, prompt_tokens)
     left = usable - state.spent_micro
     output = min(most_output, price.affordable(prompt_tokens, left))
     if output < least:
         cost = price.worst(prompt_tokens, least)
         return Reached("run_usd", usd_message("run_usd", state.spent_micro, cost, cap))
     return Room(output, price.worst(prompt_tokens, output), usable)
+
+
+def _usable(rules: Rules, price: ModelPrice, cap: int, prompt_tokens: int) -> int:
+    """What an ordinary call may use: it leaves the share of the landing, and at least what a landing after it costs."""
+    least = price.worst(prompt_tokens + LEAST_OUTPUT, LEAST_LANDING)
+    return min(int(cap * (1 - rules.landing)), cap - least)
 
 
 def usd_message(name: str, current_micro: int, cost_micro: int, limit_micro: int) -> str:

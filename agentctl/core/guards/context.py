@@ -6,7 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from agentctl.core.bounds import Count, Name, Share, table
-from agentctl.core.events import ContextTrimmed, ModelAsked, ModelFailed, ModelReplied, Stamped
+from agentctl.core.events import (
+    ContextTrimmed,
+    Decided,
+    ModelAsked,
+    ModelFailed,
+    ModelReplied,
+    Resumed,
+    RunStarted,
+    Stamped,
+    ToolFinished,
+)
 
 
 @table
@@ -29,24 +39,32 @@ class Rules:
     """`calibrated`, or `python:module:function` taking text and giving tokens. A24"""
 
 
-LEAST_RATIO, MOST_RATIO = 0.4, 3.0
-"""How far a provider's count may correct the estimate, so that one absurd figure does not blind the guard."""
 HARDER = 0.5
 """Share of what was sent to trim down to, when the provider itself said that it does not fit."""
+DENSEST = 2.3
+"""How many times the estimate of a text can be too low: base64, rare scripts and symbols, against 3.2 bytes a token."""
+OTHER_TOKENIZER = 1.5
+"""How many times more tokens another provider may see in what one has counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How the estimate compares with what providers report. Bound: constant."""
+    """The size of the next request: what a provider has counted, and estimates of what came since. Bound: constant."""
 
-    ratio: float = 1.0
-    """Reported over estimated tokens of the last prompt: every estimate is corrected by it."""
+    counted: int = 0
+    """Prompt and output of the last reply, as reported; after a trim, what is thought to be left of it."""
+    bound: int = 0
+    """`counted`, or more: what it surely is not above."""
+    fresh: int = 0
+    """Estimates of everything that nobody has counted yet."""
+    identity: str = ""
+    """Who counted."""
     asked: int = 0
-    """The corrected estimate of the last request."""
+    """The estimate of the last request."""
     hardened: bool = False
-    """The provider refused a prompt as too long and was trimmed for since its last reply."""
+    """A prompt was refused as too long, and was trimmed for, since the last whole reply."""
     refused: bool = False
-    """The provider refused the last prompt as too long."""
+    """The last prompt was refused as too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +89,48 @@ class Cut:
 def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     match stamped.event:
+        case RunStarted(fixed_tokens=fixed, goal_tokens=goal):
+            return State(fresh=fixed + goal)
+        case ToolFinished(final=True, tokens=tokens) | Decided(tokens=tokens) | Resumed(fixed_tokens=tokens):
+            return replace(state, fresh=state.fresh + tokens)
         case ModelAsked(estimated_tokens=tokens):
             return replace(state, asked=tokens)
-        case ModelReplied(usage=usage) if state.asked and usage.prompt:
-            ratio = state.ratio * usage.prompt / state.asked
-            bounded = min(max(ratio, LEAST_RATIO), MOST_RATIO)
-            return State(ratio=bounded, asked=state.asked)
+        case ModelReplied(purpose="answer" | "landing") as reply:
+            return _counted(state, reply)
         case ModelFailed(kind="context"):
             return replace(state, refused=True)
-        case ContextTrimmed():
-            return replace(state, hardened=state.refused, refused=False)
+        case ContextTrimmed(tokens=tokens):
+            return replace(
+                state,
+                counted=tokens,
+                bound=max(tokens, _bound(state)),
+                fresh=0,
+                hardened=state.refused,
+                refused=False,
+            )
         case _:
             return state
 
 
-def estimate(state: State, raw_tokens: int) -> int:
-    """The size of a request whose parts were estimated at `raw_tokens`."""
-    return round(raw_tokens * state.ratio)
+def _counted(state: State, reply: ModelReplied) -> State:
+    size = (reply.usage.prompt or state.counted + state.fresh) + reply.usage.output
+    full = reply.stop_reason == "context_exceeded"
+    return State(size, size, 0, reply.identity, state.asked, hardened=full and state.hardened, refused=full)
+
+
+def _bound(state: State) -> int:
+    return state.bound + int(state.fresh * DENSEST) + 1
+
+
+def estimate(state: State) -> int:
+    """The size of the next request, as it probably is."""
+    return state.counted + state.fresh
+
+
+def worst(state: State, identity: str) -> int:
+    """The size of the next request to this provider, as it surely is not above: what a reservation takes."""
+    other = OTHER_TOKENIZER if state.identity not in {"", identity} else 1.0
+    return int(_bound(state) * other)
 
 
 def limits(rules: Rules, window: int | None, most_output: int) -> tuple[int, int]:
@@ -98,16 +141,16 @@ def limits(rules: Rules, window: int | None, most_output: int) -> tuple[int, int
     return min(rules.max_tokens, fits), min(rules.hard_limit_tokens, fits)
 
 
-def cut(rules: Rules, fixed: int, units: tuple[Unit, ...], target: int, hard: int) -> Cut | None:
+def cut(rules: Rules, fixed: int, units: tuple[Unit, ...], target: int, limit: int) -> Cut | None:
     """What to drop so that `fixed` (system, tools, goal) and the newest units come down to `target`.
 
-    `keep_recent` messages stay as long as the hard limit allows; the newest unit always does. None: nothing can go.
+    `keep_recent` messages stay as long as they fit below `limit`; the newest unit always does. None: nothing can go.
     """
     tokens, messages, kept = fixed, 0, len(units)
     while kept:
         unit = units[kept - 1]
         grown = tokens + unit.tokens
-        wanted = grown <= target or (messages < rules.keep_recent and grown <= hard)
+        wanted = grown <= target or (messages < rules.keep_recent and grown < limit)
         if messages and not wanted:
             break
         tokens, messages, kept = grown, messages + unit.messages, kept - 1

@@ -91,8 +91,10 @@ def settle(contract: Contract, answer: Envelope, attempts: int) -> Envelope:
 
 def cut(text: str, most_bytes: int) -> str:
     """The head of a text that is too long, and a marker with its full size. Filter."""
-    size = len(text.encode(errors="surrogatepass"))
-    if size <= most_bytes:
+    raw, end = text.encode(errors="surrogatepass"), most_bytes
+    if len(raw) <= end:
         return text
-    head = text.encode(errors="surrogatepass")[:most_bytes].decode(errors="ignore")
+    while raw[end] & 0xC0 == 0x80:  # within a character
+        end -= 1
+    head = raw[:end].decode(errors="surrogatepass")
     return head + MARKER.format(left=f"{len(text) - len(head):,}", size=f"{len(text):,}")

@@ -101,7 +101,8 @@ class Filter:
             case str():
                 return self._string(value, depth)
             case _ if is_object(value):
-                return {self._known(str(k)): self._under(str(k), v, depth) for k, v in value.items()}
+                named = ((self._known(str(name)), inner) for name, inner in value.items())
+                return {name: self._under(name, inner, depth) for name, inner in named}
             case _ if is_list(value):
                 return self._list(value, depth)
             case int() | float() if self.values and self._known(str(value)) != str(value):
@@ -140,8 +141,8 @@ class Filter:
 
     def _list(self, items: list[Json], depth: int) -> list[Json]:
         match items:
-            case [str() as name, str() | int() | float() as value] if self.sensitive(name):
-                return [self.text(name), self._under(name, value, depth)]
+            case [str() as name, str() | int() | float() as value] if self.sensitive(self.text(name)):
+                return [self.text(name), self._under(self.text(name), value, depth)]
             case _:
                 return [self._data(item, depth) for item in items]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from agentctl.core.bounds import Count, Share, table
-from agentctl.core.events import ContextTrimmed, ModelReplied, Resumed, Stamped
+from agentctl.core.events import ContextTrimmed, ModelFailed, ModelReplied, Resumed, Stamped
 
 
 @table
@@ -39,6 +39,8 @@ def apply(state: State, stamped: Stamped) -> State:
         case ModelReplied(usage=usage):
             counted = usage.prompt - usage.cache_read + usage.output
             return replace(state, used=state.used + counted)
+        case ModelFailed(tokens=tokens):
+            return replace(state, used=state.used + tokens)
         case ContextTrimmed(tokens=tokens):
             return replace(state, compressed_to=tokens, compressed_at=state.used)
         case Resumed(add_tokens=tokens):
