@@ -172,9 +172,7 @@ def set_default(owner: type, name: str, value: object) -> None:
 
 
 @pytest.fixture(autouse=True)
-def isolated(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any
-) -> Iterator[Path]:
+def isolated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any) -> Iterator[Path]:
     """The empty home of one test. A test on a real terminal removes COLUMNS and LINES again."""
     home: Path = tmp_path_factory.mktemp("home")
     live = request.node.get_closest_marker("live")

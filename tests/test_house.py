@@ -86,8 +86,7 @@ def test_no_function_is_longer_than_60_lines():
         f"{relative(path)}:{node.lineno} {node.name}: {node.end_lineno - node.lineno + 1}"
         for path in MODULES
         for node in ast.walk(tree(path))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (node.end_lineno or 0) - node.lineno >= 60
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno >= 60
     ]
 
     assert [] == long
@@ -179,7 +178,8 @@ def test_the_core_imports_only_what_is_pure():
         f"{relative(path)}: {name}"
         for path in (PACKAGE / "core").rglob("*.py")
         for name in sorted(imports(path, ast.walk(tree(path))))
-        if name.partition(".")[0] not in PURE and not name.startswith("urllib.parse")
+        if name.partition(".")[0] not in PURE
+        and not name.startswith("urllib.parse")
         and not name.startswith(("agentctl.core", "agentctl.errors"))
     ]
 

@@ -65,9 +65,7 @@ def test_every_requirement_is_shown_or_pending():
     assert [] == sorted(name for name, count in collections.Counter(PENDING).items() if count > 1)
     assert [] == sorted((mapped | set(PENDING)) - set(KINDS)), "not a requirement"
     assert [] == sorted((mapped | set(PENDING)) & background), "REF rows have no test of their own"
-    assert [] == sorted(set(KINDS) - background - mapped - set(PENDING)), (
-        "neither shown nor pending"
-    )
+    assert [] == sorted(set(KINDS) - background - mapped - set(PENDING)), "neither shown nor pending"
     assert [] == sorted(name for name, tests in TESTS.items() if not tests), "shown by nothing"
 
 
@@ -77,9 +75,7 @@ def update_pending(names: list[str]) -> None:
         group = [f'"{name}",' for name in names if name[0] == letter]
         rows += ["    " + " ".join(group[at : at + 12]) for at in range(0, len(group), 12)]
     block = "\n".join(["pending = [", *rows, "]"])
-    text = re.sub(
-        r"^pending = \[.*?^\]", block, FILE.read_text(), count=1, flags=re.MULTILINE | re.DOTALL
-    )
+    text = re.sub(r"^pending = \[.*?^\]", block, FILE.read_text(), count=1, flags=re.MULTILINE | re.DOTALL)
     FILE.write_text(text)
 
 

@@ -9,6 +9,7 @@ from agentctl.approvals.printable import printable
 from agentctl.cli.render import Tone
 from agentctl.core import events as e
 from agentctl.core.messages import Json
+from agentctl.core.timeline import who
 
 MOST = 110
 """Characters of a tool's result on its line."""
@@ -41,7 +42,7 @@ class Telling:
             case e.ApprovalDecided() as decided:
                 word = {"approve": "approved", "deny": "denied", "stop": "stopped"}[decided.decision]
                 why = f": {one(decided.why)}" if decided.why else ""
-                return Line(f"! {word} by {one(decided.by)} after {decided.waited_s:.1f}s{why}", "warn")
+                return Line(f"! {word} {one(who(decided))}{why}", "warn")
             case e.RunStarted() as started:
                 rehearsed = " · rehearsed: a script plays the model" if started.rehearsed else ""
                 return Line(f"{one(started.task)} under {one(started.policy)}{rehearsed}", "quiet")
@@ -83,7 +84,12 @@ def _model(event: e.Event) -> Line | None:
         case e.Waited(reason=reason, seconds=seconds):
             return Line(f"  waits {seconds:.1f}s: {one(reason)}", "quiet")
         case e.FellBack() as fell:
-            return Line(f"! {fell.to} answers instead of {fell.from_}: {one(fell.reason)}", "warn")
+            to = (
+                f"{fell.to} answers instead of {fell.from_}"
+                if fell.to
+                else f"nobody is left to answer for {fell.from_}"
+            )
+            return Line(f"! {to}: {one(fell.reason)}", "warn")
         case e.ProviderOut(provider=provider, reason=reason):
             return Line(f"! {provider} is out: {short(reason)}", "warn")
         case e.CircuitMoved() as moved:

@@ -202,11 +202,12 @@ def _trim(setup: Setup, state: State, provider: Provider) -> do.Trim | do.Stop |
 def _cut(rules: context.Rules, state: State, target: int, limit: int) -> do.Trim | None:
     size, groups = state.prompt_tokens, transcript.units(state.transcript)
     ratio = size / max(1, state.run.fixed_tokens + state.transcript.tokens)
+    middle = (target + limit) // 2  # kept messages may not fill the request again at once: each trim costs the cache
     units = tuple(
         context.Unit(group[0].seq, len(group), round(sum(entry.tokens for entry in group) * ratio)) for group in groups
     )
     fixed = size - sum(unit.tokens for unit in units)
-    made = context.cut(rules, fixed, units, target, limit)
+    made = context.cut(rules, fixed, units, target, middle)
     return None if made is None else do.Trim(made.first_kept, made.dropped, made.tokens, size)
 
 

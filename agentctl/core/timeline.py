@@ -256,7 +256,7 @@ def _decision(tracing: _Tracing, at: e.Stamped, decided: e.ApprovalDecided) -> N
         name, tier = asked.event.tool, f", {asked.event.tier}"
     word = {"approve": "approved", "deny": "denied", "stop": "stopped"}[decided.decision]
     why = f": {_short(decided.why, 80)}" if decided.why else ""
-    detail = f"{word} by {decided.by} after {decided.waited_s:,.1f}s{tier}{why}"
+    detail = f"{word} {who(decided)}{tier}{why}"
     tone: Tone = "good" if decided.decision == "approve" else "warn"
     _note(tracing, at, f"approval.{name or decided.call_id}", detail, tone)
 
@@ -361,3 +361,10 @@ def _short(value: Json, most: int = 400) -> str:
     if len(text) <= most:
         return text
     return f"{text[: most * 3 // 4]}… ({len(text):,} characters) …{text[-most // 8 :]}"
+
+
+def who(decided: e.ApprovalDecided) -> str:
+    """Who decided, and how long it took; in a rehearsal nobody waited."""
+    if decided.by == "the script":
+        return "(answered by the script)"
+    return f"by {decided.by} after {decided.waited_s:,.1f}s"

@@ -35,7 +35,7 @@ def open_journal(store: str | None) -> Store:
 
 def explain(order: Order) -> JsonObject:
     """What `run` would send and allow, and what it could cost at the worst. Sends nothing."""
-    planned = plan.make(order)
+    planned = plan.make(order, sends=False)
     return explanation.of(planned, task.fill(planned.task, order.variables))
 
 

@@ -115,10 +115,10 @@ def _at_once(world: World, call_id: str) -> Answer | do.Stop | None:
 
 async def _nobody(world: World, call: CallState, asked: float) -> do.Stop | None:
     rules = world.setup.policy.approval
-    wait = world.approver is not None
-    verdict = rules.on_timeout if wait else rules.non_interactive
+    late = world.approver is not None and world.clock() - asked >= rules.timeout_s
+    verdict = rules.on_timeout if late else rules.non_interactive
     if verdict == "deny":
-        why = "nobody answered in time" if wait else "nobody can answer here"
+        why = "nobody answered in time" if late else "nobody can answer here"
         _decided(world, call, Answer("deny", "policy", why), world.clock() - asked)
         return None
     _ask_for_the_rest(world)

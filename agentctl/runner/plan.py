@@ -47,10 +47,11 @@ class Plan:
     notes: tuple[str, ...]
 
 
-def make(order: Order, *, only_lower: bool = True) -> Plan:
+def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
     """Load and check everything. Nothing is sent, nothing is written.
 
-    A resume is not `only_lower`: what `--max-usd` once lowered stays lowered under a policy that allows less by now.
+    What `sends` nothing needs no key. A resume is not `only_lower`: what `--max-usd` once lowered stays lowered under
+    a policy that allows less by now.
 
     Raises:
         Invalid: with every problem, also of a key whose guard is not built yet, of a price that nobody knows, of no
@@ -66,7 +67,7 @@ def make(order: Order, *, only_lower: bool = True) -> Plan:
         most = min(most, loaded.policy.budget.run_usd)
     policy = load.lower(loaded.policy, max_usd=most, auto_approve=order.auto_approve or "")
     script = _script(order, loaded_task) if order.rehearse else None
-    found, missing = _keys(policy, rehearse=order.rehearse)
+    found, missing = _keys(policy, rehearse=order.rehearse, sends=sends)
     opened = open_tools(loaded_task.task, loaded_task.base, policy)
     tools = {tool.contract.name: tool for tool in opened}
     contracts: dict[str, Contract] = {}
@@ -97,7 +98,7 @@ def _script(order: Order, loaded: LoadedTask) -> Script:
     return schema.validate(Script, toml.load(Path(path)))
 
 
-def _keys(policy: Policy, *, rehearse: bool) -> tuple[dict[str, str], list[str]]:
+def _keys(policy: Policy, *, rehearse: bool, sends: bool) -> tuple[dict[str, str], list[str]]:
     """Keys by provider, and a line for each provider that is skipped for want of one."""
     if rehearse:
         return {provider.name: REHEARSED_KEY for provider in policy.providers}, []
@@ -109,8 +110,11 @@ def _keys(policy: Policy, *, rehearse: bool) -> tuple[dict[str, str], list[str]]
             found[provider.name] = key.value
         elif provider.base_url and not provider.key_env:
             found[provider.name] = ""
-        else:
+        elif sends:
             notes.append(f"provider {provider.name} is skipped: {key.reason}")
+        else:
+            found[provider.name] = ""
+            notes.append(f"provider {provider.name} would be skipped: {key.reason}")
     if not any(p.name in found and "answer" in p.roles for p in policy.providers):
         raise _no_keys(policy, notes)
     notes += [f"{name} is set and not obeyed: `base_url` in the policy decides" for name in keys.ambient()]
