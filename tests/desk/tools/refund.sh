@@ -1,0 +1,1 @@
+printf '{"refund": "R-1"}\n'
