@@ -226,7 +226,7 @@ def room(
     left = usable - state.spent_micro
     output = min(most_output, price.affordable(prompt_tokens, left))
     if output < least:
-        cost = price.worst(prompt_tokens, least)
+        cost = price.worst(prompt_tokens, least) + cap - usable  # this call, and the landing that must follow it
         return Reached("run_usd", usd_message("run_usd", state.spent_micro, cost, cap))
     return Room(output, price.worst(prompt_tokens, output), usable)
 

@@ -118,7 +118,7 @@ def test_reaching_the_money_says_what_is_and_what_would_come():
     """D46, C33: two decimals for what is, four for what would come."""
     reached = budget.room(Rules(run_usd=0.50), State(spent_micro=450_000), PRICE, **ROOM)
 
-    assert Reached("run_usd", "run_usd limit exceeded: $0.45 + $0.0214 > $0.50") == reached
+    assert Reached("run_usd", "run_usd limit exceeded: $0.45 + $0.0614 > $0.50") == reached
 
 
 def test_a_limit_that_the_ledger_refused_is_named_with_its_own_figures():
