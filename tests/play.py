@@ -14,13 +14,15 @@ from typing import Any, Literal
 from agentctl.core import decisions as do
 from agentctl.core import events as ev
 from agentctl.core.contract import ArgsProblem, Contract
-from agentctl.core.decide import Call, Setup, after_tool, before_tool, next_action
+from agentctl.core.decide import next_action
+from agentctl.core.decide_call import after_tool, before_tool
 from agentctl.core.envelope import Envelope, success
 from agentctl.core.guards import approval, circuit, loops
 from agentctl.core.inflight import CallState
 from agentctl.core.messages import Usage
 from agentctl.core.policy import Policy, Provider
 from agentctl.core.prices import Price, Rate
+from agentctl.core.setup import Call, Setup
 from agentctl.core.state import State, apply
 from agentctl.core.tiers import Tier
 

@@ -63,7 +63,7 @@ def _task(file: Path) -> tuple[str, list[str]]:
     policy = load.policy_of(loaded)
     if refused := unbuilt.refusals(policy, loaded):
         raise invalid(refused)
-    notes = [*loaded.warnings, *unbuilt.notices(policy, loaded)]
+    notes = [*loaded.warnings, *unbuilt.notices(policy)]
     return f"task {loaded.task.name} ({file}) under policy {policy.name}", notes
 
 

@@ -104,6 +104,10 @@ def _limits(event: e.Event) -> Line | None:
     match event:
         case e.ContextTrimmed(dropped=dropped, tokens=tokens):
             return Line(f"! context trimmed: {dropped} messages left, {tokens:,} tokens remain", "warn")
+        case e.Checked(passed=True):
+            return Line("✓ check passed", "good")
+        case e.Checked(code=code, output=output):
+            return Line(f"✗ check failed (exit {code}): {short(output)}", "bad")
         case e.LoopSeen() as loop:
             return Line(f"! loop: {one(loop.tool)} with the same arguments, {loop.count} times", "warn")
         case e.BudgetCounted(state="warning") as close:

@@ -20,10 +20,6 @@ NOT_BUILT = "not in this version; remove it to run without it"
 
 # Table and key, and the values that ask for nothing. `*` is every key; a table that is off asks for nothing either.
 UNSAFE: dict[tuple[str, str], tuple[object, ...]] = {
-    ("budget", "session_usd"): (),
-    ("budget", "user_daily_usd"): (),
-    ("budget", "tenant_daily_usd"): (),
-    ("budget", "hourly_usd"): (),
     ("route", "cheaper_above"): (1,),
     ("route", "rules"): ([],),
     ("context", "strategy"): ("oldest",),
@@ -38,7 +34,6 @@ UNSAFE: dict[tuple[str, str], tuple[object, ...]] = {
     ("trust", "*"): (),
 }
 HARMLESS: tuple[tuple[str, str], ...] = (
-    ("budget", "timezone"),
     ("scrub", "detectors"),
     ("cache", "min_hit_ratio"),
     ("handoff", "after_tool_errors"),
@@ -52,13 +47,7 @@ HARMLESS: tuple[tuple[str, str], ...] = (
 TABLES = ("pace", "progress", "trust", "alerts", "telemetry")
 """Tables of `standard` that nothing asks yet."""
 BUILT_TOOLS = ("builtin:read_file", "builtin:list_files")
-UNSAFE_OF_TASK = ("steps", "output", "check")
-UNSAFE_OF_TOOL: dict[str, tuple[object, ...]] = {
-    "max_calls_per_minute": (),
-    "requires_check": (False,),
-    "recovery": ("rerun", "same_key", "ask"),
-}
-HARMLESS_OF_TOOL = ("sort_by", "fallback_tool")
+UNSAFE_OF_TOOL: dict[str, tuple[object, ...]] = {"recovery": ("rerun", "same_key", "ask")}
 
 
 def refusals(policy: LoadedPolicy, task: LoadedTask | None = None) -> list[Problem]:
@@ -67,7 +56,7 @@ def refusals(policy: LoadedPolicy, task: LoadedTask | None = None) -> list[Probl
     return found + list(_of_task(task) if task else ())
 
 
-def notices(policy: LoadedPolicy, task: LoadedTask | None = None) -> list[str]:
+def notices(policy: LoadedPolicy) -> list[str]:
     """Lines about what is not done yet and does no harm."""
     lines: list[str] = []
     own = [dotted(path) for path in _own(policy) if _listed(HARMLESS, path)]
@@ -76,11 +65,6 @@ def notices(policy: LoadedPolicy, task: LoadedTask | None = None) -> list[str]:
     asked = [name for name in TABLES if getattr(policy.policy, name).enabled]
     if asked:
         lines.append(f"not enforced by this version: {', '.join(f'[{name}]' for name in asked)}")
-    if task:
-        tools = enumerate(task.task.tools)
-        said = [f"tools[{number}].{key}" for number, tool in tools for key in HARMLESS_OF_TOOL if getattr(tool, key)]
-        if said:
-            lines.append(f"{task.task.name}: without effect in this version: {', '.join(said)}")
     return lines
 
 
@@ -117,10 +101,6 @@ def _of_rules(policy: LoadedPolicy) -> Iterator[Problem]:
 
 def _of_task(task: LoadedTask) -> Iterator[Problem]:
     document = task.document
-    for name in UNSAFE_OF_TASK:
-        if getattr(task.task, name):
-            path: KeyPath = (name, 0) if name == "steps" else (name,)
-            yield document.problem(path, NOT_BUILT)
     for number, tool in enumerate(task.task.tools):
         here: KeyPath = ("tools", number)
         if tool.use and tool.use not in BUILT_TOOLS:

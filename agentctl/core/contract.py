@@ -53,6 +53,8 @@ class Contract:
     sort_by: str = ""
     fallback_tool: str = ""
     requires_check: bool = False
+    changed: str = ""
+    """How its definition differs from the one that was agreed to: a person is asked before it is used."""
 
     @property
     def read_only(self) -> bool:

@@ -1,7 +1,8 @@
-"""The seams: what happens next, decided from what happened. The only file that knows more than one guard.
+"""The seams: what happens next, decided from what happened.
 
-`next_action` is asked again after every event; the order of the lines is the order in which the guards speak. Nothing
-here reads a clock or throws dice: `now` and `dice` are arguments, and what the shared ledger said is an event.
+With `decide_call.py` the only file that knows more than one guard. `next_action` is asked again after every event;
+the order of the lines is the order in which the guards speak. Nothing here reads a clock or throws dice: `now` and
+`dice` are arguments, and what the shared ledger said is an event.
 
     reply with open calls ─▶ UseTools ─▶ before_tool for each ─▶ after_tool
     failed model call     ─▶ after_failure
@@ -11,63 +12,24 @@ here reads a clock or throws dice: `now` and `dice` are arguments, and what the 
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from agentctl.core import decisions as do
-from agentctl.core import envelope, transcript
-from agentctl.core.contract import Contract
-from agentctl.core.envelope import Envelope
+from agentctl.core import transcript
 from agentctl.core.events import ModelFailed, ModelReplied, Purpose
-from agentctl.core.guards import approval, args, budget, circuit, context, loops, results, retry, risk, route, tokens
-from agentctl.core.inflight import CallState
-from agentctl.core.messages import JsonObject
-from agentctl.core.policy import Policy, Provider
-from agentctl.core.prices import Price
+from agentctl.core.guards import approval, budget, circuit, context, retry, route, tokens
+from agentctl.core.policy import Provider
+from agentctl.core.setup import Setup
 from agentctl.core.state import State
-from agentctl.core.tiers import Tier
 
-DOUBT = "its outcome is unknown: approve runs it (again), deny skips it"
-CHANGED = "tool, arguments or policy have changed since it was approved"
 NO_ANSWER = "The model gave no answer."
 CUT = "Your reply was cut at the output limit. Go on exactly where it stopped."
 RESUMED = "The limit was raised. Go on with the task; tools can be called again."
+SHAPE = "Your answer must be JSON of the required shape, and nothing else. {problem}"
+UNCHECKED = "Your work does not pass the check. Mend it, then answer again. The check said:\n{output}"
 EMPTY = "Your last reply said nothing. Give your final answer now, in words."
 LANDING = (
     "A limit of this run is reached ({reason}), so this is your last reply and no tool can be called. "
     "Say what you found, what is left undone, and what should be done next."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a run decides by, fixed for one drive."""
-
-    policy: Policy
-    contracts: Mapping[str, Contract]
-    """By name as shown and by wire name."""
-    prices: Mapping[str, Price | None]
-    """By provider name; None: nobody knows, and the policy does not mind."""
-    windows: Mapping[str, int | None]
-    """The model's own limit in tokens, by provider name."""
-    ready: frozenset[str]
-    """Providers that have a key."""
-
-    def provider(self, name: str) -> Provider:
-        """The provider of that name."""
-        return next(p for p in self.policy.providers if p.name == name)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One tool call with its original arguments, which no event holds."""
-
-    state: CallState
-    args: JsonObject | None
-    garbled: str = ""
-    digest: str = ""
-    """Of the exact action as it would run now: what an approval is compared with."""
 
 
 def next_action(setup: Setup, state: State, now: float, dice: float) -> do.Action:
@@ -286,105 +248,20 @@ def before_answer(setup: Setup, state: State, reply: ModelReplied, now: float) -
                 return do.Stop("failed", "output", 15, NO_ANSWER)
             return do.Say("answer", "empty", EMPTY)
         case _:
-            return do.Stop("completed", "done", 0)
+            return _accept(setup, state)
 
 
-def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDecision:
-    """Whether one call runs: known, well-formed, no repeat, within its limits, healthy, allowed."""
-    policy, at = setup.policy, call.state
-    contract = setup.contracts.get(at.tool)
-    if state.run.landing is not None:
-        return do.RefuseCall("budget", _over(state.run.landing.reason))
-    if contract is None:
-        return do.RefuseCall("args", unknown_tool(at.tool, tuple(c.name for c in setup.contracts.values())))
-    if at.phase == "denied":
-        return do.RefuseCall("approval", _denied(contract, at))
-    bad = args.check(policy.args, contract, call.args, call.garbled)
-    if bad is not None:
-        halt = None
-        if policy.args.error_format == "throw":
-            halt = do.Stop("failed", "invalid_args", 15, f"{bad.message}. {bad.hint}")
-        return do.RefuseCall("args", bad, halt=halt)
-    shared = _shared(state, at)
-    if shared:
-        return do.ShareCall(shared)
-    refusal = _limits(setup, state, call, contract, now)
-    if refusal is not None:
-        return refusal
-    return _permission(setup, contract, call)
-
-
-def _permission(setup: Setup, contract: Contract, call: Call) -> do.RunCall | do.AskPerson:
-    """Whether it may run by itself. What was started and not seen to finish is in doubt, and asked about first."""
-    policy, at = setup.policy, call.state
-    tier = risk.tier(policy.risk, contract).tier
-    started = at.phase == "started" or (at.phase == "waiting" and at.attempts > 0)
-    if started and contract.recovery not in {"rerun", "same_key"}:
-        return do.AskPerson(Tier.HIGH, DOUBT)
-    if at.approved:
-        return do.RunCall(tier) if at.digest == call.digest else do.AskPerson(tier, CHANGED)
-    ruling = risk.check(policy.risk, contract)
-    if ruling is not None and policy.approval.enabled:
-        return do.AskPerson(ruling.tier, ruling.rule)
-    if at.phase == "waiting":
-        return do.AskPerson(tier, "it was asked before")
-    return do.RunCall(tier)
-
-
-def _denied(contract: Contract, at: CallState) -> Envelope:
-    if not at.attempts:
-        return approval.denied(contract.name, at.why)
-    text = f"The outcome of {contract.name} is unknown and it was not run again."
-    reason = f" Reason: {at.why}" if at.why else ""
-    return envelope.permanent(text + reason, code="UNKNOWN_OUTCOME", hint="Check whether it happened.")
-
-
-def _shared(state: State, at: CallState) -> str:
-    for other in state.inflight.calls:
-        if other.call_id == at.call_id:
-            return ""
-        if other.key == at.key and other.phase != "denied":
-            return other.call_id
-    return ""
-
-
-def _limits(setup: Setup, state: State, call: Call, contract: Contract, now: float) -> do.RefuseCall | None:
-    policy, at = setup.policy, call.state
-    if at.attempts == 0:
-        repeat = loops.check(policy.loops, state.loops, at.key, pollable=contract.pollable)
-        if repeat is not None:
-            why = f"{contract.name} was called {repeat.count} times with the same arguments"
-            halt = do.Stop("stopped", "loop", 11, f"Could not complete: {why}. Please try a more specific query.")
-            kind = (repeat.kind, repeat.count)
-            return do.RefuseCall("loops", loops.reflection(), kind, halt if repeat.halt else None)
-        reached = budget.check_call(policy.budget, state.budget, now)
-        if reached is not None:
-            return do.RefuseCall("budget", _over(reached.reason))
-        over = results.check(state.results, contract)
-        if over is not None:
-            return do.RefuseCall("results", over)
-    rules = policy.circuit.tools
-    if policy.circuit.enabled and circuit.check(rules, state.circuit, circuit.tool_name(contract.name), now) == "open":
-        return do.RefuseCall("circuit", envelope.transient("upstream is unhealthy"))
-    return None
-
-
-def _over(reason: str) -> Envelope:
-    return envelope.permanent(f"Not run: {reason} is reached.", code="LIMIT", hint="Conclude with what you know.")
-
-
-def unknown_tool(name: str, known: tuple[str, ...]) -> Envelope:
-    """D08: names it and lists the nearest tools."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or sorted(set(known))[:3]
-    listed = ", ".join(near) or "none"
-    return envelope.permanent(
-        f"Unknown tool: {name[:80]}.", code="UNKNOWN_TOOL", hint=f"Nearest tools: {listed}. Use one of these or answer."
-    )
-
-
-def after_tool(setup: Setup, contract: Contract, answer: Envelope, attempt: int) -> do.ResultDecision:
-    """Try the call again, or take this for its answer."""
-    delay = results.retry_delay(setup.policy.results, contract, answer, attempt)
-    if delay is not None:
-        return do.RetryCall(attempt, delay)
-    return do.FinishCall(results.settle(contract, answer, attempt))
+def _accept(setup: Setup, state: State) -> do.Action:
+    """The answer is the answer once it has its shape and the task's check has passed. G20"""
+    problem = setup.output(state.run.answer) if setup.output is not None else ""
+    if problem:
+        if state.run.output_tries >= setup.output_retries:
+            return do.Stop("failed", "output", 15, f"The answer does not have the required shape: {problem}")
+        return do.Say("output", "output", SHAPE.format(problem=problem))
+    if setup.check_retries is None or state.run.checked:
+        return do.Stop("completed", "done", 0)
+    if state.run.checked is None:
+        return do.RunCheck()
+    if state.run.check_tries > setup.check_retries:
+        return do.Stop("failed", "check", 15, "The check has not passed.")
+    return do.Say("check", "check", UNCHECKED.format(output=state.run.check_output))

@@ -116,10 +116,17 @@ class UseTools:
 
 
 @dataclass(frozen=True, slots=True)
+class RunCheck:
+    """The task's `[check]` decides what comes next."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunCall:
     """Nothing speaks against this call."""
 
     tier: Tier
+    instead: str = ""
+    """The fallback tool that takes it, since the tool's own circuit is open. E25"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +172,8 @@ class FinishCall:
     envelope: Envelope
 
 
-Action: TypeAlias = AskModel | Sleep | Retry | LeaveProvider | NextProvider | Trim | Land | Say | Stop | UseTools
-CallDecision: TypeAlias = RunCall | RefuseCall | ShareCall | AskPerson
+Action: TypeAlias = (
+    AskModel | Sleep | Retry | LeaveProvider | NextProvider | Trim | Land | Say | Stop | UseTools | RunCheck
+)
+CallDecision: TypeAlias = RunCall | RefuseCall | ShareCall | AskPerson | RunCheck
 ResultDecision: TypeAlias = RetryCall | FinishCall

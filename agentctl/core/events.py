@@ -51,6 +51,27 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class StepsPlanned:
+    """The task's own `[[steps]]`: tool calls that are made before the model speaks, as if it had asked for them. G20"""
+
+    calls: tuple[CallProposed, ...]
+    tokens: int
+    sealed: str = ""
+    """Digest of the sealed original; empty: the calls are the original."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The task's `[check]` was run."""
+
+    passed: bool
+    code: int
+    output: str
+    """The end of what it said."""
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ModelAsked:
     """The intent of one HTTP request to a provider; its worst case is reserved."""
 
@@ -349,7 +370,7 @@ class Completed:
 Event: TypeAlias = (
     RunStarted | ModelAsked | ModelReplied | ModelFailed | Retried | Waited | FellBack | ProviderOut | Thought
     | ToolStarted | ToolFinished | ApprovalRequested | ApprovalDecided | Decided | ContextTrimmed | BudgetCounted
-    | CircuitMoved | LoopSeen | CacheSeen | Degraded | Resumed | Failed | Completed
+    | StepsPlanned | Checked | CircuitMoved | LoopSeen | CacheSeen | Degraded | Resumed | Failed | Completed
 )  # fmt: skip
 
 

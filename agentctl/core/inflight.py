@@ -25,6 +25,7 @@ from agentctl.core.events import (
     Resumed,
     Retried,
     Stamped,
+    StepsPlanned,
     ToolFinished,
     ToolStarted,
 )
@@ -88,6 +89,8 @@ def apply(state: State, stamped: Stamped) -> State:
         case ModelReplied() as reply:
             calls = tuple(CallState(c.call_id, c.tool, c.key) for c in reply.calls)
             return State(last=reply, calls=calls)
+        case StepsPlanned(calls=calls):
+            return State(calls=tuple(CallState(c.call_id, c.tool, c.key) for c in calls))
         case ModelFailed() as failed:
             return replace(state, asked=None, failed=failed)
         case Retried(call_id="", delay_s=delay):

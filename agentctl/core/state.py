@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from agentctl.core import inflight, transcript
 from agentctl.core.events import (
+    Checked,
     Completed,
     Decided,
     Degraded,
@@ -19,6 +20,7 @@ from agentctl.core.events import (
     RunStarted,
     Stamped,
     Status,
+    ToolFinished,
 )
 from agentctl.core.guards import approval, budget, circuit, context, loops, results, route, tokens
 
@@ -51,6 +53,13 @@ class Run:
     degraded: tuple[Degraded, ...] = ()
     """Bound: MOST_DEGRADED, each notice once."""
     rehearsed: bool = False
+    output_tries: int = 0
+    """Answers of the wrong shape so far."""
+    check_tries: int = 0
+    """Failed checks so far."""
+    checked: bool | None = None
+    """What `[check]` said of things as they stand; None: it was not run since something changed."""
+    check_output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +123,25 @@ def _apply_run(run: Run, stamped: Stamped) -> Run:
             )
         case ModelReplied() as reply:
             return _reply(run, reply)
+        case Checked(passed=passed, output=output):
+            tries = run.check_tries + (not passed)
+            return replace(run, checked=passed, check_tries=tries, check_output=output)
+        case ToolFinished(effect=True):
+            return replace(run, checked=None)
         case Decided(decision="land") as landing:
             return replace(run, landing=landing, landed=landing, landing_done=False)
         case Decided(decision="say", reason=reason):
             landed = None if reason == "resumed" else run.landed
-            return replace(run, nudged=reason == "empty", continued=reason == "cut", landed=landed)
+            shape = run.output_tries + (reason == "output")
+            checked = None if reason == "check" else run.checked
+            return replace(
+                run,
+                nudged=reason == "empty",
+                continued=reason == "cut",
+                landed=landed,
+                output_tries=shape,
+                checked=checked,
+            )
         case Degraded() as degraded if degraded not in run.degraded:
             return replace(run, degraded=(*run.degraded, degraded)[-MOST_DEGRADED:])
         case Resumed(fixed_tokens=fixed):

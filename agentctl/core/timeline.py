@@ -304,6 +304,10 @@ def _about_model(event: e.Event) -> tuple[str, str, Tone] | None:
 
 def _about_run(event: e.Event) -> tuple[str, str, Tone] | None:
     match event:
+        case e.Checked(passed=True, duration_ms=ms):
+            return "check", f"{ms:,}ms, passed", "good"
+        case e.Checked(code=code, duration_ms=ms):
+            return "check", f"{ms:,}ms, failed (exit {code})", "bad"
         case e.LoopSeen() as loop:
             return f"loop.{loop.tool}", f"{loop.kind}, {loop.count} times within {loop.window}", "warn"
         case e.BudgetCounted() as counted:

@@ -23,6 +23,7 @@ from agentctl.core.events import (
     Resumed,
     RunStarted,
     Stamped,
+    StepsPlanned,
     ToolFinished,
 )
 
@@ -66,7 +67,7 @@ def apply(state: State, stamped: Stamped) -> State:
             return _add(state, Entry("goal", seq, (seq,), tokens))
         case ModelReplied(purpose="summary"):
             return state
-        case ModelReplied(calls=calls, tokens=tokens):
+        case ModelReplied(calls=calls, tokens=tokens) | StepsPlanned(calls=calls, tokens=tokens):
             added = _add(state, Entry("reply", seq, (seq,), tokens))
             return replace(added, pending=tuple(c.call_id for c in calls), answers=())
         case ToolFinished(final=True, call_id=call_id, tokens=tokens) if call_id in state.pending:

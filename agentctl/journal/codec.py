@@ -25,6 +25,8 @@ from agentctl.errors import StoreUnusable
 
 TAGS: Final[dict[type[Any], str]] = {
     e.RunStarted: "run_started",
+    e.StepsPlanned: "steps",
+    e.Checked: "check",
     e.ModelAsked: "model_call",
     e.ModelReplied: "model_reply",
     e.ModelFailed: "model_error",

@@ -18,7 +18,7 @@ from agentctl.errors import Forbidden, Usage
 from agentctl.journal import lease
 from agentctl.journal.runs import NewRun
 from agentctl.journal.store import Store, open_store
-from agentctl.runner import explanation, plan, recall
+from agentctl.runner import explanation, plan, recall, steps
 from agentctl.runner.drive import Drive, driven
 from agentctl.runner.order import Listener, Order, Raise, Result
 from agentctl.runner.plan import Plan
@@ -97,6 +97,8 @@ def _start(world: World, planned: Plan, order: Order, filled: Filled) -> None:
     )
     world.system = filled.system
     world.conversation.hold(world.recorder.record(started).seq, Text(filled.goal))
+    if filled.steps:
+        steps.plan(world, filled.steps)
 
 
 async def resume(

@@ -49,7 +49,7 @@ async def ask(world: World, action: do.AskModel) -> None:
         action.probe,
     )
     hold = f"{world.recorder.identity.run_id}:{world.state.run.seq + 1}"
-    refused = await world.recorder.reserve(asked, hold, world.scopes(action.cap_micro))
+    refused = await world.recorder.reserve(asked, hold, world.scopes(action.cap_micro, action.purpose == "landing"))
     if refused is not None:
         used, limit = (refused.spent + refused.held) / 1e6, refused.cap / 1e6
         world.recorder.record(BudgetCounted(refused.scope.key.partition(":")[0], used, limit, "refused"))

@@ -18,14 +18,17 @@ from functools import partial
 
 from agentctl.core import decisions as do
 from agentctl.core.contract import Contract
-from agentctl.core.decide import Call, after_tool, before_tool, next_action
+from agentctl.core.decide import next_action
+from agentctl.core.decide_call import after_tool, before_tool
 from agentctl.core.envelope import Envelope
-from agentctl.core.events import CircuitMoved, Decided, LoopSeen, Retried, ToolFinished, ToolStarted
+from agentctl.core.events import CircuitMoved, Decided, Degraded, LoopSeen, Retried, ToolFinished, ToolStarted
 from agentctl.core.guards import circuit, results
 from agentctl.core.inflight import CallState, find
 from agentctl.core.messages import ToolAnswer
+from agentctl.core.setup import Call
 from agentctl.core.tiers import Tier
 from agentctl.journal.failpoints import failpoint
+from agentctl.runner.answers import run_check
 from agentctl.runner.people import ask_person, digest_of
 from agentctl.runner.wishes import wish
 from agentctl.runner.world import World
@@ -84,6 +87,12 @@ async def _handle(world: World, call: CallState, running: Running) -> do.Stop | 
         return _refuse(world, call, decision)
     if contract is None:
         raise TypeError(f"{call.tool} was decided without a contract")
+    if isinstance(decision, do.RunCheck):
+        await _settle(world, running)
+        await run_check(world)
+        return None
+    if isinstance(decision, do.RunCall) and decision.instead:
+        contract = world.setup.contracts[decision.instead]
     if running and (isinstance(decision, do.AskPerson) or not contract.read_only):
         await _settle(world, running)
         return None
@@ -142,7 +151,7 @@ async def _run(world: World, call: CallState, contract: Contract, tier: Tier) ->
         answer, ms = await _attempt(world, call, contract, tier, attempt)
         decision = after_tool(world.setup, contract, answer, attempt)
         if isinstance(decision, do.RetryCall):
-            finished = _finished(world, call, answer, ms, ran=True, effect=not contract.read_only)
+            finished = _finished(world, call, answer, ms, ran=True, effect=not contract.read_only, by=contract.name)
             world.recorder.record(replace(finished, final=False))
             world.recorder.record(Retried(decision.attempt, decision.delay_s, call.call_id))
             refused = _open(world, call)
@@ -196,16 +205,22 @@ async def _attempt(world: World, call: CallState, contract: Contract, tier: Tier
 
 
 def _conclude(world: World, call: CallState, contract: Contract, answer: Envelope, ms: int) -> None:
+    if contract.name != call.tool:
+        notice = f"{call.tool} is unhealthy: answered by {contract.name}"
+        answer = replace(answer, message=f"{notice}. {answer.message}".strip())
+        world.recorder.record(Degraded(call.tool, notice))
     rules, name = world.setup.policy.circuit.tools, circuit.tool_name(contract.name)
     before = circuit.check(rules, world.state.circuit, name, world.clock())
-    finished = _finished(world, call, answer, ms, ran=True, effect=not contract.read_only)
+    finished = _finished(world, call, answer, ms, ran=True, effect=not contract.read_only, by=contract.name)
     _answer(world, call, answer, finished)
     after = circuit.check(rules, world.state.circuit, name, world.clock())
     if after != before:
         world.recorder.record(CircuitMoved(name, before, after))
 
 
-def _finished(world: World, call: CallState, answer: Envelope, ms: int, *, ran: bool, effect: bool) -> ToolFinished:
+def _finished(
+    world: World, call: CallState, answer: Envelope, ms: int, *, ran: bool, effect: bool, by: str = ""
+) -> ToolFinished:
     """The event of an answer: what the model is sent, scrubbed."""
     result = world.scrub.fields(answer.as_json())
     shown = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
@@ -214,7 +229,7 @@ def _finished(world: World, call: CallState, answer: Envelope, ms: int, *, ran: 
         result = {**result, "data": short}
     return ToolFinished(
         call.call_id,
-        call.tool,
+        by or call.tool,
         answer.status,
         answer.error_type,
         answer.retry_safe,

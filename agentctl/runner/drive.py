@@ -27,17 +27,17 @@ from agentctl.core.guards import scrub
 from agentctl.core.policy import Provider
 from agentctl.core.state import State, fold
 from agentctl.errors import AgentctlError, Defect, LeaseLost, StoreUnusable
-from agentctl.journal.ledger import Scope
 from agentctl.journal.store import Store
 from agentctl.models.base import Model, open_model
 from agentctl.models.tokens import Estimator
+from agentctl.runner import scopes
 from agentctl.runner.conversation import Conversation
 from agentctl.runner.loop import drive
 from agentctl.runner.order import Listener, Order, Result
 from agentctl.runner.plan import Plan
 from agentctl.runner.recorder import Identity, Recorder
 from agentctl.runner.result import result_of
-from agentctl.runner.world import World
+from agentctl.runner.world import Interrupt, World
 
 if TYPE_CHECKING:
     from agentctl.rehearsal.server import StandIn
@@ -69,7 +69,7 @@ async def driven(at: Drive) -> AsyncGenerator[tuple[World, Finish]]:
     async with AsyncExitStack() as stack:
         standin = await _standin(at, stack)
         world = _world(at, standin, stack)
-        stack.enter_context(_signals(world))
+        stack.enter_context(signals(world.interrupt))
         heartbeat = asyncio.create_task(at.journal.keep(at.run_id, at.epoch))
         heartbeat.add_done_callback(lambda task: _missed(world, task))
         stack.callback(heartbeat.cancel)
@@ -149,7 +149,6 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         tools = tools if at.order.real_tools else rehearse.scripted(tools, script, at.events)
         approver = approver or rehearse.ScriptedPerson(script, at.events)
     seal = at.journal.seal
-    kind = "rehearsal:" if at.order.rehearse else ""
     return World(
         setup=plan.setup,
         recorder=Recorder(
@@ -166,10 +165,13 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         dice=random.random,
         call_key=lambda canonical: seal.call_key("", canonical),
         count=Estimator().count,
-        scopes=lambda cap: (Scope(f"run_usd:{kind}{at.run_id}", 0, cap),),
+        scopes=lambda cap, landing: scopes.of(at, cap, landing=landing),
         system="",
         schemas=plan.schemas,
         policy_digest=plan.digest,
+        folder=plan.task.base,
+        check=plan.task.task.check,
+        check_env={name: os.environ[name] for name in plan.policy.sandbox.env if name in os.environ},
         position=(lambda: standin.position(at.run_id)) if standin is not None else (lambda: 0),
     )
 
@@ -204,13 +206,30 @@ def _models(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> Callab
     return of
 
 
+_listening: dict[int, Interrupt] = {}
+"""Whom a signal reaches: everything that is driven in this process, and whoever starts the drives."""
+
+
 @contextlib.contextmanager
-def _signals(world: World) -> Generator[None]:
+def signals(interrupt: Interrupt) -> Generator[None]:
+    """Let SIGINT and SIGTERM ring this interrupt, together with all the others of this process."""
     loop = asyncio.get_running_loop()
-    for number, code in SIGNALS.items():
-        loop.add_signal_handler(number, world.interrupt.ring, code)
+    if not _listening:
+        for number, code in SIGNALS.items():
+            loop.add_signal_handler(number, _ring, code)
+    # Who begins after the signal was not there to hear it.
+    if rung := next((each.code for each in _listening.values() if each.code), 0):
+        interrupt.ring(rung)
+    _listening[id(interrupt)] = interrupt
     try:
         yield
     finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
+        del _listening[id(interrupt)]
+        if not _listening:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+
+
+def _ring(code: int) -> None:
+    for interrupt in tuple(_listening.values()):
+        interrupt.ring(code)

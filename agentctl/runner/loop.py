@@ -14,6 +14,7 @@ from agentctl.core.events import (
     Retried,
 )
 from agentctl.core.messages import Text
+from agentctl.runner.answers import run_check
 from agentctl.runner.ask import ask
 from agentctl.runner.calls import use_tools
 from agentctl.runner.wishes import wish
@@ -44,6 +45,8 @@ async def _obey(world: World, action: do.Action) -> do.Stop | None:
             await ask(world, action)
         case do.UseTools():
             return await use_tools(world)
+        case do.RunCheck():
+            await run_check(world)
         case do.Sleep(seconds=seconds):
             await world.recorder.flush()
             await world.interrupt.guard(lambda: asyncio.sleep(seconds))

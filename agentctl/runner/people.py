@@ -12,10 +12,11 @@ import asyncio
 from agentctl.approvals.base import Answer, Question
 from agentctl.core import decisions as do
 from agentctl.core.contract import Contract
-from agentctl.core.decide import Call, before_tool
+from agentctl.core.decide_call import before_tool
 from agentctl.core.events import ApprovalDecided, ApprovalRequested
 from agentctl.core.guards import approval, budget
 from agentctl.core.inflight import CallState, find
+from agentctl.core.setup import Call
 from agentctl.runner.wishes import wish
 from agentctl.runner.world import World
 

@@ -14,12 +14,13 @@ from agentctl.config.load import LoadedPolicy
 from agentctl.config.problems import invalid
 from agentctl.config.task import LoadedTask
 from agentctl.core.contract import Contract
-from agentctl.core.decide import Setup
 from agentctl.core.messages import ToolSchema
 from agentctl.core.policy import Policy, Provider
 from agentctl.core.prices import Price
+from agentctl.core.setup import Setup
 from agentctl.errors import Invalid, ProvidersOut
 from agentctl.models.prices import context_window, find_price
+from agentctl.runner import answers, scopes
 from agentctl.runner.order import Order
 from agentctl.tools.base import Tool, open_tools
 
@@ -66,6 +67,7 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
     if most is not None and not only_lower:
         most = min(most, loaded.policy.budget.run_usd)
     policy = load.lower(loaded.policy, max_usd=most, auto_approve=order.auto_approve or "")
+    scopes.check(policy, order)
     script = _script(order, loaded_task) if order.rehearse else None
     found, missing = _keys(policy, rehearse=order.rehearse, sends=sends)
     opened = open_tools(loaded_task.task, loaded_task.base, policy)
@@ -73,15 +75,19 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
     contracts: dict[str, Contract] = {}
     for tool in opened:
         contracts[tool.contract.name] = contracts[tool.contract.wire] = tool.contract
+    output, check = loaded_task.task.output, loaded_task.task.check
     setup = Setup(
         policy,
         contracts,
         _prices(policy, found),
         {provider.name: context_window(provider) for provider in policy.providers},
         frozenset(found),
+        None if output is None else answers.shape(output.schema),
+        0 if output is None else output.retries,
+        None if check is None else check.retries,
     )
     schemas = tuple(ToolSchema(t.contract.wire, t.contract.description, t.contract.parameters) for t in opened)
-    notes = (*_off(policy), *unbuilt.notices(loaded, loaded_task), *loaded_task.warnings, *missing)
+    notes = (*_off(policy), *unbuilt.notices(loaded), *loaded_task.warnings, *missing)
     return Plan(loaded_task, loaded, policy, load.digest(policy), setup, tools, schemas, found, script, notes)
 
 

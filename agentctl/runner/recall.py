@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 
 from agentctl.core import envelope
 from agentctl.core.envelope import Envelope
-from agentctl.core.events import Decided, ModelFailed, ModelReplied, Resumed, RunStarted, Stamped, ToolFinished
+from agentctl.core.events import (
+    Decided,
+    ModelFailed,
+    ModelReplied,
+    Resumed,
+    RunStarted,
+    Stamped,
+    StepsPlanned,
+    ToolFinished,
+)
 from agentctl.core.messages import Block, Message, Text, ToolAnswer, ToolUse, is_object
 from agentctl.core.state import State
 from agentctl.errors import StoreUnusable
@@ -55,20 +64,20 @@ def conversation(world: World, journal: Store, events: Sequence[Stamped]) -> Non
     transcript = world.state.transcript
     wanted = {seq for entry in transcript.entries for seq in entry.parts}
     wanted.update(seq for _, seq, _ in transcript.answers)
-    replies = [stamped for stamped in events if isinstance(stamped.event, ModelReplied)]
+    replies = [stamped for stamped in events if isinstance(stamped.event, ModelReplied | StepsPlanned)]
     wire_ids = {call.call_id: call.wire_id for stamped in replies for call in _calls(stamped)}
     for stamped in events:
         if stamped.seq in wanted:
             _hold(world, journal, stamped, wire_ids)
     world.conversation.wire_ids.update(wire_ids.values())
-    if replies and world.state.inflight.last is not None:
+    if replies and world.state.inflight.calls:
         last = _message(world, journal, replies[-1])
         world.calls = {block.call_id: block for block in last.blocks if isinstance(block, ToolUse)}
 
 
 def _calls(stamped: Stamped) -> tuple[ToolUse, ...]:
     event = stamped.event
-    if not isinstance(event, ModelReplied):
+    if not isinstance(event, ModelReplied | StepsPlanned):
         return ()
     return tuple(
         ToolUse(call.call_id, call.wire_id, call.tool, call.args if is_object(call.args) else None)
@@ -82,7 +91,7 @@ def _hold(world: World, journal: Store, stamped: Stamped, wire_ids: dict[str, st
         case RunStarted():
             start = original_start(journal, run_id, [stamped])
             world.conversation.hold(stamped.seq, Text(start.goal))
-        case ModelReplied():
+        case ModelReplied() | StepsPlanned():
             world.conversation.hold(stamped.seq, _message(world, journal, stamped))
         case ToolFinished() as done:
             text = journal.original(run_id, done.sealed).decode() if done.sealed else _as_sent(done)
@@ -111,13 +120,14 @@ def _envelope(done: ToolFinished, text: str) -> Envelope:
 
 def _message(world: World, journal: Store, stamped: Stamped) -> Message:
     reply = stamped.event
-    if not isinstance(reply, ModelReplied):
+    if not isinstance(reply, ModelReplied | StepsPlanned):
         raise TypeError("only replies are messages")
+    maker, text = (reply.identity, reply.text) if isinstance(reply, ModelReplied) else ("", "")
     if reply.sealed:
-        return originals.to_message(journal.original(stamped.run_id, reply.sealed).decode(), reply.identity)
+        return originals.to_message(journal.original(stamped.run_id, reply.sealed).decode(), maker)
     uses = tuple(_wired(world, use) for use in _calls(stamped))
-    said: tuple[Block, ...] = (Text(reply.text),) if reply.text else ()
-    return Message("assistant", (*said, *uses), reply.identity)
+    said: tuple[Block, ...] = (Text(text),) if text else ()
+    return Message("assistant", (*said, *uses), maker)
 
 
 def _wired(world: World, use: ToolUse) -> ToolUse:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from agentctl.core.decisions import Stop
 from agentctl.core.guards import budget
 from agentctl.core.messages import JsonObject
 from agentctl.core.summary import figures
+from agentctl.runner import answers
 from agentctl.runner.order import Result
 from agentctl.runner.plan import Plan
 from agentctl.runner.recorder import Recorder
@@ -22,6 +25,9 @@ def result_of(world: World, plan: Plan, stop: Stop) -> Result:
     """The result of a drive that has been recorded as ended."""
     recorder, state = world.recorder, world.state
     answer = world.scrub.text(state.run.answer.strip())
+    output = answers.parsed(answer) if plan.task.task.output is not None and stop.status == "completed" else None
+    if output is not None:
+        answer = json.dumps(output, ensure_ascii=False)
     resume = resume_command(recorder, plan, stop)
     now = world.clock()
     body: JsonObject = {
@@ -31,7 +37,7 @@ def result_of(world: World, plan: Plan, stop: Stop) -> Result:
         "reason": stop.reason,
         "exit_code": stop.exit_code,
         "answer": answer,
-        "output": None,
+        "output": output,
         **figures(recorder.totals),
         "budget": {
             gauge.key: {"used": round(gauge.used, 6), "limit": gauge.limit}

@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from agentctl.approvals.base import Approver
-from agentctl.core.decide import Setup
 from agentctl.core.envelope import Envelope
 from agentctl.core.guards.scrub import Filter
 from agentctl.core.messages import JsonObject, ToolSchema, ToolUse
 from agentctl.core.policy import Provider
+from agentctl.core.setup import Setup
 from agentctl.core.state import State
+from agentctl.core.task import Check
 from agentctl.journal.inbox import Letter
 from agentctl.journal.ledger import Scope
 from agentctl.models.base import Model
@@ -102,13 +104,17 @@ class World:
     """Keyed digest of the canonical bytes of a call."""
     count: Callable[[str], int]
     """Estimated tokens of a text."""
-    scopes: Callable[[int], tuple[Scope, ...]]
-    """The budgets that a reservation counts against, given the run's own cap in micro-dollars."""
+    scopes: Callable[[int, bool], tuple[Scope, ...]]
+    """The budgets that a reservation counts against, given the run's own cap in micro-dollars and whether it lands."""
     system: str
     schemas: tuple[ToolSchema, ...]
     policy_digest: str
     position: Callable[[], int]
     """In a rehearsal: where the stand-in is; else 0."""
+    folder: Path
+    """Of the task's file."""
+    check: Check | None = None
+    check_env: dict[str, str] = field(default_factory=dict[str, str])
     interrupt: Interrupt = field(default_factory=Interrupt)
     calls: dict[str, ToolUse] = field(default_factory=dict[str, ToolUse])
     """The originals of the open calls, by call id."""

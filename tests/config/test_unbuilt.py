@@ -34,10 +34,6 @@ def task(tmp_path):
 @pytest.mark.parametrize(
     ("key", "text"),
     [
-        ("budget.session_usd", "[budget]\nsession_usd = 1.0\n"),
-        ("budget.user_daily_usd", "[budget]\nuser_daily_usd = 1.0\n"),
-        ("budget.tenant_daily_usd", "[budget]\ntenant_daily_usd = 1.0\n"),
-        ("budget.hourly_usd", "[budget]\nhourly_usd = 1.0\n"),
         ("route.cheaper_above", "[route]\ncheaper_above = 0.5\n"),
         ("route.rules", '[[route.rules]]\nprovider = "openai"\nwhen = { tools = 0 }\n'),
         ("context.strategy", '[context]\nstrategy = "summary"\n'),
@@ -111,12 +107,7 @@ def test_what_standard_sets_and_nobody_asks_is_one_line(policy):
         ("tools[0].use", '[[tools]]\nuse = "mcp"\nname = "fs"\ncommand = ["npx"]\n'),
         ("tools[0].use", '[[tools]]\nuse = "builtin:shell"\n'),
         ("tools[0].use", '[[tools]]\nuse = "builtin:http_get"\n'),
-        ("tools[0].max_calls_per_minute", TOOL + "max_calls_per_minute = 3\n"),
-        ("tools[0].requires_check", TOOL + "requires_check = true\n"),
         ("tools[0].recovery", TOOL + 'recovery = "reconcile"\nverify = ["true"]\n'),
-        ("steps[0]", TOOL + '[[steps]]\ntool = "look"\n'),
-        ("output", '[output]\nschema = { type = "object" }\n'),
-        ("check", '[check]\ncommand = ["true"]\n'),
     ],
 )
 def test_a_task_that_asks_for_more_is_refused(policy, task, key, text):
@@ -130,9 +121,3 @@ def test_a_task_of_today_is_not_refused(policy, task):
     loaded = task('[[tools]]\nuse = "builtin:read_file"\n' + TOOL + 'recovery = "ask"\nmax_calls_per_session = 3\n')
 
     assert [] == refusals(policy(""), loaded)
-
-
-def test_a_tools_harmless_keys_are_one_line(policy, task):
-    loaded = task(TOOL + 'sort_by = "id"\n')
-
-    assert "t: without effect in this version: tools[0].sort_by" == notices(policy(""), loaded)[-1]

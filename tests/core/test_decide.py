@@ -8,23 +8,14 @@ import pytest
 from agentctl.core import decisions as do
 from agentctl.core import envelope
 from agentctl.core import events as ev
-from agentctl.core.decide import (
-    CHANGED,
-    CUT,
-    DOUBT,
-    EMPTY,
-    LANDING,
-    RESUMED,
-    Call,
-    before_tool,
-    next_action,
-    unknown_tool,
-)
+from agentctl.core.decide import CUT, EMPTY, LANDING, RESUMED, next_action
+from agentctl.core.decide_call import CHANGED, DOUBT, before_tool, unknown_tool
 from agentctl.core.guards import approval, args, budget, circuit, context, loops, results, retry, risk, tokens
 from agentctl.core.guards.loops import Seen
 from agentctl.core.inflight import CallState
 from agentctl.core.messages import Usage
 from agentctl.core.policy import Provider
+from agentctl.core.setup import Call
 from agentctl.core.state import Run, State
 from agentctl.core.tiers import Tier
 from tests.play import (

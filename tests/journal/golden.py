@@ -34,6 +34,11 @@ EXPECTED = {
             price_source="genai-prices 0.2.3",
             variables={"order": "A-1001", "urgent": False, "tries": 2, "note": None},
         ),
+        e.StepsPlanned(
+            calls=(e.CallProposed("s1", "step_1", "get_order_status", {"order_id": "A-1001"}, "5e1f"),),
+            tokens=21,
+        ),
+        e.Checked(passed=False, code=1, output="1 failed", duration_ms=812),
         e.ModelAsked(
             provider="anthropic",
             identity="anthropic||claude-sonnet-4-6",

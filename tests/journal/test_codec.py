@@ -105,8 +105,11 @@ def test_reserved_words_lose_their_underscore():
     assert codec.encode(e.CircuitMoved("x", "closed", "open"))[2] == ('{"name":"x","from":"closed","to":"open"}')
 
 
+REPLIED = next(event for event in EXPECTED["0.1.0"] if isinstance(event, e.ModelReplied))
+
+
 def test_usage_has_the_names_of_the_contract():
-    fields = codec.fields_of(EXPECTED["0.1.0"][2])
+    fields = codec.fields_of(REPLIED)
 
     assert fields["usage"] == {
         "input_tokens": 1200,
@@ -141,7 +144,7 @@ def test_unknown_keys_are_ignored_and_missing_ones_have_their_default():
 
 
 def test_usage_of_an_older_program_has_its_defaults():
-    data = codec.fields_of(EXPECTED["0.1.0"][2]) | {"usage": {"input_tokens": 5}}
+    data = codec.fields_of(REPLIED) | {"usage": {"input_tokens": 5}}
 
     assert codec.decode("model_reply", 1, json.dumps(data)).usage == Usage(input=5)
 
@@ -165,7 +168,7 @@ def test_what_is_no_event_is_refused_in_one_line(text, said):
 
 @pytest.mark.parametrize("usage", ["none", 5, None])
 def test_a_nested_value_of_the_wrong_kind_is_refused(usage):
-    data = codec.fields_of(EXPECTED["0.1.0"][2]) | {"usage": usage}
+    data = codec.fields_of(REPLIED) | {"usage": usage}
 
     with pytest.raises(StoreUnusable, match="wrong kind"):
         codec.decode("model_reply", 1, json.dumps(data))

@@ -11,6 +11,7 @@ from agentctl.core.events import (
     ApprovalRequested,
     BudgetCounted,
     Completed,
+    Decided,
     ModelFailed,
     ModelReplied,
     Resumed,
@@ -137,6 +138,8 @@ def apply(state: State, stamped: Stamped) -> State:
             return replace(state, tool_errors=state.tool_errors + 1)
         case BudgetCounted(key=key, used=used, limit=limit, state="refused"):
             return replace(state, refused=key, refused_used=used, refused_limit=limit)
+        case Decided(decision="land"):
+            return replace(state, refused="")
         case Resumed(add_micro=usd, add_steps=steps):
             return replace(
                 state,

@@ -15,6 +15,7 @@ from agentctl.core.events import (
     Resumed,
     RunStarted,
     Stamped,
+    StepsPlanned,
     ToolFinished,
 )
 
@@ -91,7 +92,12 @@ def apply(state: State, stamped: Stamped) -> State:
     match stamped.event:
         case RunStarted(fixed_tokens=fixed, goal_tokens=goal):
             return State(fresh=fixed + goal)
-        case ToolFinished(final=True, tokens=tokens) | Decided(tokens=tokens) | Resumed(fixed_tokens=tokens):
+        case (
+            ToolFinished(final=True, tokens=tokens)
+            | Decided(tokens=tokens)
+            | Resumed(fixed_tokens=tokens)
+            | StepsPlanned(tokens=tokens)
+        ):
             return replace(state, fresh=state.fresh + tokens)
         case ModelAsked(estimated_tokens=tokens):
             return replace(state, asked=tokens)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agentctl.core import envelope
 from agentctl.core.bounds import Count, Seconds, table
@@ -32,11 +32,16 @@ MOST_DOUBLINGS = 16
 MARKER = "\n[… cut: {left} of {size} characters are not shown …]"
 
 
+MOST_STARTS = 1_000
+"""Starts of a tool that are remembered for its limit per minute."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
-    """How often each tool was started. Bound: the task's tools."""
+    """How often each tool was started, and when lately. Bound: the task's tools, MOST_STARTS each."""
 
     calls: dict[str, int]
+    starts: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
 
 
 EMPTY = State({})
@@ -46,18 +51,27 @@ def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     match stamped.event:
         case ToolStarted(tool=tool, attempt=1):
-            return State({**state.calls, tool: state.calls.get(tool, 0) + 1})
+            since = tuple(ts for ts in state.starts.get(tool, ()) if ts > stamped.ts - 60)[-MOST_STARTS:]
+            return State(
+                {**state.calls, tool: state.calls.get(tool, 0) + 1},
+                {**state.starts, tool: (*since, stamped.ts)},
+            )
         case _:
             return state
 
 
-def check(state: State, contract: Contract) -> Envelope | None:
-    """The tool's own call limit, if it is reached. D88"""
-    most = contract.max_calls_per_session
-    if most is None or state.calls.get(contract.name, 0) < most:
+def check(state: State, contract: Contract, now: float) -> Envelope | None:
+    """The tool's own call limit, if it is reached: of the session, or of any 60 seconds. D88"""
+    most, per_minute = contract.max_calls_per_session, contract.max_calls_per_minute
+    lately = sum(1 for ts in state.starts.get(contract.name, ()) if ts > now - 60)
+    if most is not None and state.calls.get(contract.name, 0) >= most:
+        limit = f"max_calls_per_session of {most}"
+    elif per_minute is not None and lately >= per_minute:
+        limit = f"max_calls_per_minute of {per_minute}"
+    else:
         return None
-    limit = f"max_calls_per_session of {most} reached for {contract.name}"
-    return envelope.permanent(f"Call limit: {limit}.", code="CALL_LIMIT", hint="Go on with what you know.")
+    text = f"Call limit: {limit} reached for {contract.name}."
+    return envelope.permanent(text, code="CALL_LIMIT", hint="Go on with what you know.")
 
 
 def retry_delay(rules: Rules, contract: Contract, answer: Envelope, attempt: int) -> float | None:

@@ -139,13 +139,22 @@ def test_a_result_may_have_ten_thousand_tokens():
 # --- Call limits ----------------------------------------------------------------------------------
 
 
+def test_a_limit_per_minute_looks_at_any_sixty_seconds():
+    """D05"""
+    tool = contract("look", max_calls_per_minute=2)
+    state = State({"look": 3}, {"look": (10.0, 65.0, 69.0)})
+
+    assert None is results.check(state, tool, 125.5)
+    assert "Call limit: max_calls_per_minute of 2 reached for look." == results.check(state, tool, 120.0).message
+
+
 def test_a_tools_own_call_limit_is_named_when_it_is_reached():
     """D88"""
     tool = contract("look", max_calls_per_session=2)
-    over = results.check(State({"look": 2}), tool)
+    over = results.check(State({"look": 2}), tool, 100.0)
 
-    assert None is results.check(State({"look": 1}), tool)
-    assert None is results.check(State({"look": 99}), contract("look"))
+    assert None is results.check(State({"look": 1}), tool, 100.0)
+    assert None is results.check(State({"look": 99}), contract("look"), 100.0)
     assert over is not None
     assert "Call limit: max_calls_per_session of 2 reached for look." == over.message
     assert ("permanent", False, "CALL_LIMIT") == (over.error_type, over.retry_safe, over.code)

@@ -1,0 +1,71 @@
+"""The task's own judgement of an answer.
+
+`[output]`, the shape that it must have, and `[check]`, the program that must agree.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+from agentctl.core.events import Checked
+from agentctl.core.messages import Json, JsonObject
+from agentctl.errors import Invalid
+from agentctl.runner.world import World
+
+FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n\s*```", re.DOTALL)
+MOST_SAID = 2_000
+"""Characters of a check's output that the model is told: its end."""
+
+
+def parsed(text: str) -> Json:
+    """The JSON of an answer, also where it stands in one fenced block.
+
+    Raises:
+        ValueError: it is none.
+    """
+    fenced = FENCED.findall(text)
+    return json.loads(fenced[0] if len(fenced) == 1 else text)
+
+
+def shape(schema: JsonObject) -> Callable[[str], str]:
+    """What is wrong with an answer under a JSON Schema, in one line; empty: nothing."""
+    from jsonschema import Draft202012Validator  # 60 ms that a task without [output] does not pay
+    from jsonschema.exceptions import best_match
+
+    validator = Draft202012Validator(schema)
+
+    def problem(text: str) -> str:
+        try:
+            value = parsed(text)
+        except (ValueError, RecursionError) as error:
+            return f"It is not JSON: {str(error)[:200]}."
+        found = best_match(validator.iter_errors(value))
+        if found is None:
+            return ""
+        place = "/".join(str(part) for part in found.absolute_path) or "the answer"
+        return f"At {place}: {found.message[:300]}."
+
+    return problem
+
+
+async def run_check(world: World) -> None:
+    """Run the task's check and record what it said."""
+    from agentctl.tools.process import run_program
+
+    check, started = world.check, world.clock()
+    if check is None:
+        raise TypeError("a check was decided, and the task has none")
+    try:
+        ended = await world.interrupt.guard(
+            lambda: run_program(
+                check.command, folder=world.folder, env=world.check_env, stdin=b"", timeout_s=check.timeout_seconds
+            )
+        )
+    except (OSError, ValueError) as error:
+        raise Invalid(f"[check] can't be run: {error}", hint="agentctl task check FILE") from error
+    said = world.scrub.text((ended.stdout + ended.stderr).decode(errors="replace")[-MOST_SAID:])
+    code = -1 if ended.how != "exited" else ended.code
+    ms = max(0, round((world.clock() - started) * 1000))
+    world.recorder.record(Checked(code == 0, code, said.strip(), ms))

@@ -1,0 +1,199 @@
+"""What `doctor` looks at: what this machine has for a run, what it lacks, and the one line that mends it.
+
+Rules. Nothing is sent, nothing is made, no SDK is loaded. Every check answers within seconds, whatever hangs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+from typing import Literal
+
+from agentctl.config import keys, load, paths
+from agentctl.errors import Invalid
+from agentctl.journal import lease, opening, runs
+
+State = Literal["ok", "warn", "fail"]
+LOCK_S = 2.0
+UNSHARE_S = 5.0
+ROOM = 200_000_000
+"""Bytes that should be free beside the store."""
+NO_KEYRINGS = ("keyring.backends.fail.", "keyring.backends.null.")
+PROGRAMS = (
+    ("git", "tasks that look at repositories"),
+    ("npx", "MCP servers that come from npm"),
+    ("uvx", "MCP servers that come from PyPI"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    area: str
+    name: str
+    state: State
+    said: str
+    fix: str = ""
+
+
+def checks(store: str | None) -> Iterator[Check]:
+    """All of them, in the order of a run's needs."""
+    yield from _keys()
+    yield _keyring()
+    yield from _store(store)
+    yield _sqlite()
+    yield _sandbox()
+    yield from _terminal()
+    yield _prices()
+    yield from _optional()
+
+
+def _keys() -> Iterator[Check]:
+    try:
+        providers = load.load_policy("standard").policy.providers
+    except Invalid as error:
+        yield Check("keys", "standard", "fail", error.message.splitlines()[0], "agentctl policy check standard")
+        return
+    for provider in providers:
+        found = keys.find_key(provider)
+        if isinstance(found, keys.Key):
+            yield Check("keys", provider.name, "ok", f"{provider.model}: key from {found.source}")
+            continue
+        variable = provider.key_env or keys.VARIABLES[provider.sdk]
+        fix = f"agentctl auth set {provider.name}, or set {variable}; --rehearse needs none"
+        yield Check("keys", provider.name, "warn", f"{provider.model}: {found.reason}", fix)
+    for name in keys.ambient():
+        yield Check("keys", name, "warn", "set and not obeyed", "say it with base_url or headers in the policy")
+
+
+def _keyring() -> Check:
+    name = keys.backend_name()
+    if name.startswith(NO_KEYRINGS) or "." not in name:
+        return Check("keyring", "backend", "warn", f"none that keeps keys: {name}", keys.BOTH_WAYS)
+    return Check("keyring", "backend", "ok", name)
+
+
+def _store(flag: str | None) -> Iterator[Check]:
+    url = paths.store_url(flag)
+    try:
+        path = opening.path_of(url)
+        if not path.exists():
+            yield _unmade(path)
+            return
+        opening.prepared(url, LOCK_S)
+        with closing(opening.connect_reader(path, LOCK_S)) as connection:
+            rows = runs.listing(connection, status="running")
+            (count,) = connection.execute("SELECT count(*) FROM runs").fetchone()
+    except Invalid as error:
+        yield Check("store", "file", "fail", error.message, error.hint)
+        return
+    except sqlite3.Error as error:
+        yield Check("store", "file", "fail", f"{path}: {error}", "agentctl --store names another one")
+        return
+    yield _file(path, int(count))
+    yield from _beside(path)
+    now = time.time()
+    for row in rows:
+        if lease.crashed(row, now):
+            yield Check("store", row.run_id, "warn", f"{row.task}: crashed", f"agentctl resume {row.run_id}")
+
+
+def _unmade(path: Path) -> Check:
+    above = next(folder for folder in path.parents if folder.exists())
+    if os.access(above, os.W_OK):
+        return Check("store", "file", "ok", f"{path}: made by the first run")
+    return Check("store", "file", "fail", f"{path}: can't be made in {above}", "--store or AGENTCTL_STORE names another")
+
+
+def _file(path: Path, count: int) -> Check:
+    about = path.stat()
+    said = f"{path}: {about.st_size / 1e6:,.1f} MB, {count:,} runs"
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        return Check("store", "file", "warn", f"{said}, read-only", f"chmod u+w {path} {path.parent}, to run with it")
+    if about.st_mode & 0o077:
+        return Check("store", "file", "warn", f"{said}, others can read it", f"chmod 600 {path}")
+    return Check("store", "file", "ok", f"{said}, writable")
+
+
+def _beside(path: Path) -> Iterator[Check]:
+    free = shutil.disk_usage(path.parent).free
+    if free < ROOM:
+        yield Check("store", "disk", "warn", f"{free / 1e6:,.0f} MB free", "agentctl runs prune --older-than 30d")
+
+
+def _sqlite() -> Check:
+    version = sqlite3.sqlite_version_info
+    said = f"SQLite {sqlite3.sqlite_version}"
+    # Mended in 3.51.3, and in the last releases of two older lines.
+    mended = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+    if not mended:
+        said += "; up to 3.51.2 a log that is reset at the very moment of another's commit may lose it: very rare"
+    return Check("store", "sqlite", "ok", said)
+
+
+def _sandbox() -> Check:
+    if sys.platform == "darwin":
+        found = shutil.which("sandbox-exec")
+        return Check("sandbox", "sandbox-exec", "ok" if found else "warn", found or "not found")
+    found = shutil.which("bwrap")
+    if found is None:
+        fix = "install bubblewrap (apt install bubblewrap, dnf install bubblewrap)"
+        return Check("sandbox", "bwrap", "warn", "not found: shell is denied, programs run with a warning", fix)
+    command = [found, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "true"]
+    try:
+        done = subprocess.run(  # noqa: S603 -- a fixed command
+            command, check=False, capture_output=True, text=True, errors="replace", timeout=UNSHARE_S
+        )
+        why = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1] if done.returncode else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = str(error)
+    if why:
+        fix = "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1, or an AppArmor profile for bwrap"
+        return Check("sandbox", "bwrap", "warn", f"{found} can't make a sandbox here: {why[:200]}", fix)
+    return Check("sandbox", "bwrap", "ok", f"{found} makes sandboxes")
+
+
+def _terminal() -> Iterator[Check]:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        fix = "a policy's non_interactive decides; agentctl approve RUN answers from elsewhere"
+        yield Check("terminal", "person", "ok", "nobody can be asked here", fix)
+    if sys.stdout.isatty():
+        size = shutil.get_terminal_size()
+        small = size.columns < 80
+        said, fix = f"{size.columns}x{size.lines}", "make it 80 columns wide" if small else ""
+        yield Check("terminal", "size", "warn" if small else "ok", said, fix)
+        plain = next((name for name in ("NO_COLOR",) if os.environ.get(name)), "")
+        plain = plain or ("TERM=dumb" if os.environ.get("TERM") == "dumb" else "")
+        yield Check("terminal", "colour", "ok", f"off: {plain}" if plain else "on")
+    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
+    unicode = encoding.startswith("utf")
+    fix = "" if unicode else "export LANG=C.UTF-8"
+    yield Check("terminal", "unicode", "ok" if unicode else "warn", encoding, fix)
+
+
+def _prices() -> Check:
+    try:
+        return Check("prices", "genai-prices", "ok", f"{metadata.version('genai-prices')}; a policy's price goes first")
+    except metadata.PackageNotFoundError:
+        return Check("prices", "genai-prices", "fail", "not installed", "pip install genai-prices")
+
+
+def _optional() -> Iterator[Check]:
+    if util.find_spec("re2") is None:
+        fix = "pip install 'agentctl[re2]'"
+        yield Check("optional", "re2", "warn", "patterns run on Python's own engine", fix)
+    else:
+        yield Check("optional", "re2", "ok", "patterns take linear time")
+    for program, use in PROGRAMS:
+        found = shutil.which(program)
+        yield Check("optional", program, "ok" if found else "warn", found or f"not found: {use}", "" if found else f"install {program}")

@@ -1,0 +1,57 @@
+"""Which budgets a reservation counts against: the run's own, and those that it shares with others. All or none. D43-D48
+
+A window is named by when it begins, so that no counter is ever reset: the day of `budget.timezone`, the hour of the
+clock.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from agentctl.core.prices import micro
+from agentctl.errors import Usage
+from agentctl.journal.ledger import Scope
+
+if TYPE_CHECKING:
+    from agentctl.core.policy import Policy
+    from agentctl.runner.drive import Drive
+    from agentctl.runner.order import Order
+
+HOUR = 3_600
+
+
+def of(at: Drive, cap: int, *, landing: bool) -> tuple[Scope, ...]:
+    """The scopes of one reservation now. What is not landing leaves the landing's share of every limit."""
+    rules, order, now = at.plan.policy.budget, at.order, at.journal.clock()
+    kind = "rehearsal:" if order.rehearse else ""
+    found = [Scope(f"run_usd:{kind}{at.run_id}", 0, cap)]
+    if not rules.enabled:
+        return tuple(found)
+    kept = 1.0 if landing else 1.0 - rules.landing
+    day = _day(now, rules.timezone)
+    shared = (
+        ("session_usd", rules.session_usd, at.session_id, 0),
+        ("user_daily_usd", rules.user_daily_usd, order.user, day),
+        ("tenant_daily_usd", rules.tenant_daily_usd, order.tenant, day),
+        ("hourly_usd", rules.hourly_usd, "store", int(now // HOUR) * HOUR),
+    )
+    for key, limit, whose, start in shared:
+        if limit is not None:
+            found.append(Scope(f"{key}:{kind}{whose}", start, int(micro(limit) * kept)))
+    return tuple(found)
+
+
+def check(policy: Policy, order: Order) -> None:
+    """Refuse a run that a per-user or per-tenant limit could not be counted for."""
+    rules = policy.budget
+    if rules.user_daily_usd is not None and not order.user:
+        raise Usage("the policy limits USD per user, and nobody is named", hint="Add --user NAME.")
+    if rules.tenant_daily_usd is not None and not order.tenant:
+        raise Usage("the policy limits USD per tenant, and none is named", hint="Add --tenant NAME.")
+
+
+def _day(now: float, zone: str) -> int:
+    local = datetime.fromtimestamp(now, ZoneInfo(zone))
+    return int(local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())
