@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, cast
 
+from agentctl.config import schema
 from agentctl.config.problems import KeyPath, dotted
+from agentctl.core.policy import Policy
 from agentctl.errors import Problem
 
 if TYPE_CHECKING:
@@ -46,7 +48,10 @@ HARMLESS: tuple[tuple[str, str], ...] = (
 )
 TABLES = ("pace", "progress", "trust", "alerts", "telemetry")
 """Tables of `standard` that nothing asks yet."""
-BUILT_TOOLS = ("builtin:read_file", "builtin:list_files")
+BUILT_TOOLS = (
+    *("builtin:read_file", "builtin:list_files", "builtin:search_files"),
+    *("builtin:write_file", "builtin:edit_file", "builtin:http_get"),
+)
 UNSAFE_OF_TOOL: dict[str, tuple[object, ...]] = {"recovery": ("rerun", "same_key", "ask")}
 
 
@@ -65,7 +70,17 @@ def notices(policy: LoadedPolicy) -> list[str]:
     asked = [name for name in TABLES if getattr(policy.policy, name).enabled]
     if asked:
         lines.append(f"not enforced by this version: {', '.join(f'[{name}]' for name in asked)}")
+    shipped = [
+        dotted(path) for path in UNSAFE if path[1] != "*" and path not in policy.explicit and _asks(policy, path)
+    ]
+    if shipped:
+        lines.append(f"{policy.name}: not enforced by this version: {', '.join(shipped)}")
     return lines
+
+
+def _asks(policy: LoadedPolicy, path: tuple[str, str]) -> bool:
+    """Whether a shipped policy wants something that is not done."""
+    return schema.plain(getattr(getattr(policy.policy, path[0]), path[1])) not in UNSAFE[path]
 
 
 def _own(policy: LoadedPolicy) -> list[tuple[str, str]]:
@@ -86,8 +101,14 @@ def _of_policy(policy: LoadedPolicy) -> Iterator[Problem]:
         row = path if path in UNSAFE else (table, "*")
         if row not in UNSAFE or (key != "enabled" and tables[table].get("enabled") is False):
             continue
-        if tables[table][key] not in UNSAFE[row]:
+        value = tables[table][key]
+        if value not in UNSAFE[row] and value != _standard(table, key):
             yield policy.merged.problem([path], NOT_ENFORCED)
+
+
+def _standard(table: str, key: str) -> object:
+    """What is not done in `standard` either, and said there in a line."""
+    return schema.plain(getattr(getattr(Policy(), table), key))
 
 
 def _of_rules(policy: LoadedPolicy) -> Iterator[Problem]:
@@ -103,7 +124,7 @@ def _of_task(task: LoadedTask) -> Iterator[Problem]:
     document = task.document
     for number, tool in enumerate(task.task.tools):
         here: KeyPath = ("tools", number)
-        if tool.use and tool.use not in BUILT_TOOLS:
+        if tool.use.startswith("builtin:") and tool.use not in BUILT_TOOLS:
             yield document.problem((*here, "use"), NOT_BUILT)
         for key, safe in UNSAFE_OF_TOOL.items():
             value = getattr(tool, key)

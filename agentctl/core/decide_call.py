@@ -18,6 +18,7 @@ from agentctl.core.state import State
 from agentctl.core.tiers import Tier
 
 DOUBT = "its outcome is unknown: approve runs it (again), deny skips it"
+REDEFINED = "its definition has changed since it was pinned:\n{diff}"
 CHANGED = "tool, arguments or policy have changed since it was approved"
 
 
@@ -57,6 +58,8 @@ def _permission(setup: Setup, contract: Contract, call: Call) -> do.RunCall | do
     started = at.phase == "started" or (at.phase == "waiting" and at.attempts > 0)
     if started and contract.recovery not in {"rerun", "same_key"}:
         return do.AskPerson(Tier.HIGH, DOUBT)
+    if contract.changed and not at.approved:
+        return do.AskPerson(Tier.HIGH, REDEFINED.format(diff=contract.changed))
     if at.approved:
         return do.RunCall(tier) if at.digest == call.digest else do.AskPerson(tier, CHANGED)
     ruling = risk.check(policy.risk, contract)

@@ -16,12 +16,13 @@ from agentctl.core.prices import micro
 from agentctl.core.state import fold
 from agentctl.errors import Forbidden, Usage
 from agentctl.journal import lease
-from agentctl.journal.runs import NewRun
+from agentctl.journal.runs import NewRun, RunRow
 from agentctl.journal.store import Store, open_store
 from agentctl.runner import explanation, plan, recall, steps
 from agentctl.runner.drive import Drive, driven
 from agentctl.runner.order import Listener, Order, Raise, Result
 from agentctl.runner.plan import Plan
+from agentctl.runner.servers import served
 from agentctl.runner.world import World
 
 ENDED = {"completed", "cancelled"}
@@ -47,27 +48,33 @@ async def run(order: Order, *, store: str | None, listener: Listener, approver: 
     """
     planned = plan.make(order)
     filled = task.fill(planned.task, order.variables)
-    for note in planned.notes:
-        listener.note(note)
     with open_journal(store) as journal:
-        run_id = f"r_{secrets.token_hex(ID_BYTES)}"
-        session = order.session or f"s_{run_id[2:]}"
-        new = NewRun(
-            run_id,
-            session,
-            order.user,
-            planned.task.task.name,
-            _spec(order),
-            journal.clock(),
-            tenant_id=order.tenant,
-            rehearsed=order.rehearse,
-        )
-        await journal.create_run(new)
-        epoch = await journal.take(run_id, lease.new_owner())
-        opening = Drive(journal, planned, order, listener, approver, run_id, session, epoch, filled.secrets)
-        async with driven(opening) as (world, finish):
-            _start(world, planned, order, filled)
-            return await finish()
+        async with served(planned, journal) as complete:
+            for note in complete.notes:
+                listener.note(note)
+            new = _new(order, complete, journal.clock())
+            await journal.create_run(new)
+            epoch = await journal.take(new.run_id, lease.new_owner())
+            opening = Drive(
+                journal, complete, order, listener, approver, new.run_id, new.session_id, epoch, filled.secrets
+            )
+            async with driven(opening) as (world, finish):
+                _start(world, complete, order, filled)
+                return await finish()
+
+
+def _new(order: Order, planned: Plan, now: float) -> NewRun:
+    run_id = f"r_{secrets.token_hex(ID_BYTES)}"
+    return NewRun(
+        run_id,
+        order.session or f"s_{run_id[2:]}",
+        order.user,
+        planned.task.task.name,
+        _spec(order),
+        now,
+        tenant_id=order.tenant,
+        rehearsed=order.rehearse,
+    )
 
 
 def _start(world: World, planned: Plan, order: Order, filled: Filled) -> None:
@@ -130,32 +137,39 @@ async def resume(
         order = dataclasses.replace(order, policy=policy or recall.policy_named(events) or order.policy)
         planned = plan.make(order, only_lower=False)
         epoch = await journal.take(row.run_id, lease.new_owner())
-        events = journal.events(row.run_id)
-        known = recall.original_start(journal, row.run_id, events)
-        opening = Drive(
-            journal, planned, order, listener, approver, row.run_id, row.session_id, epoch, known.secrets, events
-        )
-        async with driven(opening) as (world, finish):
-            recall.conversation(world, journal, events)
-            world.system = known.system
-            changed = planned.digest != recall.policy_digest(events)
-            for note in (*planned.notes, recall.told(row, fold(events), changed=changed, policy=planned.policy.name)):
-                listener.note(note)
-            recall.orphans(world, journal)
-            world.recorder.record(
-                Resumed(
-                    len(events),
-                    user,
-                    micro(raised.usd),
-                    raised.steps,
-                    raised.tokens,
-                    planned.digest,
-                    policy or "",
-                    recall.prefix(world, planned, known.system),
-                    recall.new_prefix(world, planned, events, known.system),
-                )
+        async with served(planned, journal) as complete:
+            events = journal.events(row.run_id)
+            known = recall.original_start(journal, row.run_id, events)
+            opening = Drive(
+                journal, complete, order, listener, approver, row.run_id, row.session_id, epoch, known.secrets, events
             )
-            return await finish()
+            async with driven(opening) as (world, finish):
+                _restart(opening, world, row, known, raised, user)
+                return await finish()
+
+
+def _restart(at: Drive, world: World, row: RunRow, known: recall.Start, raised: Raise, user: str) -> None:
+    """Everything as it was, what is new recorded, and the person told what is resumed."""
+    recall.conversation(world, at.journal, at.events)
+    world.system = known.system
+    changed = at.plan.digest != recall.policy_digest(at.events)
+    told = recall.told(row, fold(at.events), changed=changed, policy=at.plan.policy.name)
+    for note in (*at.plan.notes, told):
+        at.listener.note(note)
+    recall.orphans(world, at.journal)
+    world.recorder.record(
+        Resumed(
+            len(at.events),
+            user,
+            micro(raised.usd),
+            raised.steps,
+            raised.tokens,
+            at.plan.digest,
+            _placed(raised.policy) or "",
+            recall.prefix(world, at.plan, known.system),
+            recall.new_prefix(world, at.plan, at.events, known.system),
+        )
+    )
 
 
 def _placed(policy: str | None) -> str | None:

@@ -37,6 +37,7 @@ from agentctl.runner.order import Listener, Order, Result
 from agentctl.runner.plan import Plan
 from agentctl.runner.recorder import Identity, Recorder
 from agentctl.runner.result import result_of
+from agentctl.runner.servers import agree
 from agentctl.runner.world import Interrupt, World
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         conversation=Conversation(),
         open_model=_models(at, standin, stack),
         tools=tools,
+        offered=plan.tools,
         approver=approver,
         letters=lambda: at.journal.letters(at.run_id),
         listener=at.listener,
@@ -172,6 +174,7 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         folder=plan.task.base,
         check=plan.task.task.check,
         check_env={name: os.environ[name] for name in plan.policy.sandbox.env if name in os.environ},
+        agree=lambda tool: agree(at.journal, tool),
         position=(lambda: standin.position(at.run_id)) if standin is not None else (lambda: 0),
     )
 

@@ -70,7 +70,8 @@ def _keys() -> Iterator[Check]:
             yield Check("keys", provider.name, "ok", f"{provider.model}: key from {found.source}")
             continue
         variable = provider.key_env or keys.VARIABLES[provider.sdk]
-        fix = f"agentctl auth set {provider.name}, or set {variable}; --rehearse needs none"
+        stored = "" if keys.NO_KEYRING in found.reason else f"agentctl auth set {provider.name}, or "
+        fix = f"{stored}set {variable}; a rehearsal needs none"
         yield Check("keys", provider.name, "warn", f"{provider.model}: {found.reason}", fix)
     for name in keys.ambient():
         yield Check("keys", name, "warn", "set and not obeyed", "say it with base_url or headers in the policy")
@@ -112,7 +113,7 @@ def _unmade(path: Path) -> Check:
     above = next(folder for folder in path.parents if folder.exists())
     if os.access(above, os.W_OK):
         return Check("store", "file", "ok", f"{path}: made by the first run")
-    return Check("store", "file", "fail", f"{path}: can't be made in {above}", "--store or AGENTCTL_STORE names another")
+    return Check("store", "file", "fail", f"{path}: can't be made in {above}", "--store names another")
 
 
 def _file(path: Path, count: int) -> Check:
@@ -128,7 +129,7 @@ def _file(path: Path, count: int) -> Check:
 def _beside(path: Path) -> Iterator[Check]:
     free = shutil.disk_usage(path.parent).free
     if free < ROOM:
-        yield Check("store", "disk", "warn", f"{free / 1e6:,.0f} MB free", "agentctl runs prune --older-than 30d")
+        yield Check("store", "disk", "warn", f"{free / 1e6:,.0f} MB free", "free some, or --store names another place")
 
 
 def _sqlite() -> Check:
@@ -191,9 +192,10 @@ def _prices() -> Check:
 def _optional() -> Iterator[Check]:
     if util.find_spec("re2") is None:
         fix = "pip install 'agentctl[re2]'"
-        yield Check("optional", "re2", "warn", "patterns run on Python's own engine", fix)
+        yield Check("optional", "re2", "warn", "patterns run on Python's engine, slow ones are refused", fix)
     else:
         yield Check("optional", "re2", "ok", "patterns take linear time")
     for program, use in PROGRAMS:
         found = shutil.which(program)
-        yield Check("optional", program, "ok" if found else "warn", found or f"not found: {use}", "" if found else f"install {program}")
+        fix = "" if found else f"install {program}"
+        yield Check("optional", program, "ok" if found else "warn", found or f"not found: {use}", fix)

@@ -7,6 +7,7 @@ signal starts no more and pauses those that run. Nobody sits here to be asked: t
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -14,7 +15,7 @@ from typing import Protocol
 from agentctl.config import task
 from agentctl.config.problems import invalid
 from agentctl.config.task import LoadedTask
-from agentctl.errors import AgentctlError, Invalid, Problem
+from agentctl.errors import AgentctlError, Defect, Invalid, Problem
 from agentctl.runner import api, plan
 from agentctl.runner.drive import signals
 from agentctl.runner.order import Listener, Order, Result
@@ -62,13 +63,17 @@ class Watcher(Protocol):
         ...
 
 
-def jobs(orders: Sequence[Order], lines: Sequence[tuple[int, dict[str, str]]] | None, source: str) -> list[Job]:
+def jobs(
+    orders: Sequence[Order], lines: Sequence[tuple[int, dict[str, str]]], source: str, known: Sequence[Problem] = ()
+) -> list[Job]:
     """Each task with each line of variables, checked as far as that goes without starting anything.
+
+    Line 0 is none: there is no file of variables. `known` is what is wrong with it already.
 
     Raises:
         Invalid: with every problem of every task and every line.
     """
-    problems: list[Problem] = []
+    problems = list(known)
     found: list[Job] = []
     for order in orders:
         try:
@@ -78,7 +83,7 @@ def jobs(orders: Sequence[Order], lines: Sequence[tuple[int, dict[str, str]]] | 
                 raise
             problems += error.problems
             continue
-        for line, values in lines if lines is not None else [(0, {})]:
+        for line, values in lines:
             given = replace(order, variables={**order.variables, **values})
             problems += _misfits(loaded, given, line, source)
             found.append(Job(given, loaded.task.name, line))
@@ -120,6 +125,8 @@ async def _one(job: Job, watcher: Watcher, store: str | None) -> Outcome:
         result = await api.run(job.order, store=store, listener=watcher.begun(job), approver=None)
     except AgentctlError as error:
         return Outcome(job, error=error)
+    except Exception as error:  # noqa: BLE001 -- a defect of one must not take the others with it
+        return Outcome(job, error=Defect(type(error).__name__, "".join(traceback.format_exception(error))))
     return Outcome(job, result)
 
 

@@ -35,6 +35,8 @@ async def ask_person(world: World, call: CallState, contract: Contract, decision
         return await _nobody(world, call, asked)
     _decided(world, call, answer, world.clock() - asked)
     await world.recorder.flush(durable=True)
+    if contract.changed and answer.decision == "approve" and world.agree is not None:
+        await world.agree(world.offered[contract.name])
     return None
 
 

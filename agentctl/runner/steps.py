@@ -12,6 +12,7 @@ from agentctl.core.events import CallProposed, StepsPlanned
 from agentctl.core.guards import loops
 from agentctl.core.messages import Message, ToolUse
 from agentctl.core.task import Step
+from agentctl.errors import Invalid
 from agentctl.runner import originals
 from agentctl.runner.world import World
 
@@ -31,7 +32,10 @@ def plan(world: World, steps: Sequence[Step]) -> None:
 
 
 def _use(world: World, number: int, step: Step) -> ToolUse:
-    return ToolUse(f"s{number}", f"step_{number}", world.setup.contracts[step.tool].wire, dict(step.args))
+    contract = world.setup.contracts.get(step.tool)
+    if contract is None:
+        raise Invalid(f"steps[{number - 1}].tool: no server offers '{step.tool}'", hint="agentctl tools list TASK")
+    return ToolUse(f"s{number}", f"step_{number}", contract.wire, dict(step.args))
 
 
 def _propose(world: World, use: ToolUse) -> CallProposed:

@@ -6,7 +6,7 @@ Only the shell holds a `World`; the core is handed the values that it asks for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -93,6 +93,8 @@ class World:
     open_model: Callable[[Provider], Model]
     """Opened once each, lazily."""
     tools: Mapping[str, Tool]
+    offered: Mapping[str, Tool]
+    """The tools themselves, also where a rehearsal plays them."""
     approver: Approver | None
     letters: Callable[[], list[Letter]]
     """What other terminals ask of this run and nobody has acted on yet."""
@@ -115,6 +117,8 @@ class World:
     """Of the task's file."""
     check: Check | None = None
     check_env: dict[str, str] = field(default_factory=dict[str, str])
+    agree: Callable[[Tool], Awaitable[None]] | None = None
+    """Pins the definition of a tool that a person let run although it has changed."""
     interrupt: Interrupt = field(default_factory=Interrupt)
     calls: dict[str, ToolUse] = field(default_factory=dict[str, ToolUse])
     """The originals of the open calls, by call id."""

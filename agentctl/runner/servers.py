@@ -1,0 +1,81 @@
+"""The MCP servers of a run: started before it, because the model is told of their tools, and closed after it.
+
+What a tool's definition was when it was first seen is pinned in the store; another one is used only once a person agreed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
+from agentctl.config import paths
+from agentctl.core.contract import Contract
+from agentctl.core.messages import ToolSchema
+from agentctl.errors import Invalid
+from agentctl.journal import pins
+from agentctl.journal.store import Store
+from agentctl.journal.tx import Tx
+from agentctl.runner.plan import Plan
+from agentctl.tools.base import Tool
+
+
+@asynccontextmanager
+async def served(planned: Plan, journal: Store) -> AsyncGenerator[Plan]:
+    """The plan with the tools of its MCP servers, which run as long as this stands.
+
+    Raises:
+        Invalid: a server can't be started or used.
+    """
+    entries = [entry for entry in planned.task.task.tools if entry.use == "mcp"]
+    if not entries:
+        yield planned
+        return
+    from agentctl.tools import mcp  # loaded by tasks with a server alone
+
+    base = planned.task.base.resolve()
+    known = journal.read(lambda tx: pins.definitions(tx, [mcp.identity(entry, base) for entry in entries]))
+    log_dir = paths.data_dir() / "mcp"
+    log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    servers = await mcp.open_servers(planned.task.task, base, planned.policy, log_dir=log_dir, pins=known)
+    try:
+        found = [tool for server in servers for tool in await server.tools()]
+        seen = {server.identity: server.seen for server in servers}
+        await journal.submit(lambda tx: _pin(tx, seen, journal.clock()))
+        notes = tuple(note for server in servers for note in server.notes)
+        yield extended(planned, found, notes)
+    finally:
+        for server in servers:
+            await server.close()
+
+
+def _pin(tx: Tx, seen: dict[str, dict[str, str]], now: float) -> None:
+    for server, definitions in seen.items():
+        pins.pin(tx, server, definitions, now)
+
+
+def extended(planned: Plan, found: Sequence[Tool], notes: tuple[str, ...]) -> Plan:
+    """The plan with more tools."""
+    contracts: dict[str, Contract] = dict(planned.setup.contracts)
+    tools: dict[str, Tool] = dict(planned.tools)
+    schemas = list(planned.schemas)
+    for tool in found:
+        at = tool.contract
+        if at.wire in contracts or at.name in contracts:
+            raise Invalid(f"two tools are called '{at.wire}' on the wire", hint="Give the server another name.")
+        contracts[at.name] = contracts[at.wire] = at
+        tools[at.name] = tool
+        schemas.append(ToolSchema(at.wire, at.description, at.parameters))
+    setup = dataclasses.replace(planned.setup, contracts=contracts)
+    return dataclasses.replace(
+        planned, setup=setup, tools=tools, schemas=tuple(schemas), notes=(*planned.notes, *notes)
+    )
+
+
+async def agree(journal: Store, tool: Tool) -> None:
+    """A person let a tool with a new definition run: that definition is the pinned one from here on."""
+    from agentctl.tools.mcp import McpTool  # only ever called for one
+
+    if isinstance(tool, McpTool):
+        at = tool
+        await journal.submit(lambda tx: pins.accept(tx, at.server.identity, at.remote, at.definition, journal.clock()))
