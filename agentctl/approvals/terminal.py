@@ -89,13 +89,18 @@ class Terminal:
     async def _decide(self, question: Question, cooked: Modes) -> Answer:
         lines = wrapped(question, max(20, self._size().columns - 1))
         with self._reading(None) as read:
-            shown = self._show(lines, 0)
+            shown, size = self._show(lines, 0), self._size()
             quiet = self._clock() + QUIET_S
             termios.tcflush(self._keys, termios.TCIFLUSH)
             while True:
                 pressed = await read()
                 if self._clock() < quiet:
                     quiet = self._clock() + QUIET_S
+                    continue
+                if self._size() != size:
+                    # What was seen may have left the screen: the question is asked anew, in its new form.
+                    lines = wrapped(question, max(20, self._size().columns - 1))
+                    shown, size = self._show(lines, 0), self._size()
                     continue
                 decision = self._taken(pressed, hidden=shown < len(lines))
                 if decision == "deny":

@@ -10,7 +10,24 @@ import typer
 from typer.core import TyperGroup
 
 from agentctl import __version__
-from agentctl.cli import approvals, auth, check, events, init, render, resume, runs, show, trace
+from agentctl.cli import (
+    approvals,
+    auth,
+    check,
+    doctor,
+    events,
+    init,
+    policy,
+    rehearse,
+    render,
+    resume,
+    runs,
+    show,
+    task,
+    tools,
+    topics,
+    trace,
+)
 from agentctl.cli import run as run_command
 
 COMPLETION = "_AGENTCTL_COMPLETE"
@@ -27,8 +44,19 @@ COMMANDS: tuple[tuple[str, str, Callable[..., Any], str], ...] = (
     (SEE, "show", show.show, "agentctl show r_a3f7b2"),
     (SEE, "trace", trace.trace, "agentctl trace r_a3f7b2 --inputs"),
     (SEE, "events", events.events, "agentctl events r_a3f7b2 -f | jq .event_type"),
+    (SEE, "help", topics.show, "agentctl help budgets"),
+    (STORE, "doctor", doctor.doctor, "agentctl doctor"),
 )
 GROUPS: tuple[tuple[str, str, str, tuple[tuple[str, Callable[..., Any], str], ...]], ...] = (
+    (
+        RUN,
+        "rehearse",
+        "The stand-in model, and what it plays",
+        (
+            ("serve", rehearse.serve, "agentctl rehearse serve demo/rehearsal.toml --port 8080"),
+            ("schema", rehearse.describe, "agentctl rehearse schema > rehearsal.schema.json"),
+        ),
+    ),
     (
         POLICY,
         "policy",
@@ -36,9 +64,30 @@ GROUPS: tuple[tuple[str, str, str, tuple[tuple[str, Callable[..., Any], str], ..
         (
             ("list", check.policies, "agentctl policy list"),
             ("check", check.policy_check, "agentctl policy check standard demo/policy.toml"),
+            ("show", policy.show, "agentctl policy show demo/policy.toml --toml"),
+            ("new", policy.new, "agentctl policy new policy.toml"),
+            ("schema", policy.schema, "agentctl policy schema > policy.schema.json"),
         ),
     ),
-    (POLICY, "task", "Task files", (("check", check.task_check, "agentctl task check demo/task.toml"),)),
+    (
+        POLICY,
+        "task",
+        "Task files",
+        (
+            ("check", check.task_check, "agentctl task check demo/task.toml"),
+            ("schema", task.schema, "agentctl task schema > task.schema.json"),
+        ),
+    ),
+    (
+        POLICY,
+        "tools",
+        "The tools of a task",
+        (
+            ("list", tools.listing, "agentctl tools list demo/task.toml"),
+            ("check", tools.check, "agentctl tools check demo/task.toml"),
+            ("try", tools.attempt, """agentctl tools try demo/task.toml read_file '{"path": "notes/refunds.md"}'"""),
+        ),
+    ),
     (
         STORE,
         "auth",

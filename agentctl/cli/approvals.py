@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from agentctl.cli import options, render
-from agentctl.cli.options import AsJson, RunId, StoreUrl
+from agentctl.cli.options import AsJson, StoreUrl, WaitingRun
 
 if TYPE_CHECKING:
     from agentctl.cli.pending import Request
@@ -54,13 +54,15 @@ def approvals(as_json: AsJson = False, store: StoreUrl = None) -> None:
         render.say("\ndecide:  agentctl approve RUN [CALL]    or: agentctl deny RUN [CALL] --why …", "hint")
 
 
-def approve(run: RunId, call: CallId = "", *, user: Who = "", as_json: AsJson = False, store: StoreUrl = None) -> None:
+def approve(
+    run: WaitingRun, call: CallId = "", *, user: Who = "", as_json: AsJson = False, store: StoreUrl = None
+) -> None:
     """Let one exact call run, once"""
     _decide("approve", run, call, "", user=user, store=store, as_json=as_json)
 
 
 def deny(
-    run: RunId,
+    run: WaitingRun,
     call: CallId = "",
     *,
     why: Annotated[str, typer.Option(metavar="TEXT", help="The reason that the model is given")] = "",
@@ -76,14 +78,16 @@ def _decide(
     kind: Literal["approve", "deny"], run: str, call: str, why: str, *, user: str, store: str | None, as_json: bool
 ) -> None:
     from agentctl.cli.pending import the_one
+    from agentctl.journal import lease
 
     who = options.identity("--user", user) or options.login()
     with options.open_journal(store) as journal:
         row = journal.run(run)
         request = the_one(journal, row.run_id, call)
         _leave(journal, request, kind, who, why)
+        crashed = lease.crashed(row, journal.clock())
     word = {"approve": "approved", "deny": "denied"}[kind]
-    resume = f"agentctl resume {row.run_id}" if row.status != "running" else None
+    resume = f"agentctl resume {row.run_id}" if row.status != "running" or crashed else None
     if as_json:
         render.as_json(_told(request, word, resume))
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import secrets
 import tempfile
 import time
 import traceback
@@ -33,7 +34,7 @@ def reported(error: BaseException, arguments: list[str]) -> AgentctlError:
 def _written(text: str) -> Path:
     from agentctl.config import paths
 
-    name = f"crash-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.txt"
+    name = f"crash-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}.txt"
     for folder in (paths.data_dir() / "crashes", Path(tempfile.gettempdir())):
         path = folder / name
         try:

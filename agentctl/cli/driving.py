@@ -105,7 +105,7 @@ def summary(result: Result) -> None:
         render.say(f"degraded: {each['provider']}, {each['notice']}", "warn")
     if result.message:
         render.say(result.message, tone)
-    if result.reason == "approval":
+    if result.reason in {"approval", "unknown_outcome"}:
         render.say(f"decide:  agentctl approve {body['run_id']}    or: agentctl deny {body['run_id']} --why …", "hint")
     if result.resume:
         render.say(f"resume:  {result.resume}", "hint")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -14,14 +15,29 @@ from agentctl.cli import render
 from agentctl.cli.app import app
 from agentctl.errors import AgentctlError, Defect, Usage
 
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF})
+"""What a write to a full or broken terminal, pipe or disk ends with."""
+
 
 def run() -> NoReturn:
     """The entry point of the program."""
+    _reopen()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A lone surrogate in an answer must not end the run that paid for it.
             stream.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))
+
+
+def _reopen() -> None:
+    """A closed descriptor would be taken by the next file that is opened: it leads nowhere instead."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 -- a stream
 
 
 def main(arguments: list[str]) -> int:
@@ -40,6 +56,10 @@ def main(arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:
         return _abandon()
+    except OSError as error:
+        if error.errno not in UNWRITABLE or error.filename is not None:
+            return _reported(error, arguments, wanted)
+        return _unwritten(error)
     except SystemExit as leaving:
         # typer leaves with 1 where nobody reads any more.
         if isinstance(leaving.__context__, BrokenPipeError):
@@ -57,7 +77,7 @@ def _reported(error: Exception, arguments: list[str], json_wanted: bool) -> int:
 
 
 def _failed(error: AgentctlError, json_wanted: bool) -> int:
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):
         render.failure(error, json_wanted=json_wanted)
         sys.stdout.flush()
     return error.exit_code
@@ -71,6 +91,15 @@ def _misused(error: typer.TyperException, json_wanted: bool) -> int:
         return 2
     path = context.command_path if context is not None else "agentctl"
     return _failed(Usage(text.rstrip("."), hint=f"{path} --help"), json_wanted)
+
+
+def _unwritten(error: OSError) -> int:
+    """The output can't be written; what was run is in the store all the same."""
+    _abandon()
+    with contextlib.suppress(OSError):
+        text = f"can't write the output: {error.strerror}; what was run is saved"
+        render.failure(AgentctlError(text, hint="agentctl runs"), json_wanted=False)
+    return 1
 
 
 def _abandon() -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agentctl.cli import values
 from agentctl.errors import Usage
 
 if TYPE_CHECKING:
@@ -25,7 +26,15 @@ StoreUrl = Annotated[
     typer.Option("--store", metavar="URL", help="The store; default: AGENTCTL_STORE, else your data folder"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object")]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its beginning")]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, or its beginning", autocompletion=values.run_ids)
+]
+WaitingRun = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, or its beginning", autocompletion=values.parked)
+]
+UnfinishedRun = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, or its beginning", autocompletion=values.resumable)
+]
 
 LOCK_S = 30.0
 """Seconds that another process may hold the store while it is made or migrated."""

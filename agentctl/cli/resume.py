@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentctl.cli import options
-from agentctl.cli.options import RunId, StoreUrl
+from agentctl.cli import options, values
+from agentctl.cli.options import StoreUrl, UnfinishedRun
 
 if TYPE_CHECKING:
     from agentctl.approvals.base import Approver
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 
 def resume(
-    run: RunId,
+    run: UnfinishedRun,
     *,
     add_usd: Annotated[float, typer.Option(metavar="USD", help="Raise run_usd, and it alone, by so much")] = 0.0,
     add_steps: Annotated[int, typer.Option(metavar="N", help="Raise max_steps by so many")] = 0,
     add_tokens: Annotated[int, typer.Option(metavar="N", help="Raise tokens.total by so many")] = 0,
-    policy: Annotated[str | None, typer.Option(metavar="P", help="Go on under this policy")] = None,
+    policy: Annotated[
+        str | None, typer.Option(metavar="P", help="Go on under this policy", autocompletion=values.policies)
+    ] = None,
     user: Annotated[str, typer.Option(help="Who goes on with it; default: your login name")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")] = False,
     as_events: Annotated[bool, typer.Option("--events", help="Print the new events as JSON lines")] = False,

@@ -2,80 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentctl.cli import options, render
+from agentctl.cli import options, render, values
 from agentctl.cli.options import StoreUrl
+from agentctl.errors import Usage
 
 if TYPE_CHECKING:
     from agentctl.approvals.base import Approver
     from agentctl.runner.order import Listener, Order, Result
 
 
+Tasks = Annotated[list[Path], typer.Argument(metavar="TASK", help="The task file, or several")]
+PolicyName = Annotated[
+    str | None,
+    typer.Option(metavar="P", help="A policy's name or file, over the task's", autocompletion=values.policies),
+]
+Variables = Annotated[
+    list[str] | None,
+    typer.Option(metavar="K=V", help="A variable; K=- reads it from stdin", autocompletion=values.variables),
+]
+Tier = Annotated[str | None, typer.Option(metavar="TIER", help="Lowers what runs without asking: safe, low, medium")]
+LinesFile = Annotated[
+    str, typer.Option(metavar="FILE", help="One run per line of variables, JSON objects; - reads stdin")
+]
+LogFile = Annotated[
+    Path | None, typer.Option("--log-json", metavar="FILE", help="Append the events to a file as JSON lines")
+]
+
+
 def run(
-    task: Annotated[Path, typer.Argument(metavar="TASK", help="The task file")],
+    ctx: typer.Context,
+    tasks: Tasks,
     *,
-    policy: Annotated[str | None, typer.Option(metavar="P", help="A policy's name or file, over the task's")] = None,
-    var: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A variable; K=- reads it from stdin")] = None,
+    policy: PolicyName = None,
+    var: Variables = None,
     user: Annotated[str, typer.Option(help="Who it is for; default: your login name")] = "",
     tenant: Annotated[str, typer.Option(help="Whose budget it counts against")] = "",
     session: Annotated[str, typer.Option(help="The conversation that it belongs to")] = "",
     max_usd: Annotated[float | None, typer.Option(metavar="USD", help="Lowers run_usd")] = None,
-    auto_approve: Annotated[
-        str | None, typer.Option(metavar="TIER", help="Lowers what runs without asking: safe, low, medium")
-    ] = None,
+    auto_approve: Tier = None,
+    lines: LinesFile = "",
+    parallel: Annotated[int, typer.Option(metavar="N", min=1, help="So many runs at a time")] = 1,
+    detach: Annotated[bool, typer.Option("--detach", help="Run it in the background; this terminal may go")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say what would be sent; send nothing")] = False,
     rehearse: Annotated[bool, typer.Option("--rehearse", help="Play a script in the model's place")] = False,
     script: Annotated[Path | None, typer.Option(metavar="FILE", help="The script to rehearse, over the task's")] = None,
     real_tools: Annotated[bool, typer.Option("--real-tools", help="Rehearse with effects that are real")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")] = False,
     as_events: Annotated[bool, typer.Option("--events", help="Print the events as JSON lines")] = False,
+    log_json: LogFile = None,
+    announce: Annotated[int | None, typer.Option("--announce", hidden=True)] = None,
     store: StoreUrl = None,
 ) -> None:
-    """Run a task under its policy; the answer goes to stdout, everything else to stderr"""
+    """Run a task under its policy; the answer goes to stdout, everything else to stderr
+
+    Several runs (several tasks, or --lines) share one process; the exit code is 0 where all ended with 0, else the
+    first other one in the order asked for, and 130 or 143 where a signal paused them.
+    """
+    several = len(tasks) > 1 or bool(lines)
     _check(as_json=as_json, as_events=as_events, rehearse=rehearse, only_rehearsed=real_tools or script is not None)
-    values, stdin_used = options.variables(var or [])
+    _check_many(explain=explain, detach=detach, several=several, lines=lines, var=var or [])
+    who = options.identity("--user", user) or options.login()
+    for flag, name in (("--tenant", tenant), ("--session", session)):
+        options.identity(flag, name)
+    if detach:
+        from agentctl.cli import detach as background
+
+        background.start(ctx, store, background.piped(var or [], lines))
+    given, stdin_used = options.variables(var or [])
     from agentctl.runner.order import Order
 
-    order = Order(
-        task=task,
-        policy=policy,
-        variables=values,
-        user=options.identity("--user", user) or options.login(),
-        tenant=options.identity("--tenant", tenant),
-        session=options.identity("--session", session),
-        max_usd=max_usd,
-        auto_approve=auto_approve,
-        rehearse=rehearse,
-        script=script,
-        real_tools=real_tools,
-    )
+    orders = [
+        Order(task, policy, given, who, tenant, session, max_usd, auto_approve, rehearse, script, real_tools)
+        for task in tasks
+    ]
     if explain:
-        _explain(order, as_json=as_json)
-    else:
-        _run(order, store, as_json=as_json, as_events=as_events, stdin_used=stdin_used)
+        _explain(orders[0], as_json=as_json)
+        return
+    from agentctl.cli.logfile import passing
+
+    passed = passing(log_json, announce)
+    if several:
+        from agentctl.cli import many
+
+        many.drive(orders, many.Together(lines, parallel, store, as_json, as_events), passed)
+    _run(orders[0], store, passed, as_json=as_json, as_events=as_events, stdin_used=stdin_used)
 
 
 def _check(*, as_json: bool, as_events: bool, rehearse: bool, only_rehearsed: bool) -> None:
-    from agentctl.errors import Usage
-
     if as_json and as_events:
         raise Usage("--json and --events exclude each other")
     if only_rehearsed and not rehearse:
         raise Usage("--script and --real-tools belong to a rehearsal", hint="Add --rehearse.")
 
 
-def _run(order: Order, store: str | None, *, as_json: bool, as_events: bool, stdin_used: bool) -> None:
+def _check_many(*, explain: bool, detach: bool, several: bool, lines: str, var: list[str]) -> None:
+    if explain and (several or detach):
+        raise Usage("--explain takes one task, and runs nothing")
+    if lines == "-" and any(pair.endswith("=-") for pair in var):
+        raise Usage("--lines and --var: only one of them can be read from stdin")
+
+
+def _run(
+    order: Order,
+    store: str | None,
+    passed: Callable[[Listener], Listener],
+    *,
+    as_json: bool,
+    as_events: bool,
+    stdin_used: bool,
+) -> None:
     from agentctl.cli.driving import Output, drive
     from agentctl.cli.status import Limits, limits_of
     from agentctl.runner import api
 
     def work(listener: Listener, approver: Approver | None) -> Awaitable[Result]:
-        return api.run(order, store=store, listener=listener, approver=approver)
+        return api.run(order, store=store, listener=passed(listener), approver=approver)
 
     def limits() -> Limits:
         return limits_of(order.task, order.policy, order.max_usd)

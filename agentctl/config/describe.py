@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import re
 import textwrap
 from functools import cache
@@ -12,6 +13,9 @@ from typing import Any, get_origin
 from agentctl.config import shape
 
 IDS = re.compile(r"\s+(?:[A-H]\d{1,3}(?:-[A-H]?\d+)?(?:,\s+|$))+$")
+ENABLED = "Whether this works at all; false is printed at every start"
+PLAIN = ("a text", "a text of 1 to 128 characters", "a table", "true or false", "a whole number", "a list of ")
+"""What a value shows by itself."""
 UNITS = (
     ("usd_per_minute", "USD"),
     ("tokens_per_minute", "tokens"),
@@ -53,6 +57,10 @@ MORE = {
     "policy.Provider.name": "What this provider is called in journals, circuits and `agentctl auth set`",
     "policy.Provider.sdk": "Whose SDK speaks; `openai` also reaches any compatible server through base_url",
     "policy.Provider.model": "The model, as its provider calls it",
+    "policy.Provider.roles": "What it may do: answer, summary, landing. A role that nobody has falls to who answers",
+    "policy.Provider.base_url": "Any server that speaks the SDK's API; without it the provider's own",
+    "policy.Provider.effort": "The API's reasoning effort: none, minimal, low, medium, high, xhigh, max",
+    "policy.Provider.api": "OpenAI alone: which API; without it `responses`, at a base_url `chat`",
     "policy.Provider.headers": "HTTP headers that every request carries; never a key",
     "policy.Sandbox.mode": "off; auto: without a sandbox on this machine the shell is denied; required: nothing runs",
     "policy.Sandbox.network": "Whether tools in it reach the network",
@@ -90,6 +98,10 @@ MORE = {
     "task.Tool.name": "What the model, the policy and people call it; of an MCP server the prefix",
     "task.Tool.description": "What the model is told that it does",
     "task.Tool.owner": "Who is asked when it breaks",
+    "task.Tool.timeout_seconds": "Seconds that one try may take; without it the policy's results.timeout_s",
+    "task.Tool.side_effects": "What it changes. Its tier: none safe, local low, external medium, irreversible high",
+    "task.Tool.retry_policy": "How it is tried again; without it exponential_backoff where that is harmless, else none",
+    "task.Tool.recovery": "What to do with a call in flight at a crash; by itself rerun, same_key or ask",
     "task.Tool.idempotent": "Doing it twice is the same as doing it once",
     "task.Tool.auth_scope": "What it may do where it logs in, such as orders:read",
     "task.Tool.max_calls_per_session": "Calls in all runs of a session",
@@ -147,6 +159,8 @@ def label(kind: type, name: str) -> str:
 def text(kind: type, name: str) -> str:
     """What a key means, in one sentence without its last dot and without the IDs of requirements."""
     said = MORE.get(label(kind, name)) or _documented(kind).get(name, "")
+    if name == "enabled" and said.startswith("False"):
+        return ENABLED
     if not said and kind.__name__ == "ToolRules":
         from agentctl.core.guards.circuit import Rules
 
@@ -160,7 +174,8 @@ def described(kind: type, name: str) -> str:
     words = shape.expected(hint)
     said = text(kind, name)
     unit = unit_of(name, said) if _is_number(hint) else ""
-    parts = [said, *([f"in {unit}"] if unit else []), *([] if words == "a table" else [words])]
+    known = words in PLAIN or words.startswith(PLAIN[-1]) or len(shape.choices(hint)) == 1
+    parts = [said, *([f"in {unit}"] if unit else []), *([] if known else [words])]
     return "; ".join(parts)
 
 
@@ -181,7 +196,7 @@ def _documented(kind: type) -> dict[str, str]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
     (body,) = (node.body for node in tree.body if isinstance(node, ast.ClassDef))
     found: dict[str, str] = {}
-    for field, after in zip(body, body[1:], strict=False):
+    for field, after in itertools.pairwise(body):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(after, ast.Expr):
             words = after.value
             if isinstance(words, ast.Constant) and isinstance(words.value, str):

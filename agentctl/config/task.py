@@ -111,6 +111,10 @@ def fill(loaded: LoadedTask, given: Mapping[str, str], *, folder: Path | None = 
             continue
         try:
             values[name] = _value(loaded, name, given.get(name), folder or Path.cwd())
+            variables.written(values[name]).encode()
+        except UnicodeError:
+            hint = "give it as UTF-8"
+            problems.append(loaded.document.problem(path, "the value is not text in UTF-8", hint, key=True))
         except ValueError as error:
             problems.append(loaded.document.problem(path, *cast("tuple[str]", error.args), key=True))
     if problems:

@@ -49,6 +49,8 @@ class CallState:
     """What the person's answer is bound to."""
     asked_seq: int = 0
     """Which request an answer from elsewhere has to name."""
+    asked_at: float = 0.0
+    """When it was asked, in seconds since the epoch."""
     approved: bool = False
     """A person said yes to `digest`."""
     why: str = ""
@@ -112,8 +114,10 @@ def apply(state: State, stamped: Stamped) -> State:
 def _apply_to_call(state: State, stamped: Stamped) -> State:
     match stamped.event:
         case ApprovalRequested(call_id=call_id, digest=digest, tier=tier):
-            asked = stamped.seq
-            return _change(state, call_id, phase="waiting", digest=digest, tier=tier, asked_seq=asked, approved=False)
+            asked, at = stamped.seq, stamped.ts
+            return _change(
+                state, call_id, phase="waiting", digest=digest, tier=tier, asked_seq=asked, asked_at=at, approved=False
+            )
         case ApprovalDecided(call_id=call_id, decision=decision, why=why):
             phase = {"approve": "approved", "deny": "denied", "stop": "stopped"}[decision]
             return _change(state, call_id, phase=phase, why=why, approved=decision == "approve")

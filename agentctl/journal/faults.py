@@ -60,7 +60,9 @@ _BY_ERRNO = {
 
 def unusable(error: Exception, path: Path) -> Exception:
     """The error for a person; a broken statement or constraint is a defect of ours and stays what it is."""
-    if isinstance(error, sqlite3.Error):
+    if isinstance(error, UnicodeDecodeError) or "Could not decode to UTF-8" in str(error):
+        found: tuple[str, str] | None = CORRUPT
+    elif isinstance(error, sqlite3.Error):
         found = _BY_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
     elif isinstance(error, OSError):
         found = _BY_ERRNO.get(error.errno or 0, CANT_OPEN)

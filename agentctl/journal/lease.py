@@ -41,7 +41,7 @@ def take(tx: Tx, run_id: str, owner: str, now: float) -> int:
     if holder and until > now and not gone(holder):
         raise Forbidden(
             f"{run_id} is driven by {describe(holder)} since {_clock(since)}",
-            hint=f"Watch it with `agentctl monitor {run_id}`, or stop it with `agentctl pause {run_id}`.",
+            hint=f"Watch it with `agentctl events {run_id} -f`.",
         )
     (epoch,) = tx.execute(
         "UPDATE runs SET epoch = epoch + 1, owner = ?, lease_since = ?, lease_until = ?"
@@ -79,7 +79,7 @@ def lost(tx: Tx, run_id: str) -> Forbidden:
     by = f": {describe(row[0])} took it over at {_clock(row[1])}" if row[0] else ": it was let go"
     return LeaseLost(
         f"lost the lease of {run_id}{by}",
-        hint=f"Nothing more was written here. Watch it with `agentctl monitor {run_id}`.",
+        hint=f"Nothing more was written here. Watch it with `agentctl events {run_id} -f`.",
     )
 
 

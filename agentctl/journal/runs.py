@@ -52,6 +52,9 @@ _COLUMNS = (
     " lease_since, lease_until, cost_micro, steps, rehearsed, created, updated"
 )
 _SHOWN = 5
+_MOST_LISTED = 1_000_000
+_SHORTEST = 3
+"""Digits of an id that are enough to mean one run, and not whichever there is."""
 
 
 def create(tx: Tx, run: NewRun) -> None:
@@ -69,13 +72,18 @@ def create(tx: Tx, run: NewRun) -> None:
 
 def find(tx: Tx, name: str) -> RunRow:
     """The run with this id, or the only one whose id begins with it (`r_` may be left out)."""
+    short = len(name.removeprefix("r_")) < _SHORTEST
+    if not name.isascii():
+        raise Forbidden(f"there is no run {name!a}", hint="`agentctl runs` lists them.")
     for start in (name, f"r_{name}"):
         rows = tx.execute(
             f"SELECT {_COLUMNS} FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY run_id LIMIT ?",  # noqa: S608  # constants
             (start, start + "\U0010ffff", _SHOWN + 1),
         ).fetchall()
-        if rows and (len(rows) == 1 or rows[0][0] == start):
+        if rows and (rows[0][0] == start or (len(rows) == 1 and not short)):
             return _row(rows[0])
+        if len(rows) == 1:
+            raise Forbidden(f"{name!a} names no run", hint=f"Write at least {_SHORTEST} digits of its id.")
         if rows:
             names = ", ".join(row[0] for row in rows[:_SHOWN])
             more = ", …" if len(rows) > _SHOWN else ""
@@ -115,7 +123,7 @@ def listing(
     where = " AND ".join(["created >= ?", *tests])
     rows = tx.execute(
         f"SELECT {_COLUMNS} FROM runs WHERE {where} ORDER BY created DESC, run_id LIMIT ?",  # noqa: S608  # constants
-        (since, *values, limit),
+        (since, *values, min(limit, _MOST_LISTED)),
     )
     return [_row(row) for row in rows.fetchall()]
 

@@ -6,7 +6,7 @@ that has been released is never edited: another one follows it.
 - The text that a run was started with stands in `specs`: every append rewrites the run's row, which must stay small.
 - Events are append-only by trigger. They leave only with their run (`ON DELETE CASCADE`, parent first).
 - `tool_calls` is derived from events, in the same transaction: a row in state `started` is in doubt.
-- Amounts are whole micro-dollars. Budgets and holds outlive their runs.
+- Amounts are whole micro-dollars. Budgets, holds and the pins of MCP tools outlive their runs.
 """
 
 from __future__ import annotations
@@ -100,7 +100,15 @@ CREATE TABLE circuits(
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: Final = (_FIRST,)
+_PINS = """
+CREATE TABLE pins(
+  server TEXT NOT NULL, tool TEXT NOT NULL, digest TEXT NOT NULL, definition TEXT NOT NULL,
+  first_seen REAL NOT NULL, last_seen REAL NOT NULL,
+  PRIMARY KEY(server, tool)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final = (_FIRST, _PINS)
 VERSION: Final = len(MIGRATIONS)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import secrets
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from agentctl.approvals.base import Approver
@@ -27,11 +28,18 @@ from agentctl.runner.world import World
 
 ENDED = {"completed", "cancelled"}
 ID_BYTES = 5
+MOST_USD, MOST_COUNT = 1_000_000, 1_000_000_000
+"""What a resume may add: more is a slip of the finger."""
 
 
 def open_journal(store: str | None) -> Store:
     """The store that the flag, the environment or the default names."""
     return open_store(paths.store_url(store), seal_dir=paths.data_dir())
+
+
+def _held(store: str | Store | None) -> AbstractContextManager[Store]:
+    """A store of its own for one run; who drives many opens it once, for all of them."""
+    return nullcontext(store) if isinstance(store, Store) else open_journal(store)
 
 
 def explain(order: Order) -> JsonObject:
@@ -40,7 +48,7 @@ def explain(order: Order) -> JsonObject:
     return explanation.of(planned, task.fill(planned.task, order.variables))
 
 
-async def run(order: Order, *, store: str | None, listener: Listener, approver: Approver | None) -> Result:
+async def run(order: Order, *, store: str | Store | None, listener: Listener, approver: Approver | None) -> Result:
     """Run a task until something ends the drive.
 
     Raises:
@@ -48,7 +56,7 @@ async def run(order: Order, *, store: str | None, listener: Listener, approver: 
     """
     planned = plan.make(order)
     filled = task.fill(planned.task, order.variables)
-    with open_journal(store) as journal:
+    with _held(store) as journal:
         async with served(planned, journal) as complete:
             for note in complete.notes:
                 listener.note(note)
@@ -124,6 +132,8 @@ async def resume(
     """
     if raised.usd < 0 or raised.steps < 0 or raised.tokens < 0:
         raise Usage("--add-usd, --add-steps and --add-tokens only raise")
+    if not (raised.usd <= MOST_USD and raised.steps <= MOST_COUNT and raised.tokens <= MOST_COUNT):
+        raise Usage(f"--add-usd goes up to {MOST_USD:,}, --add-steps and --add-tokens up to {MOST_COUNT:,}")
     with open_journal(store) as journal:
         row = journal.run(run_id)
         if row.status in ENDED or (row.status == "failed" and row.reason != "providers"):

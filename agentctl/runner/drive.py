@@ -43,7 +43,7 @@ from agentctl.runner.world import Interrupt, World
 if TYPE_CHECKING:
     from agentctl.rehearsal.server import StandIn
 
-SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
 Finish = Callable[[], Awaitable[Result]]
 
 
@@ -71,6 +71,7 @@ async def driven(at: Drive) -> AsyncGenerator[tuple[World, Finish]]:
         standin = await _standin(at, stack)
         world = _world(at, standin, stack)
         stack.enter_context(signals(world.interrupt))
+        world.interrupt.tell = lambda: _tell(world)
         heartbeat = asyncio.create_task(at.journal.keep(at.run_id, at.epoch))
         heartbeat.add_done_callback(lambda task: _missed(world, task))
         stack.callback(heartbeat.cancel)
@@ -79,6 +80,14 @@ async def driven(at: Drive) -> AsyncGenerator[tuple[World, Finish]]:
             return await _to_the_end(at, world)
 
         yield world, finish
+
+
+def _tell(world: World) -> None:
+    """A call that may change something is waited for: say which, and how long at most."""
+    for call in world.state.inflight.calls:
+        contract = world.setup.contracts.get(call.tool)
+        if call.phase == "started" and contract is not None and not contract.read_only:
+            world.listener.note(f"pausing once {call.tool} has ended, at most {contract.timeout_s:g}s from its start")
 
 
 def _missed(world: World, heartbeat: asyncio.Task[None]) -> None:
@@ -90,7 +99,10 @@ def _missed(world: World, heartbeat: asyncio.Task[None]) -> None:
 async def _to_the_end(at: Drive, world: World) -> Result:
     try:
         stop = await drive(world)
-    except (LeaseLost, StoreUnusable):  # nothing more can be written: the run will be found crashed, and resumed
+    except LeaseLost:
+        raise
+    except StoreUnusable as error:  # nothing more can be written: the run will be found crashed
+        error.hint = f"{error.hint} Then go on with: agentctl resume {at.run_id}"
         raise
     except AgentctlError as error:
         stop = do.Stop("failed", error.code, error.exit_code, error.message)

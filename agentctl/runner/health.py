@@ -88,9 +88,13 @@ def _store(flag: str | None) -> Iterator[Check]:
     url = paths.store_url(flag)
     try:
         path = opening.path_of(url)
-        if not path.exists():
-            yield _unmade(path)
-            return
+    except Invalid as error:
+        yield Check("store", "file", "fail", error.message, error.hint)
+        return
+    if not path.exists():
+        yield _unmade(path)
+        return
+    try:
         opening.prepared(url, LOCK_S)
         with closing(opening.connect_reader(path, LOCK_S)) as connection:
             rows = runs.listing(connection, status="running")

@@ -16,6 +16,7 @@ from agentctl.config import task
 from agentctl.config.problems import invalid
 from agentctl.config.task import LoadedTask
 from agentctl.errors import AgentctlError, Defect, Invalid, Problem
+from agentctl.journal.store import Store
 from agentctl.runner import api, plan
 from agentctl.runner.drive import signals
 from agentctl.runner.order import Listener, Order, Result
@@ -109,18 +110,18 @@ async def run_all(todo: Sequence[Job], watcher: Watcher, *, store: str | None, p
 
     async def work() -> None:
         for number, job in waiting:
-            outcome = Outcome(job, signal=interrupt.code) if interrupt.code else await _one(job, watcher, store)
+            outcome = Outcome(job, signal=interrupt.code) if interrupt.code else await _one(job, watcher, journal)
             outcomes[number] = outcome
             watcher.ended(outcome)
 
-    with signals(interrupt):
+    with signals(interrupt), api.open_journal(store) as journal:
         async with asyncio.TaskGroup() as workers:
             for _ in range(min(parallel, len(todo))):
                 workers.create_task(work())
     return [outcomes[number] for number in range(len(todo))]
 
 
-async def _one(job: Job, watcher: Watcher, store: str | None) -> Outcome:
+async def _one(job: Job, watcher: Watcher, store: Store) -> Outcome:
     try:
         result = await api.run(job.order, store=store, listener=watcher.begun(job), approver=None)
     except AgentctlError as error:

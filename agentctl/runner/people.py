@@ -27,7 +27,8 @@ async def ask_person(world: World, call: CallState, contract: Contract, decision
     """Record what somebody decided; or park, with every call of this reply that needs a person asked for."""
     request(world, call, contract, decision)
     await world.recorder.flush(durable=True)
-    asked = world.clock()
+    now = find(world.state.inflight, call.call_id)
+    asked = now.asked_at if now is not None and now.asked_at else world.clock()
     answer = await world.interrupt.guard(lambda: _first(world, call, contract, decision))
     if isinstance(answer, do.Stop):
         return answer

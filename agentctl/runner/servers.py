@@ -5,19 +5,24 @@ What a tool's definition was when it was first seen is pinned in the store; anot
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 
 from agentctl.config import paths
 from agentctl.core.contract import Contract
-from agentctl.core.messages import ToolSchema
+from agentctl.core.messages import Json, JsonObject, ToolSchema, is_list, is_object
 from agentctl.errors import Invalid
 from agentctl.journal import pins
 from agentctl.journal.store import Store
 from agentctl.journal.tx import Tx
 from agentctl.runner.plan import Plan
 from agentctl.tools.base import Tool
+
+UNAGREED = "The definition of this tool has changed since it was agreed to: a person is asked before it is used."
+PROSE = frozenset({"description", "title", "examples", "default", "$comment"})
 
 
 @asynccontextmanager
@@ -45,8 +50,7 @@ async def served(planned: Plan, journal: Store) -> AsyncGenerator[Plan]:
         notes = tuple(note for server in servers for note in server.notes)
         yield extended(planned, found, notes)
     finally:
-        for server in servers:
-            await server.close()
+        await asyncio.gather(*(server.close() for server in servers))
 
 
 def _pin(tx: Tx, seen: dict[str, dict[str, str]], now: float) -> None:
@@ -65,11 +69,27 @@ def extended(planned: Plan, found: Sequence[Tool], notes: tuple[str, ...]) -> Pl
             raise Invalid(f"two tools are called '{at.wire}' on the wire", hint="Give the server another name.")
         contracts[at.name] = contracts[at.wire] = at
         tools[at.name] = tool
-        schemas.append(ToolSchema(at.wire, at.description, at.parameters))
+        schemas.append(_shown(at))
     setup = dataclasses.replace(planned.setup, contracts=contracts)
     return dataclasses.replace(
         planned, setup=setup, tools=tools, schemas=tuple(schemas), notes=(*planned.notes, *notes)
     )
+
+
+def _shown(at: Contract) -> ToolSchema:
+    """What the model is told. The words of a definition that nobody has agreed to yet do not reach it."""
+    if not at.changed:
+        return ToolSchema(at.wire, at.description, at.parameters)
+    return ToolSchema(at.wire, UNAGREED, cast("JsonObject", _bare(at.parameters)))
+
+
+def _bare(schema: Json) -> Json:
+    """A JSON Schema without its prose."""
+    if is_list(schema):
+        return [_bare(each) for each in schema]
+    if not is_object(schema):
+        return schema
+    return {name: _bare(each) for name, each in schema.items() if name not in PROSE}
 
 
 async def agree(journal: Store, tool: Tool) -> None:

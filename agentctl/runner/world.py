@@ -46,11 +46,15 @@ class Interrupt:
     code: int = 0
     error: BaseException | None = None
     """What ended the heartbeat: nothing more may be started."""
+    tell: Callable[[], None] | None = None
+    """Says what is still waited for."""
     current: set[asyncio.Task[object]] = field(default_factory=set[asyncio.Task[object]])
 
     def ring(self, code: int) -> None:
         """Remember the signal and cut short what may be."""
         self.code = code
+        if self.tell is not None:
+            self.tell()
         for task in self.current:
             task.cancel()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,16 +13,49 @@ from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.messages import JsonObject
 from agentctl.core.policy import Policy
-from agentctl.core.task import Task
+from agentctl.core.task import SideEffects, Task
 from agentctl.core.task import Tool as Entry
 from agentctl.core.tiers import Tier
+from agentctl.tools.builtin.edit_file import EditFile
+from agentctl.tools.builtin.http_get import HttpGet
 from agentctl.tools.builtin.list_files import ListFiles
 from agentctl.tools.builtin.read_file import ReadFile
+from agentctl.tools.builtin.search_files import SearchFiles
+from agentctl.tools.builtin.write_file import WriteFile
 from agentctl.tools.command import ProgramTool
 from agentctl.tools.confine import Roots
-from agentctl.tools.declared import LOCAL, contract_of
+from agentctl.tools.declared import LOCAL, Labels, contract_of
+from agentctl.tools.protected import Protected
+from agentctl.tools.results import ordered
 
-BUILTINS: dict[str, type[ReadFile | ListFiles]] = {"read_file": ReadFile, "list_files": ListFiles}
+Builtin = type[ReadFile | ListFiles | SearchFiles | WriteFile | EditFile | HttpGet]
+
+BUILTINS: dict[str, Builtin] = {
+    "read_file": ReadFile,
+    "list_files": ListFiles,
+    "search_files": SearchFiles,
+    "write_file": WriteFile,
+    "edit_file": EditFile,
+    "http_get": HttpGet,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a built-in before its entry is read."""
+
+    tier: Tier
+    side_effects: SideEffects
+    labels: Labels
+
+
+READS = Known(Tier.SAFE, "none", LOCAL)
+WRITES = Known(Tier.LOW, "local", LOCAL)
+KNOWN = {
+    "write_file": WRITES,
+    "edit_file": WRITES,
+    "http_get": Known(HttpGet.BASE_TIER, HttpGet.SIDE_EFFECTS, HttpGet.LABELS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +83,59 @@ class Tool(Protocol):
         ...
 
 
-def open_tools(task: Task, base: Path, policy: Policy) -> tuple[Tool, ...]:
-    """The tools of a task, in its order; `base` is the folder of its file. Nothing is started."""
+def open_tools(task: Task, base: Path, policy: Policy, files: tuple[Path, ...] = ()) -> tuple[Tool, ...]:
+    """The tools of a task, in its order; `base` is the folder of its file. Nothing is started but Python's imports.
+
+    `files` are the task's own, its policy's too: no file tool writes them. The tools of MCP servers are not among
+    these: they are known only once their server runs.
+    """
     base = base.resolve()
-    tools = tuple(_open(entry, base, policy) for entry in task.tools)
+    protected = Protected((*files, *_own_files(task, base)))
+    tools = tuple(_open(entry, base, policy, protected) for entry in task.tools if entry.use != "mcp")
     taken: dict[str, str] = {}
     for tool in tools:
         name, wire = tool.contract.name, tool.contract.wire
         if wire in taken:
             raise errors.Invalid(f"two tools are called '{wire}' on the wire: '{taken[wire]}' and '{name}'")
         taken[wire] = name
-    return tools
+    return tuple(in_order(tool) for tool in tools)
 
 
-def _open(entry: Entry, base: Path, policy: Policy) -> Tool:
+def in_order(tool: Tool) -> Tool:
+    """The tool, with the lists of its results in the order that its contract asks for. D50"""
+    return Sorted(tool) if tool.contract.sort_by else tool
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """A tool whose `sort_by` is kept for it."""
+
+    inner: Tool
+
+    @property
+    def contract(self) -> Contract:
+        """What the tool promises."""
+        return self.inner.contract
+
+    async def run(self, call: Invocation) -> Envelope:
+        """Try once."""
+        found = await self.inner.run(call)
+        return dataclasses.replace(found, data=ordered(found.data, self.contract.sort_by))
+
+
+def _open(entry: Entry, base: Path, policy: Policy, protected: Protected) -> Tool:
     kind, _, name = entry.use.partition(":")
     if kind == "builtin" and name in BUILTINS:
-        return _open_builtin(name, entry, base, policy)
+        return _open_builtin(name, entry, base, policy, protected)
+    if kind == "python":
+        from agentctl.tools.function import open_function  # pydantic, and what it reads types with
+
+        return open_function(entry, base, policy)
     if entry.use:
         known = ", ".join(f"builtin:{each}" for each in BUILTINS)
         raise errors.Invalid(
             f"tool '{entry.name or entry.use}': `use = \"{entry.use}\"` is not in this version",
-            hint=f"This version has programs (`command`), {known}.",
+            hint=f"This version has programs (`command`), Python functions (`python:`), {known}.",
         )
     if not entry.command:
         raise errors.Invalid(f"tool '{entry.name}': it needs `command` or `use`")
@@ -78,15 +143,31 @@ def _open(entry: Entry, base: Path, policy: Policy) -> Tool:
     return ProgramTool(contract, entry.command, base, policy.sandbox.env)
 
 
-def _open_builtin(name: str, entry: Entry, base: Path, policy: Policy) -> Tool:
+def _open_builtin(name: str, entry: Entry, base: Path, policy: Policy, protected: Protected) -> Tool:
     builtin = BUILTINS[name]
     filled = dataclasses.replace(
         entry,
         name=entry.name or name,
         description=entry.description or builtin.DESCRIPTION,
         parameters=builtin.PARAMETERS,
-        idempotent=True,
+        idempotent=builtin is not EditFile,  # where `new` holds `old`, a second time is a second change
     )
-    contract = contract_of(filled, policy, base_tier=Tier.SAFE, side_effects="none", labels=LOCAL)
-    roots = tuple((base / root).resolve() for root in entry.roots or (".",))
-    return builtin(contract, Roots(roots, base))
+    known = KNOWN.get(name, READS)
+    contract = contract_of(filled, policy, base_tier=known.tier, side_effects=known.side_effects, labels=known.labels)
+    roots = Roots(tuple((base / root).resolve() for root in entry.roots or (".",)), base)
+    if issubclass(builtin, HttpGet):
+        return builtin(contract, entry.hosts)
+    if issubclass(builtin, WriteFile | EditFile):
+        return builtin(contract, roots, protected)
+    return builtin(contract, roots)
+
+
+def _own_files(task: Task, base: Path) -> tuple[Path, ...]:
+    """What the task is made of, there or not: whoever writes one decides what the next run does."""
+    words = [task.policy, task.system_file, task.goal_file, task.rehearsal]
+    words += [word for tool in task.tools for word in (*tool.command, *tool.verify)]
+    words += task.check.command if task.check else ()
+    modules = [tool.use.split(":")[1].replace(".", "/") for tool in task.tools if tool.use.startswith("python:")]
+    words += [f"{module}{end}" for module in modules for end in (".py", "/__init__.py")]
+    files = [base / word for word in words if word and "\0" not in word]
+    return tuple({*files, *(Path(os.path.realpath(file)) for file in files)})

@@ -118,7 +118,7 @@ def result(ended: Ended) -> Envelope:
     except ValueError as error:
         trouble = f"The program's output is not JSON: {error}."
         return envelope.permanent(f"{trouble} {said}".rstrip())
-    return _taken_as_envelope(value) or envelope.success(value)
+    return taken_as_envelope(value) or envelope.success(value)
 
 
 def last_line(stderr: bytes) -> str:
@@ -144,7 +144,7 @@ def _decoded(stdout: bytes) -> str:
     return text
 
 
-def _taken_as_envelope(value: Json) -> Envelope | None:
+def taken_as_envelope(value: Json) -> Envelope | None:
     """An object of nothing but envelope keys is one, and must then be a right one."""
     if not isinstance(value, dict):
         return None

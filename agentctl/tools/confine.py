@@ -5,7 +5,7 @@ that came of it, never the name: whatever is swapped in between does not matter.
 can't, every component is opened by itself and no link is followed at all.
 
 A hard link is the file itself and can't be told from it: who may put one into a root decides what
-can be read there.
+can be read there. Nothing is ever written through one: a file that is written takes the place of the old one.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from agentctl.core import envelope
 from agentctl.core.envelope import Envelope
 from agentctl.tools.beneath import Opener, best_opener, open_beneath
+from agentctl.tools.placing import Place, reach
 from agentctl.tools.plain import clean
 
 # Without O_NONBLOCK a FIFO would wait for its writer; without O_NOCTTY a terminal could become ours.
@@ -43,7 +44,7 @@ class Roots:
         opened = self._open(path, FLAGS)
         if isinstance(opened, Envelope):
             return opened
-        if problem := _not_ordinary(path, os.fstat(opened)):
+        if problem := not_ordinary(path, os.fstat(opened)):
             os.close(opened)
             return problem
         return opened
@@ -51,6 +52,28 @@ class Roots:
     def open_dir(self, path: str) -> int | Envelope:
         """A descriptor of a folder, or why there is none."""
         return self._open(path, FLAGS | os.O_DIRECTORY)
+
+    def place(self, path: str) -> Place | Envelope:
+        """Where a file is or could be written, or why nowhere. No link is followed, not even one within the roots.
+
+        Of several roots the one that has the file, else the one that has the most of its folders. Whoever gets a
+        place closes its `folder`.
+        """
+        if path.rpartition("/")[2] in {"", ".", ".."}:
+            return envelope.permanent(f"'{shown(path)}' is a folder.")
+        best: Place | None = None
+        problem: Envelope | None = None
+        try:
+            for root, inner in self._candidates(path):
+                try:
+                    found = reach(root, inner)
+                except OSError as error:
+                    problem = problem or _explained(path, error)
+                else:
+                    best = _better(best, found)
+        except ValueError:
+            return envelope.permanent(f"'{shown(path)}' is not a valid path.")
+        return best or problem or _outside(path)
 
     def _open(self, path: str, flags: int) -> int | Envelope:
         opener = self.opener or best_opener()
@@ -92,6 +115,15 @@ def shown(path: str) -> str:
     return text if len(path) <= SHOWN else f"{text}…"
 
 
+def _better(known: Place | None, other: Place) -> Place:
+    """The one of two places that is meant; the other one is closed."""
+    if known is None:
+        return other
+    nearer = (other.found() is None, len(other.missing)) < (known.found() is None, len(known.missing))
+    os.close((known if nearer else other).folder)
+    return other if nearer else known
+
+
 def _outside(path: str) -> Envelope:
     return envelope.forbidden(f"'{shown(path)}' is outside the allowed folders")
 
@@ -103,6 +135,12 @@ def _explained(path: str, error: OSError) -> Envelope:  # one line per cause
             return _outside(path)
         case errno.ELOOP:
             return envelope.forbidden(f"'{name}' goes through a link that is not followed")
+        case errno.ENOENT:
+            return envelope.not_found(name)
+        case errno.ENOTDIR:
+            return envelope.permanent(f"'{name}' is not a valid path: a file stands where it needs a folder.")
+        case errno.EISDIR:
+            return envelope.permanent(f"'{name}' is a folder.")
         case errno.ENAMETOOLONG:
             return envelope.permanent(f"'{name}' is not a valid path: a name in it is too long.")
         case errno.EACCES | errno.EPERM:
@@ -119,16 +157,17 @@ def _special(path: str) -> Envelope:
     return envelope.forbidden(f"'{shown(path)}' is not an ordinary file")
 
 
-def _not_ordinary(path: str, info: os.stat_result) -> Envelope | None:
+def not_ordinary(path: str, info: os.stat_result) -> Envelope | None:
+    """Why what was opened is not to be read or replaced as a file; None where it is one."""
     if stat.S_ISDIR(info.st_mode):
         return envelope.permanent(f"'{shown(path)}' is a folder.", hint="List it instead.")
-    if not stat.S_ISREG(info.st_mode) or info.st_dev == _proc_device():
+    if not stat.S_ISREG(info.st_mode) or info.st_dev == proc_device():
         return _special(path)
     return None
 
 
 @cache
-def _proc_device() -> int | None:
+def proc_device() -> int | None:
     """The files of /proc look ordinary, and one of them is this process's environment, keys and all."""
     try:
         return os.stat("/proc/self").st_dev  # noqa: PTH116  # one call

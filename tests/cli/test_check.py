@@ -54,9 +54,9 @@ def test_a_task_is_checked_with_its_policy(agentctl, demo):
 
 def test_what_is_not_enforced_yet_is_told_by_the_check(agentctl, tmp_path):
     policy = tmp_path / "p.toml"
-    policy.write_text("version = 1\n[budget]\nuser_daily_usd = 5\n")
+    policy.write_text("version = 1\n[scrub]\nto_model = true\n")
 
     called = agentctl("policy", "check", policy)
 
     assert called.code == 3
-    assert "budget.user_daily_usd" in called.err
+    assert "scrub.to_model" in called.err

@@ -30,8 +30,8 @@ def test_they_are_what_the_program_makes(shell):
 @pytest.mark.parametrize(
     ("line", "word", "offered"),
     [
-        ("agentctl r", 1, ["run", "resume", "runs"]),
-        ("agentctl policy ", 2, ["list", "check"]),
+        ("agentctl ru", 1, ["run", "runs"]),
+        ("agentctl policy s", 2, ["show", "schema"]),
         ("agentctl runs --s", 2, ["--status", "--since", "--store"]),
     ],
 )
@@ -66,7 +66,7 @@ def test_zsh(program):
 
 @pytest.mark.needs("fish")
 def test_fish(program, isolated):
-    script = f"source {FOLDER}/agentctl.fish; complete -C 'agentctl r'"
+    script = f"source {FOLDER}/agentctl.fish; complete -C 'agentctl ru'"
     offered = run(program("fish"), "-c", script, HOME=str(isolated), XDG_CONFIG_HOME=str(isolated))
 
-    assert ["resume", "run", "runs"] == sorted(line.split("\t")[0] for line in offered.splitlines())
+    assert ["run", "runs"] == sorted(line.split("\t")[0] for line in offered.splitlines())

@@ -44,7 +44,7 @@ def task(tmp_path):
         ("handoff.enabled", '[handoff]\nenabled = true\ncontact = "ada"\n'),
         ("sandbox.mode", '[sandbox]\nmode = "required"\n'),
         ("pace.tokens_per_minute", "[pace]\ntokens_per_minute = 5\n"),
-        ("progress.window", "[progress]\nwindow = 5\n"),
+        ("progress.window", "[progress]\nwindow = 6\n"),
         ("trust.after_untrusted", '[trust]\nafter_untrusted = "high"\n'),
         ("risk.rules[1]", '[[risk.rules]]\ntool = "a"\ntier = "high"\n'),
     ],
@@ -70,6 +70,7 @@ def test_a_tool_that_would_not_be_forbidden_is_named(policy):
         "",
         "[pace]\nenabled = false\ntokens_per_minute = 5\n",
         "[progress]\nenabled = false\n",
+        "[progress]\nwindow = 5\n",
         "[route]\ncheaper_above = 1.0\nrules = []\n",
         '[context]\nstrategy = "oldest"\n',
         "[scrub]\npatterns = []\nto_model = false\nkeys = ['pin']\n",
@@ -103,10 +104,8 @@ def test_what_standard_sets_and_nobody_asks_is_one_line(policy):
 @pytest.mark.parametrize(
     ("key", "text"),
     [
-        ("tools[0].use", '[[tools]]\nuse = "python:a:b"\n'),
         ("tools[0].use", '[[tools]]\nuse = "mcp"\nname = "fs"\ncommand = ["npx"]\n'),
         ("tools[0].use", '[[tools]]\nuse = "builtin:shell"\n'),
-        ("tools[0].use", '[[tools]]\nuse = "builtin:http_get"\n'),
         ("tools[0].recovery", TOOL + 'recovery = "reconcile"\nverify = ["true"]\n'),
     ],
 )
@@ -118,6 +117,9 @@ def test_a_task_that_asks_for_more_is_refused(policy, task, key, text):
 
 
 def test_a_task_of_today_is_not_refused(policy, task):
-    loaded = task('[[tools]]\nuse = "builtin:read_file"\n' + TOOL + 'recovery = "ask"\nmax_calls_per_session = 3\n')
+    built = ("python:a:b", *(f"builtin:{name}" for name in ("read_file", "write_file", "http_get")))
+    loaded = task(
+        "".join(f'[[tools]]\nuse = "{use}"\n' for use in built) + TOOL + 'recovery = "ask"\nmax_calls_per_session = 3\n'
+    )
 
     assert [] == refusals(policy(""), loaded)

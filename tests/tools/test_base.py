@@ -152,7 +152,7 @@ def test_names_that_are_the_same_on_the_wire_are_refused(opened):
         opened(Tool(name="a.b", command=("x",)), Tool(name="a__b", command=("x",)))
 
 
-@pytest.mark.parametrize("use", ["python:m:f", "mcp", "builtin:shell", "builtin:nonsense", "builtin:"])
+@pytest.mark.parametrize("use", ["builtin:shell", "builtin:nonsense", "builtin:"])
 def test_forms_that_are_not_built_yet_are_refused_by_name(opened, use):
     with pytest.raises(errors.Invalid, match="is not in this version"):
         opened(Tool(name="t", use=use, command=("x",)))
@@ -193,3 +193,25 @@ def test_tools_come_in_the_order_of_the_task_and_nothing_is_started(opened):
     found = opened(Tool(name="b", command=("/no/such",)), Tool(name="a", command=("/no/such",)))
 
     assert [each.contract.name for each in found] == ["b", "a"]
+
+
+def test_built_ins_that_write_or_reach_out_have_their_own_tiers(opened):
+    found = [opened(Tool(use=f"builtin:{name}"))[0].contract for name in ("write_file", "edit_file", "http_get")]
+
+    assert [each.base_tier for each in found] == [Tier.LOW, Tier.LOW, Tier.MEDIUM]
+    assert [each.side_effects for each in found] == ["local", "local", "none"]
+    assert [(each.untrusted, each.egress) for each in found] == [(False, False), (False, False), (True, True)]
+
+
+def test_the_tools_of_servers_are_opened_elsewhere(opened):
+    found = opened(Tool(use="mcp", name="fs", command=("x",)), Tool(name="a", command=("x",)))
+
+    assert [each.contract.name for each in found] == ["a"]
+
+
+def test_a_tool_is_put_in_order_only_where_its_contract_says_so(opened):
+    """D50"""
+    plain, sorted_tool = opened(Tool(name="a", command=("x",)), Tool(name="b", command=("x",), sort_by="id"))
+
+    assert (type(plain).__name__, type(sorted_tool).__name__) == ("ProgramTool", "Sorted")
+    assert sorted_tool.contract.sort_by == "id"

@@ -345,3 +345,37 @@ def test_a_rename_on_the_way_is_tried_again(tree):
     finally:
         done.set()
         worker.join()
+
+
+# --- Where a file is written --------------------------------------------------------------------------
+
+
+def placed(roots, path):
+    """The root and the path below it, and what is missing there."""
+    place = roots.place(path)
+    assert not isinstance(place, Envelope), place
+    os.close(place.folder)
+    return place.root.name, place.parts, place.missing
+
+
+def test_a_place_is_in_the_root_that_has_the_file_or_most_of_its_folders(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    (one / "both").mkdir(parents=True)
+    (two / "both" / "deep").mkdir(parents=True)
+    (two / "both" / "a").touch()
+    roots = Roots((one, two), tmp_path)
+
+    assert placed(roots, "both/a") == ("two", ("both", "a"), ())
+    assert placed(roots, "both/b") == ("one", ("both", "b"), ())
+    assert placed(roots, "both/deep/b") == ("two", ("both", "deep", "b"), ())
+    assert placed(roots, "new/b") == ("one", ("new", "b"), ("new",))
+    assert placed(roots, "two/new/b") == ("two", ("new", "b"), ("new",))
+    assert placed(roots, f"{two}/x/../b") == ("two", ("b",), ())
+
+
+def test_a_place_is_never_reached_through_a_link(tree, roots):
+    (tree / "folder").symlink_to("sub")
+    (tree / "out").symlink_to("..")
+
+    for path in ("folder/x", "out/x", "../x", "/x", "a.txt/x", "\0", "sub/", "."):
+        assert isinstance(roots.place(path), Envelope)

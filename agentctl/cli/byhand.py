@@ -1,0 +1,140 @@
+"""One call of one tool by hand, as a run would make it: arguments checked, tier judged, a person asked."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from typing import TYPE_CHECKING, cast
+
+from agentctl.cli import render
+from agentctl.errors import Usage
+
+if TYPE_CHECKING:
+    from agentctl.config.load import LoadedPolicy
+    from agentctl.config.task import LoadedTask
+    from agentctl.core.contract import Contract
+    from agentctl.core.envelope import Envelope
+    from agentctl.core.guards.risk import Ruling
+    from agentctl.core.messages import JsonObject
+    from agentctl.core.policy import Policy
+    from agentctl.tools.base import Tool
+
+RUN, CALL = "r_byhand", "c0.0"
+"""What the tool is told that it belongs to."""
+
+
+def chosen(name: str, tools: Sequence[Tool]) -> Tool:
+    """The tool of that name, as shown or as on the wire."""
+    from agentctl.config.problems import did_you_mean, show
+
+    for tool in tools:
+        if name in {tool.contract.name, tool.contract.wire}:
+            return tool
+    names = [tool.contract.name for tool in tools]
+    there = f"there is: {', '.join(names)}" if names else "the task has no tools"
+    raise Usage(f"no tool is called {show(name)}", hint=did_you_mean(name, names) or there)
+
+
+def arguments(text: str) -> JsonObject:
+    """The arguments that somebody typed."""
+    from agentctl.tools.plain import parse
+
+    try:
+        value = parse(text)
+    except ValueError as error:
+        raise Usage(f"ARGS_JSON: not JSON: {error}", hint="""such as '{"path": "notes.md"}'""") from None
+    if not isinstance(value, dict):
+        raise Usage("ARGS_JSON: expected an object", hint="""such as '{"path": "notes.md"}'""")
+    return cast("JsonObject", value)
+
+
+@contextlib.asynccontextmanager
+async def opened(loaded: LoadedTask, under: LoadedPolicy) -> AsyncGenerator[tuple[Tool, ...]]:
+    """Every tool of a task; the servers among them run until the end of the block."""
+    from agentctl.tools.base import in_order, open_tools
+
+    tools = open_tools(loaded.task, loaded.base, under.policy, (loaded.path, under.path))
+    entries = [entry for entry in loaded.task.tools if entry.use == "mcp"]
+    if not entries:
+        yield tools
+        return
+    from agentctl.cli.options import reading
+    from agentctl.config import paths
+    from agentctl.journal import pins
+    from agentctl.tools import mcp  # the SDK: a second
+
+    base = loaded.base.resolve()
+    with reading(None) as tx:
+        known = pins.definitions(tx, [mcp.identity(entry, base) for entry in entries])
+    log_dir = paths.data_dir() / "mcp"
+    log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    servers = await mcp.open_servers(loaded.task, base, under.policy, log_dir=log_dir, pins=known)
+    try:
+        for server in servers:
+            tools += tuple(in_order(tool) for tool in await server.tools())
+            for note in server.notes:
+                render.say(note, "quiet")
+        yield tools
+    finally:
+        for server in servers:
+            await server.close()
+
+
+async def tried(
+    loaded: LoadedTask, under: LoadedPolicy, name: str, args: JsonObject, *, yes: bool, quiet: bool
+) -> Envelope:
+    """What a tool answers, or why it did not run."""
+    async with opened(loaded, under) as tools:
+        return await _tried(chosen(name, tools), args, under.policy, yes=yes, quiet=quiet)
+
+
+async def _tried(tool: Tool, args: JsonObject, policy: Policy, *, yes: bool, quiet: bool) -> Envelope:
+    from agentctl.core import envelope
+    from agentctl.core.guards import risk
+    from agentctl.tools.base import Invocation
+
+    contract = tool.contract
+    wrong = contract.check(args)
+    if wrong is not None:
+        return envelope.bad_arguments(wrong.problem, wrong.hint)
+    ruling = risk.tier(policy.risk, contract)
+    if not quiet:
+        render.say(f"{contract.name}: {ruling.tier.word} ({ruling.rule})", "quiet")
+    asking = None if yes else risk.check(policy.risk, contract)
+    if asking is not None and (refused := await _asked(contract, args, asking, policy)) is not None:
+        return refused
+    return await tool.run(Invocation(RUN, CALL, uuid.uuid4().hex, args, contract.timeout_s))
+
+
+async def _asked(contract: Contract, args: JsonObject, ruling: Ruling, policy: Policy) -> Envelope | None:
+    """Why it must not run, or None: somebody said yes."""
+    from agentctl.approvals.base import Question
+    from agentctl.approvals.terminal import Terminal, can_ask
+    from agentctl.cli.options import login
+    from agentctl.core import envelope
+    from agentctl.core.guards import approval
+
+    if not can_ask():
+        message = f"{contract.name} is {ruling.tier.word} ({ruling.rule}) and asks a person first."
+        hint = f"Nobody sits at a terminal here. With --yes it runs: {json.dumps(args, ensure_ascii=False)}"
+        return envelope.permanent(message, code="CONFIRMATION_REQUIRED", hint=hint)
+    digest = approval.digest(contract.name, contract.digest, args, policy.name)
+    question = Question(
+        run_id=RUN,
+        call_id=CALL,
+        tool=contract.name,
+        owner=contract.owner,
+        args=args,
+        tier=ruling.tier,
+        rule=ruling.rule,
+        digest=digest,
+        spent_usd=0.0,
+        limit_usd=policy.budget.run_usd,
+        timeout_s=policy.approval.timeout_s,
+    )
+    answer = await Terminal(login()).ask(question)
+    if answer is not None and answer.decision == "approve":
+        return None
+    return approval.denied(contract.name, answer.why if answer is not None else "")

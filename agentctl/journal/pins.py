@@ -1,0 +1,72 @@
+"""What the tools of MCP servers looked like when they were last agreed to: one row per server and tool.
+
+A server may describe a tool harmlessly, be approved, and describe it otherwise the next day. So the first sight of a
+definition is kept, and a person is asked before another one is used.
+
+- `pin` writes down what was never seen and notes when the rest was seen last. It never replaces a definition.
+- `accept` replaces one by that which the person was shown: should it have changed again, it is asked about again.
+- A server is its name with its command or URL, a tool its name there. Pins outlive runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from agentctl.journal.tx import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One row."""
+
+    digest: str
+    """SHA-256 of the definition, in hex."""
+    definition: str
+    """Canonical JSON: name, description, schema, annotations."""
+    first_seen: float
+    """When this definition was first seen or accepted."""
+    last_seen: float
+
+
+def digest_of(definition: str) -> str:
+    """Another definition, another digest."""
+    return hashlib.sha256(definition.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def pinned(tx: Tx, server: str) -> dict[str, Pin]:
+    """The pins of a server, by tool."""
+    rows = tx.execute(
+        "SELECT tool, digest, definition, first_seen, last_seen FROM pins WHERE server = ? ORDER BY tool", (server,)
+    )
+    return {tool: Pin(digest, definition, first, last) for tool, digest, definition, first, last in rows.fetchall()}
+
+
+def definitions(tx: Tx, servers: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The pinned definitions of some servers, by server and tool: what tools are compared to."""
+    return {server: {tool: pin.definition for tool, pin in pinned(tx, server).items()} for server in servers}
+
+
+def pin(tx: Tx, server: str, seen: Mapping[str, str], now: float) -> None:
+    """These definitions, by tool, were seen just now."""
+    tx.executemany(
+        "INSERT INTO pins(server, tool, digest, definition, first_seen, last_seen) VALUES(?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT(server, tool) DO UPDATE SET last_seen = excluded.last_seen WHERE digest = excluded.digest",
+        [(server, tool, digest_of(each), each, now, now) for tool, each in seen.items()],
+    )
+
+
+def accept(tx: Tx, server: str, tool: str, definition: str, now: float) -> None:
+    """A person agreed to this definition: it is the pinned one from now on."""
+    tx.execute(
+        "INSERT INTO pins(server, tool, digest, definition, first_seen, last_seen) VALUES(?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT(server, tool) DO UPDATE SET digest = excluded.digest, definition = excluded.definition,"
+        " first_seen = excluded.first_seen, last_seen = excluded.last_seen",
+        (server, tool, digest_of(definition), definition, now, now),
+    )
+
+
+def forget(tx: Tx, server: str) -> int:
+    """Drop the pins of a server, which is new from then on; how many there were."""
+    return tx.execute("DELETE FROM pins WHERE server = ?", (server,)).rowcount

@@ -1,0 +1,297 @@
+"""MCP servers: each `[[tools]] use = "mcp"` is one `Server`, each of its tools a `Tool` like any other.
+
+Life cycle, all of it on one event loop:
+
+    servers = await open_servers(task, base, policy, log_dir=folder, pins=agreed)   # starts nothing
+    try:
+        for server in servers:
+            tools += await server.tools()         # starts it, lists; Invalid where it can't be used
+            notes += server.notes                 # tools that were left out, and why
+            seen[server.identity] = server.seen   # to be pinned: journal.pins.pin
+        ...                                       # the run; tool.run(call) like any tool's
+    finally:
+        for server in servers:
+            await server.close()                  # bounded; idempotent; starts nothing
+
+- `agreed` is `journal.pins.definitions(tx, (identity(entry, base) for ... ))`. A tool whose definition is another one
+  has `contract.changed`, the difference. Once a person agreed: `pins.accept(tx, tool.server.identity, tool.remote,
+  tool.definition, now)`.
+- Names are checked within a server. Whoever puts tools of several sources together looks at `contract.wire` again.
+
+Rules.
+
+1. A server starts at the first listing or call, never earlier. One that has ended is started anew by the next call,
+   at most once per call. A call that was under way is not sent again: the core decides that, by the contract.
+2. A connection belongs to a task of its own (`mcp_link.py`). Calls may run side by side and be cancelled one by one.
+3. What a model was shown is what is called. After a restart, or when a server says that its tools have changed, they
+   are listed again before the next call; a tool that is another one by now is not called in this run any more.
+4. Whatever a server does is an envelope. Only `tools` raises, and only `Invalid`; a cancellation is passed on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from agentctl import errors
+from agentctl.core import envelope
+from agentctl.core.contract import Contract
+from agentctl.core.envelope import Envelope
+from agentctl.core.policy import Policy
+from agentctl.core.task import Task
+from agentctl.core.task import Tool as Entry
+from agentctl.tools import mcp_answer, mcp_define
+from agentctl.tools.declared import wire_name
+from agentctl.tools.mcp_define import Listed, identity
+from agentctl.tools.mcp_link import Link, Unreachable, refusals
+from agentctl.tools.mcp_stdio import Child
+
+if TYPE_CHECKING:
+    from mcp.shared.dispatcher import ProgressFnT
+    from mcp_types import RequestParamsMeta
+
+    from agentctl.tools.base import Invocation
+
+__all__ = ["McpTool", "Progress", "Server", "identity", "open_servers"]
+
+LIST_S = 30.0
+LATE_S = 1.0
+META = "agentctl/"
+"""Before our keys in `_meta` of a call: `agentctl/idempotency_key`, `agentctl/run_id`, `agentctl/call_id`."""
+
+Progress = Callable[[str, float, float | None, str], None]
+"""Told of a running call: its id, how far it is, of how much, in the server's words."""
+
+
+async def open_servers(
+    task: Task,
+    base: Path,
+    policy: Policy,
+    *,
+    log_dir: Path,
+    pins: Mapping[str, Mapping[str, str]],
+    progress: Progress | None = None,
+) -> tuple[Server, ...]:
+    """The MCP servers of a task, in its order; `base` is the folder of its file. Nothing is started."""
+    folder = base.resolve()  # noqa: ASYNC240  # one look at a folder; nothing is awaited in here
+    entries = (entry for entry in task.tools if entry.use == "mcp")
+    return tuple(
+        Server(entry, folder, policy, log_dir, pins.get(identity(entry, folder), {}), progress) for entry in entries
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class McpTool:
+    """One tool of a server."""
+
+    contract: Contract
+    server: Server
+    remote: str
+    """Its name there."""
+    definition: str = field(repr=False)
+    """What was shown: its pin where a person agrees to it."""
+
+    async def run(self, call: Invocation) -> Envelope:
+        """Try once."""
+        return await self.server.call(self, call)
+
+
+class Server:
+    """See the module."""
+
+    def __init__(
+        self,
+        entry: Entry,
+        base: Path,
+        policy: Policy,
+        log_dir: Path,
+        pins: Mapping[str, str],
+        progress: Progress | None = None,
+    ) -> None:
+        wire_name(entry.name)  # Invalid where it is none, nor the name of a file
+        self.name = entry.name
+        self.identity = identity(entry, base)
+        self.log = log_dir / f"{entry.name}.stderr.log"
+        self.notes: tuple[str, ...] = ()
+        self.seen: dict[str, str] = {}
+        """The definitions of the last listing, by the tool's name there: only of tools that were included."""
+        self._entry = entry
+        self._base = base
+        self._policy = policy
+        self._pins = pins
+        self._progress = progress
+        self._link: Link | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._changes = 0
+        """How often it was started or said that its tools have changed."""
+        self._offered: dict[str, Listed] = {}
+        self._offered_at = -1
+        """The number of changes at which that was listed."""
+
+    # --- Tools -------------------------------------------------------------------------------------
+
+    async def tools(self) -> tuple[McpTool, ...]:
+        """Start it if need be and list what it offers and the entry includes.
+
+        Raises:
+            Invalid: it can't be started or listed, or has a tool whose name no model can be given.
+        """
+        try:
+            found = await self._list(await self._connected())
+        except Unreachable as error:
+            hint = f"What it wrote is in {self.log}." if self._entry.command else ""
+            raise errors.Invalid(f"MCP server '{self.name}' can't be used: {error}", hint=hint) from None
+        notes: list[str] = []
+        made = [tool for each in found.values() if (tool := self._made(each, notes)) is not None]
+        if not made:
+            notes.append(f"MCP server '{self.name}': none of its {len(found)} tools is included")
+        mcp_define.check_names(self.name, [tool.contract for tool in made])
+        self.notes = tuple(notes)
+        self.seen = {tool.remote: tool.definition for tool in made}
+        return tuple(made)
+
+    def _made(self, tool: Listed, notes: list[str]) -> McpTool | None:
+        if not mcp_define.included(tool.name, self._entry.include):
+            return None
+        problem = mcp_define.unusable(tool)
+        if problem:
+            notes.append(f"{self.name}.{tool.name} is left out: {problem}")
+            return None
+        changed = mcp_define.difference(self._pins.get(tool.name), tool.definition)
+        contract = mcp_define.contract(self._entry, tool, self._policy, changed=changed)
+        return McpTool(contract, self, tool.name, tool.definition)
+
+    async def _list(self, link: Link) -> dict[str, Listed]:
+        """What is offered, by name; remembered for as long as nothing is said to have changed."""
+        changes = self._changes
+        try:
+            async with asyncio.timeout(LIST_S):
+                found = await mcp_define.listing(link.client, self.name)
+        except TimeoutError:
+            raise Unreachable(f"it listed no tools within {LIST_S:g} s", lasting=False) from None
+        except Exception as error:  # noqa: BLE001  # whatever a server makes the SDK raise
+            raise Unreachable(f"its tools can't be listed: {link.why(error)}", lasting=False) from None
+        self._offered, self._offered_at = found, changes
+        return found
+
+    # --- Calls -------------------------------------------------------------------------------------
+
+    async def call(self, tool: McpTool, call: Invocation) -> Envelope:
+        """Try a call once: whatever happens is an envelope."""
+        try:
+            link = await self._connected()
+            answer = await self._refusal(link, tool) or await self._sent(link, tool, call)
+            if answer is None:
+                # An HTTP server that was started anew knows no session of before, and has not looked at the call.
+                link.drop()
+                link = await self._connected()
+                answer = await self._refusal(link, tool) or await self._sent(link, tool, call)
+        except Unreachable as error:
+            words = f"The MCP server '{self.name}' can't be used: {error}"
+            return envelope.permanent(words) if error.lasting else envelope.transient(words)
+        return answer or envelope.transient(f"The MCP server '{self.name}' forgets its sessions.")
+
+    async def _refusal(self, link: Link, tool: McpTool) -> Envelope | None:
+        """Why this tool is not called: it is not, or no longer, the one that was shown."""
+        offered = self._offered if self._offered_at == self._changes else await self._list(link)
+        now = offered.get(tool.remote)
+        if now is not None and now.definition == tool.definition:
+            return None
+        how = "is gone from" if now is None else "is described otherwise by"
+        return envelope.permanent(
+            f"{tool.contract.name} {how} its server since this run began. It was not called.",
+            code="DEFINITION_CHANGED",
+            hint="Go on without it; a resumed run shows the change to a person.",
+        )
+
+    async def _sent(self, link: Link, tool: McpTool, call: Invocation) -> Envelope | None:
+        """The answer; None where the server has forgotten the session."""
+        refused: mcp_answer.Refusals = []
+        token = refusals.set(refused)
+        try:
+            # The SDK's own limit is per request, and the server may answer with questions: hence the outer one.
+            async with asyncio.timeout(call.timeout_s + LATE_S):
+                result = await link.client.call_tool(
+                    tool.remote,
+                    call.args,
+                    read_timeout_seconds=call.timeout_s,
+                    progress_callback=self._teller(call),
+                    meta=_meta(call),
+                )
+            return mcp_answer.of_result(result)
+        except Exception as error:  # noqa: BLE001  # whatever a server makes the SDK raise
+            if mcp_answer.is_forgotten(error):
+                return None
+            if mcp_answer.is_gone(error):
+                link.drop()  # its own task learns of it a moment later
+            if not mcp_answer.is_late(error) and (link.ended or mcp_answer.is_cut(error)):
+                return mcp_answer.broken(tool.contract, self.name, link.why(error))
+            return mcp_answer.of_error(error, call.timeout_s, refused)
+        finally:
+            refusals.reset(token)
+
+    def _teller(self, call: Invocation) -> ProgressFnT | None:
+        tell = self._progress
+        if tell is None:
+            return None
+
+        async def told(progress: float, total: float | None, message: str | None) -> None:
+            tell(call.call_id, progress, total, message or "")
+
+        return told
+
+    # --- The connection ----------------------------------------------------------------------------
+
+    async def _connected(self) -> Link:
+        """A connection that is whole, made anew if need be, at most once."""
+        if self._closed:
+            raise Unreachable("it was closed", lasting=True)
+        link = self._link
+        if link is None or link.ended:
+            if link is not None:
+                self._leave(link)
+            # No await between the look and this: two calls at once share the new connection.
+            self._link = link = Link(self._target(), self._changed)
+            self._changed()
+        await link.ready()
+        if link.ended:
+            raise Unreachable(link.why(None), lasting=isinstance(link.cause, OSError))
+        return link
+
+    def _target(self) -> Child | str:
+        if self._entry.url:
+            return self._entry.url
+        names = (*self._policy.sandbox.env, *self._entry.env)
+        env = {name: os.environ[name] for name in names if name in os.environ}
+        return Child(self._entry.command, self._base, env, self.log)
+
+    def _changed(self) -> None:
+        self._changes += 1
+
+    def _leave(self, link: Link) -> None:
+        leaving = asyncio.create_task(link.close())
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+
+    async def close(self) -> None:
+        """End it, within a bounded time: at once where this is cancelled. It is not started again."""
+        self._closed = True
+        if self._link is not None:
+            self._leave(self._link)
+            self._link = None
+        try:
+            if self._leaving:
+                await asyncio.wait(tuple(self._leaving))
+        finally:
+            for leaving in tuple(self._leaving):
+                leaving.cancel()
+
+
+def _meta(call: Invocation) -> RequestParamsMeta:
+    keys = {"idempotency_key": call.idempotency_key, "run_id": call.run_id, "call_id": call.call_id}
+    return cast("RequestParamsMeta", {f"{META}{key}": value for key, value in keys.items()})

@@ -1,0 +1,102 @@
+"""Files that decide what is done later, with nobody asked: instructions, policies, hooks, CI, start-up files.
+
+Whoever may write one of these decides what the next run, shell, commit or build does. Names are judged as a forgiving
+file system would read them: without case, without characters that can't be seen.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tomllib
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentctl.core import envelope
+from agentctl.core.envelope import Envelope
+from agentctl.tools.confine import shown
+from agentctl.tools.placing import Place
+
+FILES = frozenset({
+    *("agents.md", "agents.override.md", "claude.md", "claude.local.md", "gemini.md", "copilot-instructions.md"),
+    *(".cursorrules", ".windsurfrules", ".clinerules", ".aider.conf.yml", ".goosehints", ".roorules"),
+    *(".mcp.json", "mcp.json", "claude_desktop_config.json", "mcp_settings.json", "cline_mcp_settings.json"),
+    *(".gitlab-ci.yml", ".gitlab-ci.yaml", ".travis.yml", "azure-pipelines.yml", "azure-pipelines.yaml"),
+    *("bitbucket-pipelines.yml", "jenkinsfile", ".drone.yml", ".woodpecker.yml", ".cirrus.yml", "appveyor.yml"),
+    *(".pre-commit-config.yaml", "lefthook.yml", "lefthook.yaml", ".gitconfig", ".gitmodules", ".lfsconfig"),
+    *(".envrc", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".zshrc", ".zshenv"),
+    *(".zprofile", ".zlogin", "sitecustomize.py", "usercustomize.py"),
+})  # fmt: skip
+FOLDERS = frozenset({
+    *(".git", ".husky", ".githooks", ".claude", ".cursor", ".windsurf", ".clinerules", ".roo", ".continue", ".gemini"),
+    *(".codex", ".vscode", ".devcontainer", ".circleci", ".woodpecker", ".buildkite", ".direnv", ".ssh"),
+})  # fmt: skip
+PAIRS = frozenset({
+    *((".github", "workflows"), (".github", "actions"), (".github", "instructions"), (".github", "prompts")),
+    *((".gitlab", "ci"), (".config", "git"), (".config", "fish"), (".config", "autostart"), (".config", "systemd")),
+})  # fmt: skip
+OF_OURS = frozenset({
+    *("goal", "goal_file", "extends", "providers", "budget", "tokens", "retry", "circuit", "route", "context"),
+    *("results", "loops", "args", "risk", "approval", "trust", "scrub", "sandbox", "handoff"),
+})  # fmt: skip
+"""Keys of which a task or a policy has at least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """What no file tool writes in this version."""
+
+    files: tuple[Path, ...] = ()
+    """This task's own: the task, its policy, the programs that it starts."""
+
+    def refusal(self, place: Place, text: str) -> Envelope | None:
+        """Why this text may not be written there; None where it may."""
+        what = _kind(place.root, place.parts) or self._own(place) or (_read_by_us(place.name, text) if text else "")
+        if not what:
+            return None
+        name = shown(place.name)
+        said = f"'{name}' is {what}, and what it says is done later without asking; a person has to write it"
+        return envelope.forbidden(said)
+
+    def _own(self, place: Place) -> str:
+        here = None if place.missing else os.fstat(place.folder)
+        for file in self.files:
+            if _plain(file.name) == _plain(place.name) and here is not None and _same_folder(file.parent, here):
+                return "a file of this task"
+        return ""
+
+
+def _kind(root: Path, parts: tuple[str, ...]) -> str:
+    names = [_plain(part) for part in parts]
+    whole = [*map(_plain, root.parts), *names]
+    if names[-1] in FILES:
+        return "an instruction, hook or CI file"
+    # Of the root's own path less is asked: somebody's whole checkout may lie in a tool's folder.
+    if FOLDERS & set(names) or ".git" in whole or PAIRS & set(itertools.pairwise(whole)):
+        return "in a folder of instructions, hooks or CI files"
+    return ""
+
+
+def _plain(name: str) -> str:
+    seen = "".join(each for each in unicodedata.normalize("NFKC", name) if unicodedata.category(each) != "Cf")
+    return seen.casefold().rstrip(" .")
+
+
+def _same_folder(folder: Path, here: os.stat_result) -> bool:
+    try:
+        info = folder.stat()
+    except OSError:
+        return False
+    return (info.st_dev, info.st_ino) == (here.st_dev, here.st_ino)
+
+
+def _read_by_us(name: str, text: str) -> str:
+    """A task or policy that is new: a later run could be given it."""
+    if not _plain(name).endswith(".toml"):
+        return ""
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return ""
+    return "a task or policy" if data.get("version") == 1 and OF_OURS & data.keys() else ""

@@ -1,0 +1,126 @@
+"""What a shell offers for values: right, quick, and silent about whatever is wrong."""
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import requested, started
+
+
+def offered(line, shell="bash", **env):
+    """The words that a TAB at the end of the line brings, and how long it took."""
+    words = line.split(" ")
+    asked = {"_AGENTCTL_COMPLETE": f"complete_{shell}", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    asked["_TYPER_COMPLETE_ARGS"] = line
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "agentctl"],
+        env={**os.environ, **asked, **env},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""
+    return [line for line in done.stdout.split("\n") if line], time.perf_counter() - began
+
+
+@pytest.mark.parametrize("command", ["show", "trace", "events", "resume", "approve", "deny"])
+def test_run_ids(record, command):
+    record("r_aa1", started(), requested(), status="parked", reason="approval", ago=60)
+    record("r_ab2", started(), status="paused", reason="SIGINT")
+
+    assert offered(f"agentctl {command} r_")[0] == ["r_ab2", "r_aa1"]
+    assert offered(f"agentctl {command} r_aa")[0] == ["r_aa1"]
+
+
+def test_who_is_done_is_not_offered_for_what_it_can_not_do(record):
+    record("r_done", started())
+
+    assert offered("agentctl show ")[0] == ["r_done"]
+    assert offered("agentctl approve ")[0] == offered("agentctl resume ")[0] == []
+
+
+def test_policies(isolated):
+    folder = isolated / "config" / "policies"
+    folder.mkdir(parents=True)
+    (folder / "stand-by.toml").write_text("this is no TOML at all")
+
+    assert offered("agentctl run x --policy stand")[0][:2] == ["stand-by", "standard"]
+
+
+def test_variables_of_the_task(demo, monkeypatch):
+    task = demo / "task.toml"
+    task.write_text(task.read_text() + "\n[vars.urgent]\ntype = 'boolean'\n")
+
+    assert offered(f"agentctl run {task} --var ")[0] == ["order=", "urgent="]
+    assert offered(f"agentctl run {task} --var u")[0] == ["urgent="]
+    assert offered(f"agentctl run {task} --var order=A-1001 --var ")[0] == ["urgent="]
+
+
+def test_topics():
+    assert offered("agentctl help re")[0] == ["resume", "rehearse"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    "note", ["[bold", "[/red] x", "two\nlines", "\x1b[31m", "$(touch hit)", "`touch hit`", "'; touch hit"]
+)
+def test_what_a_task_calls_itself_does_no_harm(demo, shell, note):
+    task = demo / "task.toml"
+    written = note.replace("\n", "\\n").replace("\x1b", "\\u001b")
+    task.write_text(f'{task.read_text()}\n[vars.zip]\ndescription = "{written}"\n')
+
+    found, _ = offered(f"agentctl run {task} --var z", shell, _TYPER_COMPLETE_FISH_ACTION="get-args")
+    assert "zip=" in "\n".join(found)
+    assert not re.search(r"[\x1b$`;\[]", "\n".join(found))
+
+
+@pytest.mark.parametrize("store", ["sqlite:////nowhere/x.db", "nonsense", "postgresql://x", "text", "folder"])
+def test_silent_about_a_store_that_is_not_there(tmp_path, store, isolated):
+    if store == "text":
+        (tmp_path / "x").write_text("no database")
+    if store in {"text", "folder"}:
+        store = f"sqlite:///{tmp_path / ('x' if store == 'text' else '')}"
+
+    assert offered("agentctl show r_", AGENTCTL_STORE=store)[0] == []
+    assert [] == list(isolated.rglob("*.db"))
+
+
+@pytest.mark.parametrize("content", [None, "no TOML [", "vars = 3", "[vars]\norder = 3"])
+def test_silent_about_a_task_that_is_none(tmp_path, content):
+    task = tmp_path / "t.toml"
+    if content is not None:
+        task.write_text(content)
+
+    assert offered(f"agentctl run {task} --var ")[0] == []
+
+
+def test_as_quick_as_the_names_of_commands(record):
+    """A value costs at most 60 ms over what every TAB costs; on a quiet machine all of it is under 150 ms."""
+    for number in range(60):
+        record(f"r_{number:02}", started())
+    plain = [offered("agentctl r")[1] for _ in range(5)]
+    value = [offered("agentctl show r_")[1] for _ in range(5)]
+
+    assert min(value) - min(plain) < 0.06, (statistics.median(plain), statistics.median(value))
+
+
+def test_nothing_slow_is_loaded(record):
+    record("r_1", started())
+    code = (
+        "import sys, typer; from agentctl.cli import values;"
+        "class_ = type('C', (), {'params': {}});"
+        "print(values.run_ids(class_, ''), values.policies('s'), values.topics(''), file=sys.stderr);"
+        "print([n for n in ('pydantic', 'anthropic', 'openai', 'asyncio', 'rich.markdown') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert "r_1" in done.stderr
+    assert done.stdout.strip() == "[]"
+    assert Path(sys.executable).exists()
