@@ -56,16 +56,14 @@ def main(arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:
         return _abandon()
-    except OSError as error:
-        if error.errno not in UNWRITABLE or error.filename is not None:
-            return _reported(error, arguments, wanted)
-        return _unwritten(error)
     except SystemExit as leaving:
         # typer leaves with 1 where nobody reads any more.
         if isinstance(leaving.__context__, BrokenPipeError):
             return _abandon()
         raise
     except Exception as error:  # noqa: BLE001 -- a defect: the person gets one line, the report gets the rest
+        if isinstance(error, OSError) and error.errno in UNWRITABLE and error.filename is None:
+            return _unwritten(error)
         return _reported(error, arguments, wanted)
     return code if isinstance(code, int) else 0
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Protocol, cast
 
 from agentctl.core.events import Checked
 from agentctl.core.messages import Json, JsonObject
@@ -17,6 +18,13 @@ from agentctl.runner.world import World
 FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n\s*```", re.DOTALL)
 MOST_SAID = 2_000
 """Characters of a check's output that the model is told: its end."""
+
+
+class _Mismatch(Protocol):
+    """What is used of the validator's error."""
+
+    absolute_path: Iterable[object]
+    message: str
 
 
 def parsed(text: str) -> Json:
@@ -31,17 +39,18 @@ def parsed(text: str) -> Json:
 
 def shape(schema: JsonObject) -> Callable[[str], str]:
     """What is wrong with an answer under a JSON Schema, in one line; empty: nothing."""
-    from jsonschema import Draft202012Validator  # 60 ms that a task without [output] does not pay
-    from jsonschema.exceptions import best_match
+    from jsonschema import Draft202012Validator, exceptions  # 60 ms that a task without [output] does not pay
 
     validator = Draft202012Validator(schema)
+    best_match = cast("Callable[[object], _Mismatch | None]", exceptions.best_match)  # pyright: ignore[reportUnknownMemberType, reportArgumentType]  # untyped
 
     def problem(text: str) -> str:
         try:
             value = parsed(text)
         except (ValueError, RecursionError) as error:
             return f"It is not JSON: {str(error)[:200]}."
-        found = best_match(validator.iter_errors(value))
+        errors: object = validator.iter_errors(value)  # pyright: ignore[reportUnknownMemberType, reportArgumentType]  # untyped
+        found = best_match(errors)
         if found is None:
             return ""
         place = "/".join(str(part) for part in found.absolute_path) or "the answer"

@@ -70,7 +70,7 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
     scopes.check(policy, order)
     script = _script(order, loaded_task) if order.rehearse else None
     found, missing = _keys(policy, rehearse=order.rehearse, sends=sends)
-    opened = open_tools(loaded_task.task, loaded_task.base, policy)
+    opened = open_tools(loaded_task.task, loaded_task.base, policy, _own_files(loaded_task, loaded))
     tools = {tool.contract.name: tool for tool in opened}
     contracts: dict[str, Contract] = {}
     for tool in opened:
@@ -89,6 +89,12 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
     schemas = tuple(ToolSchema(t.contract.wire, t.contract.description, t.contract.parameters) for t in opened)
     notes = (*_off(policy), *unbuilt.notices(loaded), *loaded_task.warnings, *missing)
     return Plan(loaded_task, loaded, policy, load.digest(policy), setup, tools, schemas, found, script, notes)
+
+
+def _own_files(loaded_task: LoadedTask, loaded: LoadedPolicy) -> tuple[Path, ...]:
+    """What a run may not write: the task, its policy and the policy's parents."""
+    parents = {Path(document.file).expanduser() for document, _ in loaded.merged.sources.values()}
+    return (loaded_task.path, loaded.path, *sorted(parents))
 
 
 def _script(order: Order, loaded: LoadedTask) -> Script:

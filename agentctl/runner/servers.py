@@ -1,6 +1,7 @@
 """The MCP servers of a run: started before it, because the model is told of their tools, and closed after it.
 
-What a tool's definition was when it was first seen is pinned in the store; another one is used only once a person agreed.
+What a tool's definition was when it was first seen is pinned in the store; another one is used only once somebody
+agreed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from agentctl.journal import pins
 from agentctl.journal.store import Store
 from agentctl.journal.tx import Tx
 from agentctl.runner.plan import Plan
-from agentctl.tools.base import Tool
+from agentctl.tools.base import Sorted, Tool, in_order
 
 UNAGREED = "The definition of this tool has changed since it was agreed to: a person is asked before it is used."
 PROSE = frozenset({"description", "title", "examples", "default", "$comment"})
@@ -68,7 +69,7 @@ def extended(planned: Plan, found: Sequence[Tool], notes: tuple[str, ...]) -> Pl
         if at.wire in contracts or at.name in contracts:
             raise Invalid(f"two tools are called '{at.wire}' on the wire", hint="Give the server another name.")
         contracts[at.name] = contracts[at.wire] = at
-        tools[at.name] = tool
+        tools[at.name] = in_order(tool)
         schemas.append(_shown(at))
     setup = dataclasses.replace(planned.setup, contracts=contracts)
     return dataclasses.replace(
@@ -96,6 +97,6 @@ async def agree(journal: Store, tool: Tool) -> None:
     """A person let a tool with a new definition run: that definition is the pinned one from here on."""
     from agentctl.tools.mcp import McpTool  # only ever called for one
 
-    if isinstance(tool, McpTool):
-        at = tool
+    at = tool.inner if isinstance(tool, Sorted) else tool
+    if isinstance(at, McpTool):
         await journal.submit(lambda tx: pins.accept(tx, at.server.identity, at.remote, at.definition, journal.clock()))

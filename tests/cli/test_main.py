@@ -15,8 +15,8 @@ from agentctl.errors import Invalid, Problem
 SLOW = ("anthropic", "openai", "textual", "keyring", "mcp", "genai_prices", "httpx2", "cryptography")
 COMMANDS = [
     ["init"], ["run"], ["resume"], ["approvals"], ["approve"], ["deny"], ["runs"], ["show"], ["trace"], ["events"],
-    ["policy", "list"], ["policy", "check"], ["policy", "show"], ["task", "check"], ["tools", "list"], ["tools", "check"],
-    ["doctor"], ["auth", "set"], ["auth", "list"], ["auth", "remove"],
+    ["policy", "list"], ["policy", "check"], ["policy", "show"], ["task", "check"], ["tools", "list"],
+    ["tools", "check"], ["doctor"], ["auth", "set"], ["auth", "list"], ["auth", "remove"],
 ]  # fmt: skip
 
 

@@ -104,7 +104,6 @@ def test_what_standard_sets_and_nobody_asks_is_one_line(policy):
 @pytest.mark.parametrize(
     ("key", "text"),
     [
-        ("tools[0].use", '[[tools]]\nuse = "mcp"\nname = "fs"\ncommand = ["npx"]\n'),
         ("tools[0].use", '[[tools]]\nuse = "builtin:shell"\n'),
         ("tools[0].recovery", TOOL + 'recovery = "reconcile"\nverify = ["true"]\n'),
     ],
