@@ -57,6 +57,7 @@ def test_the_tour_does_what_it_says(shell, tmp_path):
     (tmp_path / "demo/rehearsal.toml").write_text(re.sub(r"\[\[person\]\][^\[]*", "", script))
     codes = {
         "agentctl run demo/task.toml --var order=A-1001": 3,  # no key in the tests
+        "agentctl run demo/task.toml --var order=A-1001 --detach": 3,
         "agentctl approve R": 0,
         'agentctl deny R --why "ask the customer first"': 20,  # it was approved by the line before
         "agentctl resume R --add-usd 2": 20,  # it is finished by then
@@ -80,9 +81,20 @@ def test_the_trace_is_the_one_that_the_trace_test_prints():
     assert sample in (ROOT / "tests/core/test_timeline.py").read_text()
 
 
+def test_the_lines_run_side_by_side(shell, tmp_path):
+    line = next(line for block in fenced("sh") for line in block.splitlines() if "--lines" in line)
+    shell("agentctl init demo")
+    (tmp_path / "mails.jsonl").write_text('{"order": "A-1001"}\n{"order": "A-1001"}\n')
+
+    done = shell(line)
+
+    assert 0 == done.returncode, done.stderr
+    assert 2 == done.stderr.count("completed: done")
+
+
 def test_the_policy_loads(tmp_path):
     path = tmp_path / "sample.toml"
-    path.write_text(fenced("toml")[0])
+    path.write_text(next(block for block in fenced("toml") if "extends" in block))
 
     assert 0.50 == load.load_policy(path).policy.budget.run_usd
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentctl.cli import render
+from agentctl.cli import render, values
 from agentctl.cli.options import AsJson
 from agentctl.errors import Invalid
 
@@ -30,7 +30,8 @@ def policies(as_json: AsJson = False) -> None:
 
 
 def policy_check(
-    names: Annotated[list[str], typer.Argument(metavar="P...", help="Names or files")], as_json: AsJson = False
+    names: Annotated[list[str], typer.Argument(metavar="P...", help="Names or files", autocompletion=values.policies)],
+    as_json: AsJson = False,
 ) -> None:
     """Check policies: every problem of a file at once, each with its place"""
     _report([(name, partial(_policy, name)) for name in names], as_json=as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentctl.cli import render
+from agentctl.cli import render, values
 from agentctl.cli.options import AsJson
 from agentctl.cli.task import OneLine, printed
 from agentctl.errors import Invalid, Usage
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="P", help="A name or a file")],
+    name: Annotated[str, typer.Argument(metavar="P", help="A name or a file", autocompletion=values.policies)],
     as_toml: Annotated[bool, typer.Option("--toml", help="Print one TOML file that says the same")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from agentctl.cli import render
+from agentctl.cli import render, values
 from agentctl.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def check(task: TaskFile, policy: PolicyName = None, as_json: AsJson = False) ->
 
 def attempt(
     task: TaskFile,
-    name: Annotated[str, typer.Argument(metavar="TOOL", help="The tool's name")],
+    name: Annotated[str, typer.Argument(metavar="TOOL", help="The tool's name", autocompletion=values.tools)],
     args: Annotated[str, typer.Argument(metavar="ARGS_JSON", help="Its arguments as one JSON object")] = "{}",
     policy: PolicyName = None,
     yes: Annotated[bool, typer.Option("--yes", help="Run it whatever its tier, without asking")] = False,

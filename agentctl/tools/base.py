@@ -163,10 +163,13 @@ def _open_builtin(name: str, entry: Entry, base: Path, policy: Policy, protected
 
 
 def _own_files(task: Task, base: Path) -> tuple[Path, ...]:
-    """What the task is made of, there or not: whoever writes one decides what the next run does."""
+    """What the task is made of, there or not: whoever writes one decides what the next run does.
+
+    What the check looks for and is not there yet may be what the run is to make.
+    """
     words = [task.policy, task.system_file, task.goal_file, task.rehearsal]
     words += [word for tool in task.tools for word in (*tool.command, *tool.verify)]
-    words += task.check.command if task.check else ()
+    words += [word for word in task.check.command if (base / word).is_file()] if task.check else []
     modules = [tool.use.split(":")[1].replace(".", "/") for tool in task.tools if tool.use.startswith("python:")]
     words += [f"{module}{end}" for module in modules for end in (".py", "/__init__.py")]
     files = [base / word for word in words if word and "\0" not in word]
