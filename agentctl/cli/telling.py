@@ -9,7 +9,7 @@ from agentctl.approvals.printable import printable
 from agentctl.cli.render import Tone
 from agentctl.core import events as e
 from agentctl.core.messages import Json
-from agentctl.core.timeline import who
+from agentctl.core.people import who
 
 MOST = 110
 """Characters of a tool's result on its line."""

@@ -13,6 +13,7 @@ from typing import Literal
 
 from agentctl.core import events as e
 from agentctl.core.messages import Json
+from agentctl.core.people import who
 
 Tone = Literal["plain", "good", "warn", "bad", "quiet"]
 TIMEOUT = "Timeout after"
@@ -365,10 +366,3 @@ def _short(value: Json, most: int = 400) -> str:
     if len(text) <= most:
         return text
     return f"{text[: most * 3 // 4]}… ({len(text):,} characters) …{text[-most // 8 :]}"
-
-
-def who(decided: e.ApprovalDecided) -> str:
-    """Who decided, and how long it took; in a rehearsal nobody waited."""
-    if decided.by == "the script":
-        return "(answered by the script)"
-    return f"by {decided.by} after {decided.waited_s:,.1f}s"

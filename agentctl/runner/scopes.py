@@ -6,9 +6,7 @@ clock.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from agentctl.core.prices import micro
 from agentctl.errors import Usage
@@ -30,7 +28,8 @@ def of(at: Drive, cap: int, *, landing: bool) -> tuple[Scope, ...]:
     if not rules.enabled:
         return tuple(found)
     kept = 1.0 if landing else 1.0 - rules.landing
-    day = _day(now, rules.timezone)
+    daily = rules.user_daily_usd is not None or rules.tenant_daily_usd is not None
+    day = _day(now, rules.timezone) if daily else 0
     shared = (
         ("session_usd", rules.session_usd, at.session_id, 0),
         ("user_daily_usd", rules.user_daily_usd, order.user, day),
@@ -53,5 +52,8 @@ def check(policy: Policy, order: Order) -> None:
 
 
 def _day(now: float, zone: str) -> int:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo  # only where a limit is of a day
+
     local = datetime.fromtimestamp(now, ZoneInfo(zone))
     return int(local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())

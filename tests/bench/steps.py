@@ -3,7 +3,7 @@
     .venv/bin/python tests/bench/steps.py [--steps 490] [--api messages] [--readme]
 
 Both sides ask the same stand-in model in a process of its own, read the same small file at each step, and are timed
-in one run, in turns, three times each; of each step the fastest counts. Printed per API: milliseconds between two
+in one run, in turns, twice each; of each step the faster counts. Printed per API: milliseconds between two
 requests around steps 10, 50, 200 and 480, ours and bare, and the ratio of the medians. `--readme` writes the table
 into the README.
 """
@@ -216,10 +216,10 @@ def near(values: list[float], step: int) -> float:
 
 
 async def measure(port: int, folder: Path, api: str, steps: int) -> dict[str, object]:
-    """Both sides, three times in turns; the fastest of each."""
+    """Both sides, twice in turns; the faster of each."""
     mine: list[list[float]] = []
     theirs: list[list[float]] = []
-    for _ in range(3):
+    for _ in range(2):
         theirs.append(gaps(await BARE[api](port, folder)))
         mine.append(gaps(await ours(lay_out(folder, steps, port, api), api)))
     a = [min(values) for values in zip(*mine, strict=True)]

@@ -361,3 +361,11 @@ def test_only_one_is_version_one(write, version):
     (problem,) = problems(write(f"version = {version}\n"))
 
     assert ("version", 1, 11) == (problem.key, problem.line, problem.column)
+
+
+@pytest.mark.parametrize("name", [path.stem for path in paths.shipped_policies().glob("*.toml")])
+def test_the_rules_of_shipped_policies_pass_the_checks_of_anybodys(tmp_path, name):
+    copy = tmp_path / f"{name}.toml"
+    copy.write_text((paths.shipped_policies() / f"{name}.toml").read_text())
+
+    assert name == load_policy(str(copy)).policy.name
