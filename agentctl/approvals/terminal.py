@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import termios
 import time
@@ -194,12 +195,20 @@ class Terminal:
             waiting[:] = [loop.create_future()]
             return waiting[0]
 
-        if modes is None:
-            tty.setcbreak(self._keys, termios.TCSANOW)
-        else:
-            termios.tcsetattr(self._keys, termios.TCSANOW, modes)
+        def ready() -> None:
+            if modes is None:
+                tty.setcbreak(self._keys, termios.TCSANOW)
+            else:
+                termios.tcsetattr(self._keys, termios.TCSANOW, modes)
+
+        ready()
         loop.add_reader(self._keys, readable)
+        # After Ctrl-Z the shell has made the terminal its own again.
+        with contextlib.suppress(RuntimeError, ValueError):
+            loop.add_signal_handler(signal.SIGCONT, ready)
         try:
             yield read
         finally:
             loop.remove_reader(self._keys)
+            with contextlib.suppress(RuntimeError, ValueError):
+                loop.remove_signal_handler(signal.SIGCONT)

@@ -38,7 +38,8 @@ def policy_check(
 
 
 def task_check(
-    files: Annotated[list[Path], typer.Argument(metavar="T...", help="Task files")], as_json: AsJson = False
+    files: Annotated[list[Path], typer.Argument(metavar="T...", readable=False, help="Task files")],
+    as_json: AsJson = False,
 ) -> None:
     """Check tasks, each together with its policy"""
     _report([(str(file), partial(_task, file)) for file in files], as_json=as_json)

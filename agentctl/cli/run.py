@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agentctl.runner.order import Listener, Order, Result
 
 
-Tasks = Annotated[list[Path], typer.Argument(metavar="TASK", help="The task file, or several")]
+Tasks = Annotated[list[Path], typer.Argument(metavar="TASK", readable=False, help="The task file, or several")]
 PolicyName = Annotated[
     str | None,
     typer.Option(metavar="P", help="A policy's name or file, over the task's", autocompletion=values.policies),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agentctl.errors import Problem
     from agentctl.tools.lint import Finding
 
-TaskFile = Annotated[Path, typer.Argument(metavar="T", help="A task file")]
+TaskFile = Annotated[Path, typer.Argument(metavar="T", readable=False, help="A task file")]
 PolicyName = Annotated[
     str | None, typer.Option("--policy", metavar="P", help="A policy's name or file, over the task's")
 ]
