@@ -42,12 +42,12 @@ async def use_tools(world: World) -> do.Stop | None:
     running: Running = {}
     try:
         while True:
-            wanted = wish(world)
+            world.interrupt.check()
+            call = _next(world, running)
+            wanted = wish(world) if call is not None and _may_change(world, call) else None
             if wanted is not None:
                 await _settle(world, running)
                 return wanted
-            world.interrupt.check()
-            call = _next(world, running)
             if call is None and not running:
                 return None
             if call is None:
@@ -61,6 +61,11 @@ async def use_tools(world: World) -> do.Stop | None:
         for task in running.values():
             task.cancel()
         await asyncio.gather(*running.values(), return_exceptions=True)
+
+
+def _may_change(world: World, call: CallState) -> bool:
+    contract = world.setup.contracts.get(call.tool)
+    return contract is not None and not contract.read_only
 
 
 def _next(world: World, running: Running) -> CallState | None:

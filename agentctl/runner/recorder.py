@@ -67,7 +67,6 @@ class Recorder:
         self._originals: list[Sealed] = []
         self._settled: list[tuple[str, int]] = []
         self._letters: list[int] = []
-        self._durable = False
 
     def seal(self, original: str) -> str:
         """Seal an original with the next write; the digest goes into its event."""
@@ -89,11 +88,12 @@ class Recorder:
         return stamped
 
     def settle(self, hold_id: str, event: ModelReplied | ModelFailed) -> Stamped:
-        """Record the outcome of a model call together with what it cost. Written durably, but not waited for."""
+        """Record the outcome of a model call together with what it cost.
+
+        Not durably: the hold is on the disk, and whoever finds it open after a power cut settles it in full.
+        """
         self._settled.append((hold_id, event.cost_micro))
-        stamped = self.record(event)
-        self._durable = True
-        return stamped
+        return self.record(event)
 
     async def reserve(self, asked: ModelAsked, hold_id: str, scopes: tuple[Scope, ...]) -> Refused | None:
         """Reserve and record the intent in one transaction, or neither: then the limit that refused."""
@@ -123,7 +123,7 @@ class Recorder:
         if not self._events:
             await self._store.submit(_nothing, durable=durable, run_id=self.identity.run_id)
             return
-        stamped, durable, change = tuple(self._events), durable or self._durable, self._change()
+        stamped, change = tuple(self._events), self._change()
         await self._store.append(self.identity.epoch, stamped, change, durable=durable)
 
     async def own(self) -> None:
@@ -140,8 +140,8 @@ class Recorder:
     def post(self) -> None:
         """Hand over what is queued and go on; an error comes up at the next wait."""
         if self._events:
-            stamped, durable, change = tuple(self._events), self._durable, self._change()
-            self._store.append_soon(self.identity.epoch, stamped, change, durable=durable)
+            stamped, change = tuple(self._events), self._change()
+            self._store.append_soon(self.identity.epoch, stamped, change)
 
     def _stamp(self, event: Event) -> Stamped:
         ahead = isinstance(event, ModelAsked | ModelFailed | ModelReplied) and event.purpose == "answer"
