@@ -30,6 +30,7 @@ from agentctl.tools.results import ordered
 
 Builtin = type[ReadFile | ListFiles | SearchFiles | WriteFile | EditFile | HttpGet]
 
+PROGRAMS = frozenset({".sh", ".py", ".js", ".ts", ".mjs", ".pl", ".rb", ".mk"})
 BUILTINS: dict[str, Builtin] = {
     "read_file": ReadFile,
     "list_files": ListFiles,
@@ -162,14 +163,18 @@ def _open_builtin(name: str, entry: Entry, base: Path, policy: Policy, protected
     return builtin(contract, roots)
 
 
+def _is_program(file: Path) -> bool:
+    return file.is_file() or file.suffix in PROGRAMS
+
+
 def _own_files(task: Task, base: Path) -> tuple[Path, ...]:
     """What the task is made of, there or not: whoever writes one decides what the next run does.
 
-    What the check looks for and is not there yet may be what the run is to make.
+    What the check looks for and is not there yet may be what the run is to make, unless it is a program.
     """
     words = [task.policy, task.system_file, task.goal_file, task.rehearsal]
     words += [word for tool in task.tools for word in (*tool.command, *tool.verify)]
-    words += [word for word in task.check.command if (base / word).is_file()] if task.check else []
+    words += [word for word in task.check.command if _is_program(base / word)] if task.check else []
     modules = [tool.use.split(":")[1].replace(".", "/") for tool in task.tools if tool.use.startswith("python:")]
     words += [f"{module}{end}" for module in modules for end in (".py", "/__init__.py")]
     files = [base / word for word in words if word and "\0" not in word]
