@@ -118,10 +118,17 @@ def _exit_of(child: subprocess.Popen[bytes]) -> asyncio.Future[object]:
 
 
 async def _reap(child: subprocess.Popen[bytes], exited: asyncio.Future[object], pipes: Pipes) -> None:
+    """Wait for the killed program, also when cancelled meanwhile: a zombie would stay for good."""
     pipes.close()
-    try:
-        if child.poll() is None:
-            await asyncio.wait((exited,), timeout=REAP_S)
-    finally:
-        exited.cancel()
-        child.poll()
+    loop = asyncio.get_running_loop()
+    until = loop.time() + REAP_S
+    cancelled: asyncio.CancelledError | None = None
+    while child.poll() is None and not exited.done() and loop.time() < until:
+        try:
+            await asyncio.wait((exited,), timeout=until - loop.time())
+        except asyncio.CancelledError as error:
+            cancelled = error
+    exited.cancel()
+    child.poll()
+    if cancelled:
+        raise cancelled

@@ -474,6 +474,18 @@ async def test_a_call_that_is_cancelled_at_once_or_twice_leaves_nothing_behind(
     assert await gone(run_id)
 
 
+@pytest.mark.parametrize("turns", range(1, 12))
+async def test_a_cancelled_call_that_is_cancelled_again_still_reaps_its_program(python_tool, invocation, turns):
+    running = asyncio.ensure_future(python_tool(SLEEPER).run(invocation()))
+    await asyncio.sleep(0.05)
+    for _ in range(turns):
+        running.cancel()
+        await asyncio.sleep(0)
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert running.cancelled()  # that no zombie is left is looked at after every test here
+
+
 async def test_another_call_of_the_same_run_is_left_alone(python_tool, invocation):
     patient = python_tool("import time; time.sleep(1); print(1)")
     late = python_tool(SLEEPER)
