@@ -55,6 +55,8 @@ class Contract:
     requires_check: bool = False
     changed: str = ""
     """How its definition differs from the one that was agreed to: a person is asked before it is used."""
+    gone: bool = False
+    """Its server does not offer it any more: it is refused."""
 
     @property
     def read_only(self) -> bool:

@@ -112,6 +112,15 @@ def bad_arguments(problem: str, hint: str) -> Envelope:
     return permanent(f"Bad tool arguments: {problem}", code="INVALID_ARGS", hint=hint)
 
 
+def redefined(tool: str, how: str) -> Envelope:
+    """It is not, or no longer, the tool that the model was shown: it was not called. D90"""
+    return permanent(
+        f"{tool} {how} its server since it was shown. It was not called.",
+        code="DEFINITION_CHANGED",
+        hint="Go on without it; a resumed run shows the change to a person.",
+    )
+
+
 def exhausted(attempts: int, last: Envelope) -> Envelope:
     """The last try failed too. B19, G11"""
     message = f"Tool failed after {attempts} attempts: {last.message}. Proceeding without this result."

@@ -54,6 +54,20 @@ class Result:
     """The whole object, scrubbed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a running call is. A server says so: the words are someone else's, the numbers may be wrong."""
+
+    call_id: str
+    tool: str
+    share: float | None
+    """Of the whole, from 0 to 1; None: nobody knows how much there is to do."""
+    done: float | None
+    """So many of whatever the server counts, finite and not negative."""
+    words: str
+    """Scrubbed, as they came otherwise: whoever shows them escapes and shortens them."""
+
+
 class Listener(Protocol):
     """Whoever watches a run live. Must return at once and never raise."""
 
@@ -63,6 +77,10 @@ class Listener(Protocol):
 
     def delta(self, delta: Delta) -> None:
         """A piece of a reply as it streams in, scrubbed as far as it can be."""
+        ...
+
+    def progress(self, at: Progress) -> None:
+        """A running call got further; at most ten times a second for each call."""
         ...
 
     def note(self, text: str) -> None:

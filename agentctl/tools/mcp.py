@@ -5,9 +5,10 @@ Life cycle, all of it on one event loop:
     servers = await open_servers(task, base, policy, log_dir=folder, pins=agreed)   # starts nothing
     try:
         for server in servers:
-            tools += await server.tools()         # starts it, lists; Invalid where it can't be used
-            notes += server.notes                 # tools that were left out, and why
-            seen[server.identity] = server.seen   # to be pinned: journal.pins.pin
+            tools += server.recall(known) or await server.tools()   # the latter starts it; Invalid where it can't
+            notes += server.notes                   # tools that were left out, and why
+            seen[server.identity] = server.seen     # to be pinned: journal.pins.pin
+            now[server.identity] = server.listing   # to be recalled: journal.pins.listed
         ...                                       # the run; tool.run(call) like any tool's
     finally:
         for server in servers:
@@ -16,12 +17,14 @@ Life cycle, all of it on one event loop:
 - `agreed` is `journal.pins.definitions(tx, (identity(entry, base) for ... ))`. A tool whose definition is another one
   has `contract.changed`, the difference. Once a person agreed: `pins.accept(tx, tool.server.identity, tool.remote,
   tool.definition, now)`.
+- `known` is what `journal.pins.listing` gives, where it is not too old. Tools that were recalled are only what the
+  server said once: before the first call, `look` tells what they are now, so that a person can be asked.
 - Names are checked within a server. Whoever puts tools of several sources together looks at `contract.wire` again.
 
 Rules.
 
-1. A server starts at the first listing or call, never earlier. One that has ended is started anew by the next call,
-   at most once per call. A call that was under way is not sent again: the core decides that, by the contract.
+1. A server starts at the first listing, look or call, never earlier. One that has ended is started anew by the next
+   call, at most once per call. A call that was under way is not sent again: the core decides that, by the contract.
 2. A connection belongs to a task of its own (`mcp_link.py`). Calls may run side by side and be cancelled one by one.
 3. What a model was shown is what is called. After a restart, or when a server says that its tools have changed, they
    are listed again before the next call; a tool that is another one by now is not called in this run any more.
@@ -31,9 +34,11 @@ Rules.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -60,11 +65,15 @@ __all__ = ["McpTool", "Progress", "Server", "identity", "open_servers"]
 
 LIST_S = 30.0
 LATE_S = 1.0
+EVERY_S = 0.1
+"""Between two words on the progress of one call; what comes in between is dropped."""
+YOUNG_S = 2.0
+"""For how long a look that failed speaks for the call that it was made for."""
 META = "agentctl/"
 """Before our keys in `_meta` of a call: `agentctl/idempotency_key`, `agentctl/run_id`, `agentctl/call_id`."""
 
-Progress = Callable[[str, float, float | None, str], None]
-"""Told of a running call: its id, how far it is, of how much, in the server's words."""
+Progress = Callable[[str, str, float, float | None, str], None]
+"""Told of a running call: its id, its tool, how far it is, of how much, in the server's words."""
 
 
 async def open_servers(
@@ -132,6 +141,8 @@ class Server:
         self._offered: dict[str, Listed] = {}
         self._offered_at = -1
         """The number of changes at which that was listed."""
+        self._failed: tuple[float, Unreachable] | None = None
+        """The look that failed last, and when."""
 
     # --- Tools -------------------------------------------------------------------------------------
 
@@ -146,6 +157,49 @@ class Server:
         except Unreachable as error:
             hint = f"What it wrote is in {self.log}." if self._entry.command else ""
             raise errors.Invalid(f"MCP server '{self.name}' can't be used: {error}", hint=hint) from None
+        return self._assembled(found)
+
+    def recall(self, listing: Mapping[str, str]) -> tuple[McpTool, ...] | None:
+        """What it offered when it was listed last, by name; nothing is started. None: that can't be read.
+
+        Raises:
+            Invalid: a tool has a name that no model can be given.
+        """
+        found = {name: tool for name, each in listing.items() if (tool := mcp_define.recalled(name, each)) is not None}
+        return self._assembled(found) if len(found) == len(listing) else None
+
+    async def look(self, shown: Sequence[McpTool]) -> tuple[McpTool, ...]:
+        """Start it if need be, list, and say what these tools of it are by now: each itself where nothing changed.
+
+        Raises:
+            Unreachable: it can't be started or listed. A call that follows at once says so without another try.
+        """
+        self._failed = None
+        try:
+            found = await self._list(await self._connected())
+        except Unreachable as error:
+            self._failed = time.monotonic(), error
+            raise
+        self.seen = {name: each.definition for name, each in found.items() if self._usable(each)}
+        return tuple(self._now(tool, found.get(tool.remote)) for tool in shown)
+
+    @property
+    def listing(self) -> dict[str, str]:
+        """All definitions of the last listing, also of what was not included, by the tool's name there."""
+        return {name: tool.definition for name, tool in self._offered.items()}
+
+    def _now(self, shown: McpTool, found: Listed | None) -> McpTool:
+        if found is None or not self._usable(found):
+            return replace(shown, contract=replace(shown.contract, gone=True))
+        if found.definition == shown.definition:
+            return shown
+        agreed = self._pins.get(shown.remote, shown.definition)
+        return self._tool(found, agreed)
+
+    def _usable(self, tool: Listed) -> bool:
+        return mcp_define.included(tool.name, self._entry.include) and not mcp_define.unusable(tool)
+
+    def _assembled(self, found: Mapping[str, Listed]) -> tuple[McpTool, ...]:
         notes: list[str] = []
         made = [tool for each in found.values() if (tool := self._made(each, notes)) is not None]
         if not made:
@@ -162,7 +216,10 @@ class Server:
         if problem:
             notes.append(f"{self.name}.{tool.name} is left out: {problem}")
             return None
-        changed = mcp_define.difference(self._pins.get(tool.name), tool.definition)
+        return self._tool(tool, self._pins.get(tool.name))
+
+    def _tool(self, tool: Listed, agreed: str | None) -> McpTool:
+        changed = mcp_define.difference(agreed, tool.definition)
         contract = mcp_define.contract(self._entry, tool, self._policy, changed=changed)
         return McpTool(contract, self, tool.name, tool.definition)
 
@@ -183,7 +240,10 @@ class Server:
 
     async def call(self, tool: McpTool, call: Invocation) -> Envelope:
         """Try a call once: whatever happens is an envelope."""
+        failed, self._failed = self._failed, None
         try:
+            if failed is not None and time.monotonic() - failed[0] < YOUNG_S:
+                raise failed[1]
             link = await self._connected()
             answer = await self._refusal(link, tool) or await self._sent(link, tool, call)
             if answer is None:
@@ -202,12 +262,7 @@ class Server:
         now = offered.get(tool.remote)
         if now is not None and now.definition == tool.definition:
             return None
-        how = "is gone from" if now is None else "is described otherwise by"
-        return envelope.permanent(
-            f"{tool.contract.name} {how} its server since this run began. It was not called.",
-            code="DEFINITION_CHANGED",
-            hint="Go on without it; a resumed run shows the change to a person.",
-        )
+        return envelope.redefined(tool.contract.name, "is gone from" if now is None else "is described otherwise by")
 
     async def _sent(self, link: Link, tool: McpTool, call: Invocation) -> Envelope | None:
         """The answer; None where the server has forgotten the session."""
@@ -220,7 +275,7 @@ class Server:
                     tool.remote,
                     call.args,
                     read_timeout_seconds=call.timeout_s,
-                    progress_callback=self._teller(call),
+                    progress_callback=self._teller(tool.contract.name, call.call_id),
                     meta=_meta(call),
                 )
             return mcp_answer.of_result(result)
@@ -235,13 +290,16 @@ class Server:
         finally:
             refusals.reset(token)
 
-    def _teller(self, call: Invocation) -> ProgressFnT | None:
-        tell = self._progress
+    def _teller(self, tool: str, call_id: str) -> ProgressFnT | None:
+        tell, last = self._progress, -math.inf
         if tell is None:
             return None
 
         async def told(progress: float, total: float | None, message: str | None) -> None:
-            tell(call.call_id, progress, total, message or "")
+            nonlocal last
+            if (now := time.monotonic()) - last >= EVERY_S:
+                last = now
+                tell(call_id, tool, progress, total, message or "")
 
         return told
 

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, cast
 
 from agentctl import errors
 from agentctl.core.contract import Contract
-from agentctl.core.messages import Json, JsonObject
+from agentctl.core.messages import Json, JsonObject, is_object
 from agentctl.core.policy import Policy
 from agentctl.core.task import SideEffects
 from agentctl.core.task import Tool as Entry
 from agentctl.tools.declared import SUSPECT, contract_of
+from agentctl.tools.mcp_sieve import BROKEN
 from agentctl.tools.plain import json_safe
 from agentctl.tools.schema import schema_problem
 
@@ -49,6 +50,8 @@ class Listed:
     parameters: JsonObject
     hints: dict[str, bool]
     """Only those that the server gave."""
+    problem: str = ""
+    """Why it breaks the protocol, in one line."""
 
 
 def identity(entry: Entry, base: Path) -> str:
@@ -72,6 +75,7 @@ def listed(server: str, tool: mcp_types.Tool) -> Listed:
     """A tool of a listing."""
     given = {hint: getattr(tool.annotations, hint, None) for hint in HINTS}
     hints = {hint: value for hint, value in given.items() if isinstance(value, bool)}
+    problem = str(json_safe((tool.meta or {}).get(BROKEN, "")))
     schema = cast("JsonObject", json_safe(tool.input_schema))
     said: JsonObject = {
         "server": server,
@@ -80,8 +84,25 @@ def listed(server: str, tool: mcp_types.Tool) -> Listed:
         "input_schema": schema,
         "annotations": dict(hints),
     }
+    if problem:
+        said["problem"] = problem
     definition = json.dumps(json_safe(said), sort_keys=True, separators=(",", ":"))
-    return Listed(tool.name, definition, str(json_safe(tool.description or "")), schema, hints)
+    return Listed(tool.name, definition, str(json_safe(tool.description or "")), schema, hints, problem)
+
+
+def recalled(name: str, definition: str) -> Listed | None:
+    """`listed` again, from the definition that it made; None where this is no such definition."""
+    try:
+        said = cast("Json", json.loads(definition))
+    except ValueError:
+        return None
+    if not is_object(said) or said.get("name") != json_safe(name):
+        return None
+    schema, given, words = said.get("input_schema"), said.get("annotations"), said.get("description")
+    if not is_object(schema) or not is_object(given) or not isinstance(words, str):
+        return None
+    hints = {hint: value for hint, value in given.items() if isinstance(value, bool)}
+    return Listed(name, definition, words, schema, hints, str(said.get("problem", "")))
 
 
 async def listing(client: Client, server: str) -> dict[str, Listed]:
@@ -127,7 +148,9 @@ def _effects(hints: dict[str, bool]) -> SideEffects:
 
 
 def unusable(tool: Listed) -> str:
-    """Why its schema can't be used, in one line; empty where it can."""
+    """Why it can't be used, in one line; empty where it can."""
+    if tool.problem:
+        return tool.problem
     outside = next((ref for ref in _references(tool.parameters) if not ref.startswith("#")), None)
     if outside is not None:
         return f"its schema refers to {outside[:100]}, and nothing is fetched"

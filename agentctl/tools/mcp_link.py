@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from agentctl import __version__
 from agentctl.tools.mcp_answer import Refusals, one_line
+from agentctl.tools.mcp_sieve import sifted
 from agentctl.tools.mcp_stdio import LONGEST_LINE, Child
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Link:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout(START_S):
                     opening = Client(
-                        await self._transport(stack),
+                        sifted(await self._transport(stack), self._version),
                         client_info=Implementation(name="agentctl", version=__version__),
                         message_handler=self._notice,
                         cache=None,
@@ -135,6 +136,9 @@ class Link:
         finally:
             self._over = True
             self._settled.set()
+
+    def _version(self) -> str | None:
+        return self._client.protocol_version if self._client is not None else None
 
     async def _transport(self, stack: AsyncExitStack) -> Transport:
         if isinstance(self._target, Child):

@@ -1,22 +1,29 @@
-"""Public MCP servers, pinned: four of npm and PyPI, over stdio and streamable HTTP, one killed in the middle.
+"""Public MCP servers, pinned: five of npm and PyPI, over stdio and streamable HTTP, one killed in the middle.
 
 They are installed once per machine, into a folder of the system's temporary one that is named by their pins.
 """
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
+import json
 import os
+import pty
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import venv
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -30,7 +37,7 @@ NPM = (
     "@modelcontextprotocol/server-filesystem@2026.8.31",
     "@modelcontextprotocol/server-memory@2026.8.31",
 )
-PYPI = ("mcp-server-time==2026.10.19", "mcp==2.3.0")
+PYPI = ("mcp-server-fetch==2026.10.24", "mcp-server-time==2026.10.19", "mcp==2.3.0")
 INSTALL_S = 300
 
 pytestmark = [pytest.mark.needs("node", "npm"), pytest.mark.slow, pytest.mark.timeout(INSTALL_S + 60)]
@@ -161,6 +168,54 @@ async def test_time_of_pypi(programs, offered):
     assert "permanent" == wrong.error_type
 
 
+class Site(BaseHTTPRequestHandler):
+    """Two pages; robots may not go everywhere."""
+
+    pages: ClassVar = {
+        "/robots.txt": ("text/plain", "User-agent: *\nDisallow: /private\n"),
+        "/page": ("text/html", "<html><body><article><h1>Lost</h1><p>It is in <b>Leipzig</b>.</p></article></body>"),
+        "/private": ("text/html", "<html><body>secret</body></html>"),
+    }
+
+    def do_GET(self) -> None:
+        kind, text = self.pages.get(self.path, ("text/plain", ""))
+        self.send_response(200 if text else 404)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+async def test_fetch_of_pypi(programs, offered, site):
+    command = (str(programs / "venv/bin/mcp-server-fetch"),)
+    _, careful = await offered(name="careful", command=command)
+    _, tools = await offered(name="web", command=(*command, "--allow-private-ips"))
+    refused = await careful["fetch"].run(invocation(url=f"{site}/page"))
+    page = await tools["fetch"].run(invocation(url=f"{site}/page"))
+    raw = await tools["fetch"].run(invocation(url=f"{site}/page", raw=True))
+    private = await tools["fetch"].run(invocation(url=f"{site}/private"))
+    missing = await tools["fetch"].run(invocation(url=f"{site}/missing"))
+    wrong = await tools["fetch"].run(invocation(url="no address"))
+
+    assert "--allow-private-ips" in refused.message
+    assert page.ok
+    assert "It is in **Leipzig**." in page.data
+    assert "<b>Leipzig</b>" in raw.data
+    assert ["permanent"] * 3 == [each.error_type for each in (private, missing, wrong)]
+    assert "robots.txt" in private.message
+
+
 @pytest.fixture
 def everything_url(programs, tmp_path):
     with socket.socket() as found:
@@ -193,3 +248,51 @@ async def test_everything_of_npm_over_both_transports(programs, everything_url, 
         assert "Echo: hi" == echo.data
         assert "left out, since only text is handed on: an image" in image.data
     assert set(over_http) == set(over_stdio)
+
+
+# --- Through the program --------------------------------------------------------------------------
+
+OPERATION = "everything__trigger-long-running-operation"
+SAID = re.compile(r"everything\.trigger-long-running-operation (\d+) %")
+
+
+@pytest.fixture
+def operation(programs, tmp_path) -> list[str]:
+    """The command that rehearses a task whose one call of a real server takes two seconds and ten steps."""
+    command = json.dumps([str(programs / "node_modules/.bin/mcp-server-everything")])
+    (tmp_path / "task.toml").write_text(
+        'version = 1\nname = "t"\ngoal = "Go."\npolicy = "policy.toml"\nrehearsal = "script.toml"\n'
+        f'[[tools]]\nuse = "mcp"\nname = "everything"\ncommand = {command}\ninclude = ["trigger-long*"]\n'
+    )
+    (tmp_path / "policy.toml").write_text('extends = "standard"\n[risk]\nauto_approve = "high"\n')
+    (tmp_path / "script.toml").write_text(
+        f'[[reply]]\ncalls = [{{ tool = "{OPERATION}", args = {{ duration = 2, steps = 10 }} }}]\n'
+        '[[reply]]\ntext = "Done."\n'
+    )
+    agentctl = str(Path(sys.executable).parent / "agentctl")
+    return [agentctl, "run", str(tmp_path / "task.toml"), "--rehearse", "--real-tools"]
+
+
+def test_progress_is_a_line_now_and_then_where_nobody_watches(operation):
+    done = subprocess.run([*operation, "--json"], capture_output=True, text=True, timeout=60, check=False)
+
+    assert 0 == done.returncode, done.stderr
+    assert "completed" == json.loads(done.stdout)["status"]
+    assert 1 == len(SAID.findall(done.stderr)), done.stderr
+
+
+def test_progress_is_in_the_status_line_of_a_terminal(operation):
+    terminal, theirs = pty.openpty()
+    process = subprocess.Popen(operation, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # nobody is at the other end any more
+        while more := os.read(terminal, 65_536):
+            seen += more
+    os.close(terminal)
+    shown = [int(share) for share in SAID.findall(seen.decode())]
+
+    assert 0 == process.wait(10), seen.decode()
+    assert len(set(shown)) >= 3
+    assert sorted(shown) == shown
+    assert SAID.search([line for line in re.split(r"[\r\n]+", seen.decode()) if " · step " in line][-1]) is None

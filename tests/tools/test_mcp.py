@@ -21,6 +21,7 @@ from agentctl.core.task import Task, Tool
 from agentctl.core.tiers import Tier
 from agentctl.tools import mcp, mcp_stdio
 from agentctl.tools.base import Invocation
+from agentctl.tools.mcp_link import Unreachable
 
 HERE = Path(__file__).parent
 SMALL = (sys.executable, str(HERE / "mcp_server.py"))
@@ -187,11 +188,50 @@ async def test_tools_with_broken_schemas_are_left_out_and_noted(stage):
 
 
 async def test_a_listing_that_breaks_the_protocol(stage):
-    server = await stage.old([offer(inputSchema={"type": "array"})])
+    server = await stage.old([offer()])
+    (stage.base / "tools.json").write_text('{"0": "no list", "1": "of tools"}')
 
-    with pytest.raises(errors.Invalid, match=r"tools can't be listed: .*inputSchema") as raised:
+    with pytest.raises(errors.Invalid, match="tools can't be listed: ") as raised:
         await server.tools()
     assert "\n" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (offer("bad", inputSchema={"type": "array"}), "bad: its schema is none: it must be of type object"),
+        (offer("bad", inputSchema={}), "bad: it breaks the protocol: inputSchema.type: Field required"),
+        (offer("bad", inputSchema="x"), "bad: it breaks the protocol: inputSchema: "),
+        (offer("bad", inputSchema={"type": "object", "properties": 5}), "bad: its schema is none: $.prop"),
+        (offer("bad", inputSchema={"type": "object", "required": "x"}), "bad: its schema is none: $.requ"),
+        (offer("bad", description=7), "bad: it breaks the protocol: description: "),
+        (offer("bad", annotations="none"), "bad: it breaks the protocol: annotations: "),
+        (offer("bad", outputSchema=[]), "bad: it breaks the protocol: outputSchema: "),
+        ({"name": "bad"}, "bad: it breaks the protocol: inputSchema: Field required"),
+        (offer(5), "#1: it breaks the protocol: name: "),
+        ("no tool", "#1: it is no tool"),
+    ],
+)  # fmt: skip
+async def test_one_tool_that_breaks_the_protocol_is_left_out_alone(stage, broken, words):
+    """The SDK would refuse the listing as a whole."""
+    server = await stage.old([broken, offer("good"), offer("better")])
+    tools = await tools_of(server)
+
+    assert ["good", "better"] == list(tools)
+    (note,) = server.notes
+    assert note.startswith("s." + words.replace(": ", " is left out: ", 1))
+    assert "\n" not in note
+    assert (await tools["good"].run(invocation())).ok
+
+
+async def test_a_result_is_still_held_to_the_schema_that_its_tool_was_listed_with(stage):
+    made = offer("good", outputSchema={"type": "object", "required": ["x"]})
+    server = await stage.old(
+        [offer("bad", inputSchema={"type": "array"}), made], {"good": {"structuredContent": {}, "content": []}}
+    )
+    answer = await (await tools_of(server))["good"].run(invocation())
+
+    assert answer.message.startswith("Its answer can't be used: Invalid structured content")
 
 
 @pytest.mark.parametrize(
@@ -300,10 +340,38 @@ async def test_run_call_and_key_are_told_in_meta(stage):
 
 
 async def test_progress_is_forwarded(stage):
-    answer = await (await tools_of(await stage.server()))["sleep"].run(invocation(seconds=0.1))
+    answer = await (await tools_of(await stage.server()))["sleep"].run(invocation(seconds=2.0))
 
     assert answer.ok
-    assert ("c1.0", 3.0, 10.0, "step 3") in stage.progress
+    assert {("c1.0", "s.sleep", 3.0, 10.0, "step 3"), ("c1.0", "s.sleep", 7.0, 10.0, "step 7")} <= {*stage.progress}
+
+
+async def test_a_storm_of_progress_is_thinned_out(stage):
+    server = await stage.old([offer()])
+    tools = await tools_of(server)
+    told = [f'"progress": {number}, "total": 5000, "message": "at {number}"' for number in range(5_000)]
+    (stage.base / "progress.json").write_text(json.dumps(told))
+    began = time.monotonic()
+    answer = await tools["look"].run(invocation())
+
+    assert answer.ok
+    assert 1 <= len(stage.progress) <= 2 + 10 * (time.monotonic() - began)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        '"progress": NaN', '"progress": 1e400, "total": -Infinity', f'"progress": 1{"0" * 400}, "total": -1{"0" * 400}',
+        '"progress": -1, "total": 0', '"progress": 1, "total": null, "message": {"a": 1}', '"progress": "half"',
+    ],
+    ids=("nan", "infinite", "huge", "negative", "untyped", "text"),
+)  # fmt: skip
+async def test_progress_that_is_none_harms_nobody(stage, numbers):
+    tools = await tools_of(await stage.old([offer()]))
+    (stage.base / "progress.json").write_text(json.dumps([numbers]))
+
+    assert (await tools["look"].run(invocation())).ok
+    assert 1 == stage.starts
 
 
 # --- Late, cancelled, crashed ---------------------------------------------------------------------
@@ -565,6 +633,85 @@ async def test_large_arguments_and_results(stage):
 
     assert 3_000_000 == len(answer.data["result"])
     assert note.ok
+
+
+# --- What the store knows -------------------------------------------------------------------------
+
+
+async def test_what_was_listed_once_is_offered_without_a_start(stage):
+    first = await stage.old([offer("b"), offer("bad", inputSchema={"type": "array"}), offer("a")])
+    offered = await first.tools()
+    stage.pins[first.identity] = dict(first.seen)
+    again = await stage.server(command=OLD)
+    recalled = again.recall(first.listing)
+
+    assert [tool.contract.digest for tool in offered] == [tool.contract.digest for tool in recalled]
+    assert ["b", "a"] == [tool.remote for tool in recalled]
+    assert (first.notes, first.seen) == (again.notes, again.seen)
+    assert 1 == stage.starts
+    assert (await recalled[0].run(invocation())).ok
+    assert 2 == stage.starts
+
+
+async def test_what_is_included_is_looked_at_when_it_is_recalled(stage):
+    first = await stage.old([offer("read"), offer("write")], include=("read",))
+    await first.tools()
+    again = await stage.server(command=OLD, include=("write",))
+
+    assert ["write"] == [tool.remote for tool in again.recall(first.listing)]
+    assert [] == [*(await stage.server(command=OLD, include=("none",))).recall(first.listing)]
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "5", "{}", '{"name": "other"}', '{"name": "look", "input_schema": [], "annotations": {}, "description": ""}'],
+)
+async def test_what_nobody_can_read_is_not_recalled(stage, written):
+    assert (await stage.server(command=OLD)).recall({"look": written}) is None
+
+
+async def test_a_recalled_tool_is_never_called_as_another_one(stage):
+    first = await stage.old([offer()])
+    await first.tools()
+    stage.offers([offer(description="Sends all files.")])
+    (tool,) = (await stage.server(command=OLD)).recall(first.listing)
+
+    assert "DEFINITION_CHANGED" == (await tool.run(invocation())).code
+
+
+async def test_a_look_says_what_has_changed_and_what_is_gone(stage):
+    first = await stage.old([offer("same"), offer("other"), offer("gone"), offer("broken")])
+    await first.tools()
+    second = await stage.server(command=OLD)
+    shown = second.recall(first.listing)
+    broken = offer("broken", inputSchema={"type": "array"})
+    stage.offers([offer("same"), offer("other", description="Sends all files."), broken, offer("new")])
+    same, other, gone, unusable = await second.look(shown)
+
+    assert same is shown[0]
+    assert "+description: Sends all files." in other.contract.changed
+    assert (True, True, False) == (gone.contract.gone, unusable.contract.gone, other.contract.gone)
+    assert {"same", "other", "new"} == set(second.seen)
+    assert (await other.run(invocation())).ok
+    assert "DEFINITION_CHANGED" == (await shown[1].run(invocation())).code
+
+
+async def test_a_look_that_fails_speaks_for_the_call_after_it_once(stage):
+    first = await stage.old([offer()])
+    await first.tools()
+    listing = first.listing
+    dying = await stage.server("dies")
+    (tool,) = dying.recall(listing)
+    with pytest.raises(Unreachable):
+        await dying.look([tool])
+    link = dying._link
+    answer = await tool.run(invocation())
+    assert dying._link is link
+    again = await tool.run(invocation())
+
+    assert dying._link is not link
+    assert "transient" == answer.error_type == again.error_type
+    assert "no database" in answer.message
 
 
 # --- Definitions that change ----------------------------------------------------------------------
