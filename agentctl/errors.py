@@ -4,6 +4,7 @@
     ├── Usage                2   wrong flags or arguments
     ├── Invalid              3   a task, policy, script, store or price that can't be used; carries every problem found
     │   └── StoreUnusable    3   the store: locked, corrupt, newer, read-only, full
+    │       └── StoreMissing 3   there is none, and nothing may be made
     ├── Forbidden           20   the run's state forbids it
     │   └── LeaseLost       20   another process drives this run now
     ├── GateFailed          17   a check that was asked for did not hold
@@ -83,6 +84,10 @@ class StoreUnusable(Invalid):
     """The store can't be read or written: locked, corrupt, newer than this program, read-only, full."""
 
     code = "store"
+
+
+class StoreMissing(StoreUnusable):
+    """There is no store at this place, and whoever asked makes none."""
 
 
 class Forbidden(AgentctlError):

@@ -38,6 +38,9 @@ UNKNOWN_SIZE = os.terminal_size((80, 24))
 LONGEST_REASON = 500
 MORE = "space shows more ({shown} of {total} lines) · n deny · s stop the run"
 HIDDEN = "part of it is still hidden: press space first"
+WOKEN = b"\x1a"
+"""Read where the process goes on after Ctrl-Z: the key itself never arrives, the terminal makes a signal of it."""
+REASON = "n: denied, because (Enter: no reason): "
 
 
 def can_ask(*, stdin_used: bool = False) -> bool:
@@ -88,20 +91,19 @@ class Terminal:
                     raise
 
     async def _decide(self, question: Question, cooked: Modes) -> Answer:
-        lines = wrapped(question, max(20, self._size().columns - 1))
         with self._reading(None) as read:
-            shown, size = self._show(lines, 0), self._size()
+            lines, shown, size = self._anew(question)
             quiet = self._clock() + QUIET_S
             termios.tcflush(self._keys, termios.TCIFLUSH)
             while True:
                 pressed = await read()
-                if self._clock() < quiet:
+                if self._clock() < quiet and pressed != WOKEN:
                     quiet = self._clock() + QUIET_S
                     continue
-                if self._size() != size:
+                if pressed == WOKEN or self._size() != size:
                     # What was seen may have left the screen: the question is asked anew, in its new form.
-                    lines = wrapped(question, max(20, self._size().columns - 1))
-                    shown, size = self._show(lines, 0), self._size()
+                    lines, shown, size = self._anew(question)
+                    quiet = self._clock() + QUIET_S
                     continue
                 decision = self._taken(pressed, hidden=shown < len(lines))
                 if decision == "deny":
@@ -122,6 +124,12 @@ class Terminal:
         except OSError:
             return UNKNOWN_SIZE
         return size if size.columns and size.lines else UNKNOWN_SIZE
+
+    def _anew(self, question: Question) -> tuple[list[str], int, os.terminal_size]:
+        """Print the question from its beginning: its lines, how many were shown, and the size they were made for."""
+        size = self._size()  # first: should it change in the middle of this, the next key notices
+        lines = wrapped(question, max(20, size.columns - 1))
+        return lines, self._show(lines, 0), size
 
     def _show(self, lines: list[str], shown: int) -> int:
         """Print what fits, and the keys that count now; how many lines were shown by then."""
@@ -152,11 +160,13 @@ class Terminal:
 
     async def _reason(self, cooked: Modes) -> str:
         """One line, edited by the terminal itself."""
-        self._out.write("n: denied, because (Enter: no reason): ")
-        self._out.flush()
         with self._reading(cooked) as read:
-            typed = (await read()).decode("utf-8", "replace").strip()
-        return printable(typed, lines=False)[:LONGEST_REASON]
+            typed = WOKEN
+            while typed == WOKEN:
+                self._out.write(REASON)
+                self._out.flush()
+                typed = await read()
+        return printable(typed.decode("utf-8", "replace").strip(), lines=False)[:LONGEST_REASON]
 
     def _say(self, text: str) -> None:
         self._since += rows(len(text), self._size().columns)
@@ -201,11 +211,16 @@ class Terminal:
             else:
                 termios.tcsetattr(self._keys, termios.TCSANOW, modes)
 
+        def woken() -> None:
+            # The shell has made the terminal its own, and written on it.
+            ready()
+            if waiting and not waiting[-1].done():
+                waiting[-1].set_result(WOKEN)
+
         ready()
         loop.add_reader(self._keys, readable)
-        # After Ctrl-Z the shell has made the terminal its own again.
         with contextlib.suppress(RuntimeError, ValueError):
-            loop.add_signal_handler(signal.SIGCONT, ready)
+            loop.add_signal_handler(signal.SIGCONT, woken)
         try:
             yield read
         finally:

@@ -8,19 +8,20 @@ from typing import Annotated
 import typer
 
 from agentctl.cli import render
-from agentctl.cli.options import AsJson
+from agentctl.cli.options import AsJson, filled
 
 TEMPLATE = Path(__file__).parent / "template"
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; default: here")] = Path(),
+    where: Annotated[str, typer.Argument(metavar="DIR", callback=filled, help="Where to; default: here")] = ".",
     force: Annotated[bool, typer.Option("--force", help="Write over files that were changed")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a small support desk to start from: a task, a policy, tools and a rehearsal that needs no key"""
     from agentctl.errors import Invalid, Usage
 
+    folder = Path(where)
     try:
         wanted = {path: text for path, text in _template(folder) if not _same(path, text)}
         changed = [path for path in wanted if path.exists()]

@@ -9,6 +9,7 @@ import typer
 
 from agentctl.cli import render
 from agentctl.cli.options import AsJson
+from agentctl.cli.task import OneLine, printed
 
 if TYPE_CHECKING:
     from agentctl.core.messages import JsonObject
@@ -70,10 +71,10 @@ def _say(standin: StandIn, script: Path, *, as_json: bool) -> None:
     render.say(f"plays {script} for anybody on this machine; any key will do; Ctrl-C ends it", "quiet")
 
 
-def describe(as_json: AsJson = False) -> None:  # noqa: ARG001 -- it is JSON either way
+def describe(as_json: OneLine = False) -> None:
     """Print the JSON Schema of rehearsal scripts, for editors"""
-    from agentctl.config import schema
+    from agentctl.config import json_schema
     from agentctl.rehearsal.script import Script
 
-    described = schema.json_schema(Script)
-    render.as_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **described})
+    made = json_schema.of(Script, "A rehearsal: what the stand-in model answers, and how it misbehaves")
+    printed(made, one_line=as_json)

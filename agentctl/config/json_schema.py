@@ -33,6 +33,12 @@ USES: Schema = {
 }
 
 
+def of(kind: type, description: str) -> Schema:
+    """The schema of a file whose tables are a dataclass and those in it."""
+    made = _table(kind)
+    return _file(description, made["properties"], made)
+
+
 def policy() -> Schema:
     """The schema of a policy file."""
     made = _table(Policy)

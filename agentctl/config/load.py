@@ -142,7 +142,7 @@ def find(name: str, near: Path, *, besides: Path | None = None) -> Path | Proble
     `besides` is the file that asks: the user's `standard.toml` extends the shipped `standard`, not itself.
     """
     if "/" in name or name.endswith(".toml"):
-        return near / Path(name).expanduser()
+        return near / paths.expanded(name)
     for folder in (paths.user_policies(), paths.shipped_policies()):
         path = folder / f"{name}.toml"
         if path.is_file() and (besides is None or path.resolve() != besides.resolve()):

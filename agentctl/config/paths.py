@@ -12,7 +12,7 @@ APP = "agentctl"
 def data_dir() -> Path:
     """The folder of the store; not created here."""
     if home := os.environ.get("AGENTCTL_HOME"):
-        return Path(home).expanduser().absolute() / "data"
+        return expanded(home).absolute() / "data"
     import platformdirs
 
     return Path(platformdirs.user_data_dir(APP, appauthor=False))
@@ -21,7 +21,7 @@ def data_dir() -> Path:
 def config_dir() -> Path:
     """The folder of the user's own policies; not created here."""
     if home := os.environ.get("AGENTCTL_HOME"):
-        return Path(home).expanduser().absolute() / "config"
+        return expanded(home).absolute() / "config"
     import platformdirs
 
     return Path(platformdirs.user_config_dir(APP, appauthor=False))
@@ -33,6 +33,11 @@ def store_url(flag: str | None = None) -> str:
     An absolute path follows three slashes: `sqlite:////home/ada/.local/share/agentctl/agentctl.db`.
     """
     return flag or os.environ.get("AGENTCTL_STORE") or f"sqlite:///{data_dir() / 'agentctl.db'}"
+
+
+def is_named(flag: str | None = None) -> bool:
+    """Whether somebody chose the store, by flag or by `AGENTCTL_STORE`; an empty variable chooses nothing."""
+    return bool(flag or os.environ.get("AGENTCTL_STORE"))
 
 
 def shipped_policies() -> Path:
@@ -60,3 +65,8 @@ def policies() -> Iterator[tuple[str, Path]]:
 def is_shipped(path: Path) -> bool:
     """Whether a policy came with the program."""
     return path.parent.resolve() == shipped_policies().resolve()
+
+
+def expanded(text: str) -> Path:
+    """A path as it is written in a file or a flag; `~name` of a name that nobody has stays as it is."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111  # Path's own raises for such a name

@@ -84,11 +84,6 @@ def read(kind: type[T], data: object) -> tuple[T | None, list[dict[str, Any]]]:
         return None, cast("list[dict[str, Any]]", error.errors(include_url=False))
 
 
-def json_schema(kind: type) -> dict[str, Any]:
-    """The JSON Schema of a file, for editors."""
-    return adapter(kind).json_schema()
-
-
 def plain(value: object) -> object:
     """A value as a file would hold it: tiers as words, None left out."""
     if isinstance(value, Tier):

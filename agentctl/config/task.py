@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from agentctl.config import schema, shape, toml, tool_checks, tool_schema, variables
+from agentctl.config import paths, schema, shape, toml, tool_checks, tool_schema, variables
 from agentctl.config.problems import KeyPath, did_you_mean, invalid, show, unheard
 from agentctl.config.text import display, read
 from agentctl.config.variables import Template, Value
@@ -156,7 +156,7 @@ def _templates(task: Task, document: toml.Document, base: Path) -> tuple[list[Te
             problems.append(document.problem((f"{name}_file",), message, key=True))
         elif file:
             try:
-                path = base / Path(file).expanduser()
+                path = base / paths.expanded(file)
                 content = read(path)
                 templates.append(Template(content, document, (f"{name}_file",), display(path)))
             except Invalid as error:
@@ -215,7 +215,7 @@ def _named(document: toml.Document, path: KeyPath, problem: Problem) -> Problem:
 
 
 def _others(task: Task, document: toml.Document, base: Path) -> Iterator[Problem]:
-    if task.rehearsal and not (base / Path(task.rehearsal).expanduser()).is_file():
+    if task.rehearsal and not (base / paths.expanded(task.rehearsal)).is_file():
         yield document.problem(("rehearsal",), f"no such file: {show(task.rehearsal)}")
     if task.output is not None:
         yield from tool_schema.check(task.output.schema, document, ("output", "schema"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from agentctl.config import tool_schema
+from agentctl.config import paths, tool_schema
 from agentctl.config.problems import KeyPath, did_you_mean, nearest, show
 from agentctl.config.toml import Document
 from agentctl.config.urls import server
@@ -158,12 +158,12 @@ def recovery(entry: Entry) -> Iterator[Problem]:
 def folders(entry: Entry, base: Path) -> Iterator[Problem]:
     """Roots are folders, and a program that is named by its path is there."""
     for number, root in enumerate(entry.tool.roots):
-        path = base / Path(root).expanduser()
+        path = base / paths.expanded(root)
         if not path.is_dir():
             found = "that is a file" if path.exists() else "no such folder"
             yield entry.document.problem((*entry.path, "roots", number), f"expected a folder: {show(root)}: {found}")
     program = entry.tool.command[0] if entry.tool.command else ""
-    if "/" in program and not (base / Path(program).expanduser()).is_file():
+    if "/" in program and not (base / paths.expanded(program)).is_file():
         place: KeyPath = (*entry.path, "command", 0)
         yield entry.document.problem(place, f"no such file: {show(program)}")
 

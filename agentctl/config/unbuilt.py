@@ -22,8 +22,6 @@ NOT_BUILT = "not in this version; remove it to run without it"
 
 # Table and key, and the values that ask for nothing. `*` is every key; a table that is off asks for nothing either.
 UNSAFE: dict[tuple[str, str], tuple[object, ...]] = {
-    ("route", "cheaper_above"): (1,),
-    ("route", "rules"): ([],),
     ("context", "strategy"): ("oldest",),
     ("context", "counter"): ("calibrated",),
     ("approval", "command"): ([],),
@@ -31,13 +29,11 @@ UNSAFE: dict[tuple[str, str], tuple[object, ...]] = {
     ("scrub", "to_model"): (False,),
     ("handoff", "enabled"): (False,),
     ("sandbox", "mode"): ("off", "auto"),
-    ("pace", "*"): (),
     ("progress", "*"): (),
     ("trust", "*"): (),
 }
 HARMLESS: tuple[tuple[str, str], ...] = (
     ("scrub", "detectors"),
-    ("cache", "min_hit_ratio"),
     ("handoff", "after_tool_errors"),
     ("handoff", "before_tier"),
     ("handoff", "contact"),
@@ -46,7 +42,7 @@ HARMLESS: tuple[tuple[str, str], ...] = (
     ("alerts", "*"),
     ("telemetry", "*"),
 )
-TABLES = ("pace", "progress", "trust", "alerts", "telemetry")
+TABLES = ("progress", "trust", "alerts", "telemetry")
 """Tables of `standard` that nothing asks yet."""
 BUILT_TOOLS = (
     *("builtin:read_file", "builtin:list_files", "builtin:search_files"),

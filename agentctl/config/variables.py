@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from agentctl.config import paths
 from agentctl.config.patterns import compiled
 from agentctl.config.problems import KeyPath, did_you_mean, show
 from agentctl.config.shape import SINGULAR
@@ -157,7 +158,7 @@ def _converted(var: Var, text: str, folder: Path) -> Value:
         return text
     if var.type == "file":
         try:
-            return read(folder / Path(text).expanduser())
+            return read(folder / paths.expanded(text))
         except Invalid as error:
             (problem,) = error.problems
             raise ValueError(f"{problem.file}: {problem.message}", problem.suggestion) from None

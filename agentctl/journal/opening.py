@@ -6,10 +6,12 @@ import os
 import sqlite3
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from shlex import quote
+from typing import Final, Literal, TypeAlias
 
-from agentctl.errors import Invalid, StoreUnusable
+from agentctl.errors import Invalid, StoreMissing, StoreUnusable
 from agentctl.journal import schema
 from agentctl.journal.bodies import sync_folder
 from agentctl.journal.faults import CANT_OPEN, CORRUPT, refused, unusable
@@ -17,14 +19,24 @@ from agentctl.journal.turnstile import Turnstile
 
 SCHEME: Final = "sqlite:///"
 MAGIC: Final = b"SQLite format 3\0"
+Make: TypeAlias = Literal["all", "file", "nothing"]
+"""What may be made where there is no store: folder and file, the file alone, nothing."""
 
 
-def prepared(url: str, lock_timeout_s: float) -> Path:
-    """The absolute path of a store that is there, is ours and is up to date."""
+def prepared(url: str, lock_timeout_s: float, make: Make = "all") -> Path:
+    """The absolute path of a store that is there, is ours and is up to date; an older one is migrated.
+
+    Raises:
+        StoreMissing: there is none, and `make` forbids to make it.
+        StoreUnusable: it can't be read, or can't be made.
+    """
     path = path_of(url)
     try:
-        if _has_content(path) and _is_current(path, lock_timeout_s):
+        version = _version(path, lock_timeout_s) if _has_content(path) else 0
+        if version == schema.VERSION:
             return path
+        if not version:
+            _allowed(path, make)
         _make(path, lock_timeout_s)
     except (sqlite3.Error, OSError) as error:
         raise unusable(error, path) from error
@@ -64,8 +76,8 @@ def _has_content(path: Path) -> bool:
     return True
 
 
-def _is_current(path: Path, lock_timeout_s: float) -> bool:
-    """Whether the file needs nothing; StoreUnusable where it is not ours or from a later program."""
+def _version(path: Path, lock_timeout_s: float) -> int:
+    """How many migrations it has seen, 0: it is empty; StoreUnusable where it is not ours or from a later program."""
     connection = connect_reader(path, lock_timeout_s)
     try:
         application, version = schema.describe(connection)
@@ -79,7 +91,19 @@ def _is_current(path: Path, lock_timeout_s: float) -> bool:
             f" program reads up to {schema.VERSION})",
             hint="Upgrade agentctl, or name another store with --store.",
         )
-    return version == schema.VERSION
+    return version
+
+
+def _allowed(path: Path, make: Make) -> None:
+    """Raise where nothing may be made."""
+    if make == "nothing":
+        raise StoreMissing(
+            f"store {path}: there is none (one that a run has made was expected)",
+            hint="Check --store and AGENTCTL_STORE; `agentctl run` makes a store.",
+        )
+    if make == "file" and not path.parent.exists():
+        way_out = f"mkdir -p {quote(str(path.parent))}"
+        raise StoreMissing(f"store {path}: there is no folder {path.parent}", hint=way_out)
 
 
 def _make(path: Path, lock_timeout_s: float) -> None:
@@ -116,12 +140,19 @@ def connect_reader(path: Path, lock_timeout_s: float) -> sqlite3.Connection:
     return connection
 
 
+def connect_nowhere() -> sqlite3.Connection:
+    """A connection to an empty store in memory that can't be written: what is read where there is no store."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    schema.make(connection)
+    schema.prepare_reader(connection, 0)
+    return connection
+
+
 class Readers:
     """A reading connection for each thread that asks."""
 
-    def __init__(self, path: Path, lock_timeout_s: float) -> None:
-        self._path = path
-        self._lock_timeout_s = lock_timeout_s
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._connect = connect
         self._local = threading.local()
         self._guard = threading.Lock()
         self._all: list[sqlite3.Connection] = []
@@ -130,7 +161,7 @@ class Readers:
         """This thread's."""
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
-            found = connect_reader(self._path, self._lock_timeout_s)
+            found = self._connect()
             self._local.connection = found
             with self._guard:
                 self._all.append(found)

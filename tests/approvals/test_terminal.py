@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import signal
 import struct
 import termios
 import time
@@ -187,6 +188,46 @@ async def test_a_question_that_wrong_keys_push_off_the_screen_is_shown_again():
     person.type(b"s")
     assert (await answer(asking)).decision == "stop"
     assert person.close()
+
+
+async def test_who_comes_back_after_ctrl_z_finds_the_question_and_the_keys_as_they_were(person):
+    asking = await person.asked(REFUND, LATER)
+    termios.tcsetattr(person.tty, termios.TCSANOW, person.before)
+    os.kill(os.getpid(), signal.SIGCONT)
+    await person.until(CHOICES, 2)
+
+    assert person.seen.count("Agent wants to send_refund") == 2
+    person.type(b"y")
+    await asyncio.sleep(0.05)
+    assert not asking.done(), "whoever has just come back has not read it yet"
+    await asyncio.sleep(LATER)
+    person.type(b"s")
+    assert (await answer(asking)).decision == "stop"
+
+
+async def test_who_comes_back_to_the_reason_is_asked_for_it_again(person):
+    asking = await person.asked(REFUND, LATER, b"n")
+    await person.until("reason):")
+    os.kill(os.getpid(), signal.SIGCONT)
+    await person.until("reason):", 2)
+    assert not asking.done()
+    person.type(b"ask first\n")
+
+    assert await answer(asking) == Answer("deny", "ada", "ask first")
+
+
+@pytest.mark.parametrize("size", [(40, 60), (12, 100), (50, 200)])
+async def test_another_size_brings_the_question_anew_and_the_key_that_noticed_decides_nothing(person, size):
+    asking = await person.asked(REFUND, LATER)
+    fcntl.ioctl(person.tty, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+    person.type(b"y")
+    await person.until(CHOICES, 2)
+
+    assert person.seen.count("Agent wants to send_refund") == 2
+    assert not asking.done()
+    await asyncio.sleep(LATER)
+    person.type(b"y")
+    assert await answer(asking) == Answer("approve", "ada")
 
 
 async def test_nobody_answers_in_time(person):

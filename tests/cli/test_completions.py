@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import started
+
 FOLDER = Path(__file__).parent.parent.parent / "completions"
 
 
@@ -70,3 +72,43 @@ def test_fish(program, isolated):
     offered = run(program("fish"), "-c", script, HOME=str(isolated), XDG_CONFIG_HOME=str(isolated))
 
     assert ["run", "runs"] == sorted(line.split("\t")[0] for line in offered.splitlines())
+
+
+@pytest.mark.parametrize("line", ["agentctl ", "agentctl show ", "agentctl run t.toml --policy s", "agentctl help "])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_tab_loads_neither_pydantic_nor_rich_nor_asyncio(record, shell, line):
+    """Each of them is a quarter of what a TAB may take: 150 ms."""
+    record("r_a3f7b2", started())
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_TYPER_COMPLETE_ARGS": line}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "agentctl"],
+        env={
+            **os.environ,
+            "_AGENTCTL_COMPLETE": f"complete_{shell}",
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+            **words,
+        },
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    loaded = {row.rpartition("|")[2].strip() for row in done.stderr.splitlines()}
+
+    assert done.stdout.strip() not in {"", "_files"}
+    assert "typer" in loaded
+    assert set() == {"pydantic", "rich", "asyncio", "openai", "anthropic", "agentctl.journal.store"} & loaded
+
+
+@pytest.mark.needs("zsh")
+def test_the_ids_of_a_store_that_is_named_on_the_line(program, record, isolated):
+    record("r_a3f7b2", started())
+    store = (isolated / "data" / "agentctl.db").rename(isolated / "elsewhere.db")
+    script = f"""
+        autoload -U compinit && compinit -u -D
+        source {FOLDER}/agentctl.zsh
+        words=(agentctl show --store sqlite:///{store} r_); CURRENT=5
+        _arguments() {{ print -- "$@" }}
+        _agentctl_completion
+    """
+
+    assert '"r_a3f7b2":"order-triage completed"' in run(program("zsh"), "-f", "-c", script)

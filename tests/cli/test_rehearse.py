@@ -1,6 +1,7 @@
 """`rehearse serve` and `rehearse schema`."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import urllib.request
 
 import jsonschema
 import pytest
+import tomli_w
 
 
 @pytest.fixture
@@ -67,6 +69,49 @@ def test_a_script_that_is_wrong(agentctl, demo):
 
     assert called.code == 3
     assert 'did you mean "text"?' in called.err
+
+
+def tables(schema):
+    """Each table of a schema, from the outermost in."""
+    if "properties" in schema:
+        yield schema
+    for inner in [*schema.get("properties", {}).values(), *filter(None, [schema.get("items")])]:
+        yield from tables(inner)
+
+
+def test_the_schema_explains_every_key_as_an_editor_shows_it(agentctl):
+    schema = agentctl("rehearse", "schema").json
+    found = list(tables(schema))
+
+    assert 7 == len(found)
+    for table in found:
+        assert table["additionalProperties"] is False
+        for name, key in table["properties"].items():
+            assert len(key["description"]) > 8, name
+    delay = schema["properties"]["fault"]["items"]["properties"]["delay_s"]
+    assert "Pause between two chunks of `slow`, in seconds; a number" == delay["description"]
+    assert not re.search(r'"(\$ref|\$defs|title)"', json.dumps(schema))
+    assert json.loads(agentctl("rehearse", "schema", "--json").out) == schema
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"reply": [{"stop": "never"}]},
+        {"reply": [{"calls": [{"args": {}}]}]},
+        {"fault": [{"kind": "meteor"}]},
+        {"fault": [{"kind": "status", "status": "529"}]},
+        {"person": [{"tool": "t", "answer": "maybe"}]},
+        {"version": 2},
+    ],
+)
+def test_what_the_schema_refuses_a_rehearsal_refuses_too(agentctl, demo, script):
+    schema = agentctl("rehearse", "schema").json
+    path = demo / "rehearsal.toml"
+    path.write_text(tomli_w.dumps(script))
+
+    assert not jsonschema.Draft202012Validator(schema).is_valid(script)
+    assert 3 == agentctl("rehearse", "serve", path).code
 
 
 def test_the_schema_takes_the_demo_and_refuses_what_is_wrong(agentctl, demo):

@@ -14,6 +14,7 @@ from agentctl.config import describe, json_schema, load, paths, schema, shape, u
 from agentctl.core.policy import Policy
 from agentctl.core.task import Task
 from agentctl.core.tiers import Tier
+from agentctl.rehearsal.script import Script
 
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = sorted(path.stem for path in (ROOT / "policies").glob("*.toml"))
@@ -34,7 +35,7 @@ def tables(kind, seen=None):
     return seen
 
 
-KEYS = [(kind, name) for kind in (*tables(Policy), *tables(Task)) for name in shape.keys(kind)]
+KEYS = [(kind, name) for kind in (*tables(Policy), *tables(Task), *tables(Script)) for name in shape.keys(kind)]
 
 
 @pytest.fixture

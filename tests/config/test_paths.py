@@ -41,6 +41,13 @@ def test_the_flag_goes_before_the_variable_before_the_default(monkeypatch):
     assert "sqlite:///x.db" == paths.store_url("sqlite:///x.db")
 
 
+@pytest.mark.parametrize(("flag", "variable", "named"), [(None, "", False), ("x", "", True), (None, "x", True)])
+def test_a_store_is_named_by_either_unless_it_is_empty(monkeypatch, flag, variable, named):
+    monkeypatch.setenv("AGENTCTL_STORE", variable)
+
+    assert named == paths.is_named(flag)
+
+
 def test_nothing_is_created_by_asking(isolated):
     paths.store_url()
     list(paths.policies())
@@ -91,3 +98,8 @@ def test_loading_a_good_policy_parses_no_syntax_tree():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "[]" == done.stdout.strip()
+
+
+def test_a_home_that_nobody_has_is_no_crash():
+    assert Path("~0/x") == paths.expanded("~0/x")
+    assert Path.home() / "x" == paths.expanded("~/x")

@@ -34,8 +34,6 @@ def task(tmp_path):
 @pytest.mark.parametrize(
     ("key", "text"),
     [
-        ("route.cheaper_above", "[route]\ncheaper_above = 0.5\n"),
-        ("route.rules", '[[route.rules]]\nprovider = "openai"\nwhen = { tools = 0 }\n'),
         ("context.strategy", '[context]\nstrategy = "summary"\n'),
         ("context.counter", '[context]\ncounter = "python:a:b"\n'),
         ("approval.command", '[approval]\ncommand = ["review"]\n'),
@@ -43,7 +41,6 @@ def task(tmp_path):
         ("scrub.to_model", "[scrub]\nto_model = true\n"),
         ("handoff.enabled", '[handoff]\nenabled = true\ncontact = "ada"\n'),
         ("sandbox.mode", '[sandbox]\nmode = "required"\n'),
-        ("pace.tokens_per_minute", "[pace]\ntokens_per_minute = 5\n"),
         ("progress.window", "[progress]\nwindow = 6\n"),
         ("trust.after_untrusted", '[trust]\nafter_untrusted = "high"\n'),
         ("risk.rules[1]", '[[risk.rules]]\ntool = "a"\ntier = "high"\n'),
@@ -68,10 +65,10 @@ def test_a_tool_that_would_not_be_forbidden_is_named(policy):
     "text",
     [
         "",
-        "[pace]\nenabled = false\ntokens_per_minute = 5\n",
+        "[pace]\ntokens_per_minute = 5\n",
         "[progress]\nenabled = false\n",
         "[progress]\nwindow = 5\n",
-        "[route]\ncheaper_above = 1.0\nrules = []\n",
+        '[route]\ncheaper_above = 0.5\n[[route.rules]]\nprovider = "openai"\nwhen = { tools = 0 }\n',
         '[context]\nstrategy = "oldest"\n',
         "[scrub]\npatterns = []\nto_model = false\nkeys = ['pin']\n",
         '[sandbox]\nmode = "off"\nenv = ["PATH"]\n',
@@ -87,7 +84,7 @@ def test_what_is_enforced_or_off_is_not_refused(policy, text):
 def test_harmless_keys_are_one_line(policy):
     lines = notices(policy('[alerts]\nurls = ["x"]\n[telemetry]\nservice_name = "a"\n[cache]\nmin_hit_ratio = 0.1\n'))
 
-    assert "p: without effect in this version: alerts.urls, cache.min_hit_ratio, telemetry.service_name" == lines[0]
+    assert "p: without effect in this version: alerts.urls, telemetry.service_name" == lines[0]
     assert 2 == len(lines)
 
 
@@ -95,7 +92,7 @@ def test_what_standard_sets_and_nobody_asks_is_one_line(policy):
     shipped = load_policy("standard")
 
     assert [] == refusals(shipped)
-    assert ["not enforced by this version: [pace], [progress], [trust], [alerts], [telemetry]"] == notices(shipped)
+    assert ["not enforced by this version: [progress], [trust], [alerts], [telemetry]"] == notices(shipped)
     assert ["not enforced by this version: [progress], [trust], [alerts], [telemetry]"] == notices(
         policy("[pace]\nenabled = false\n")
     )
