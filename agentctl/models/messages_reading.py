@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentctl.core.messages import (
     Block,
@@ -86,6 +86,9 @@ class MessagesReading:
 
     def __init__(self, model: str, sent: int, on_delta: Callable[[Delta], None]) -> None:
         self.done = False
+        self.ident = ""
+        """The message's id."""
+        self._diagnosis = ""
         self._model = model
         self._sent = sent
         self._on_delta = on_delta
@@ -95,6 +98,7 @@ class MessagesReading:
         self._stop: str | None = None
         self._refusal = ""
         self._streamed = 0
+        self._told = False
 
     def feed(self, event: Json) -> None:
         """Take one event."""
@@ -104,6 +108,8 @@ class MessagesReading:
                 message = need_object(event.get("message"), "message_start")
                 self._begun = True
                 self._model = as_text(message.get("model")) or self._model
+                self.ident = as_text(message.get("id"))
+                self._diagnosis = diagnosed(message)
                 self._merge_usage(message.get("usage"))
             case "content_block_start":
                 self._start(event)
@@ -149,6 +155,7 @@ class MessagesReading:
         told = as_text(details.get("explanation")) or as_text(details.get("category"))
         self._refusal = whole(told) or self._refusal
         self._merge_usage(event.get("usage"))
+        self._told = as_object(event.get("usage")).get("output_tokens") is not None
 
     def _merge_usage(self, usage: Json) -> None:
         if usage is not None:
@@ -176,15 +183,18 @@ class MessagesReading:
         plain = all(part.kind in {"text", "tool_use"} for part in parts)
         raw = () if plain else tuple(part.item() for part in parts if not blank(part))
         refusal = self._refusal if stop == "refusal" else ""
-        return Reply(blocks, raw, self._billed(), stop, self._model, refusal)
+        return Reply(blocks, raw, self._billed(), stop, self._model, refusal, self._diagnosis)
 
-    def partial(self) -> Usage | None:
-        """What was billed as far as the stream told; None where it never said how large the prompt was."""
+    def partial(self, most: int) -> Usage | None:
+        """What was billed at the most; None where the stream never said how large the prompt was.
+
+        The output is told at the end alone. What came before it says little: thinking is streamed in part or not at
+        all, and more may have been generated than arrived.
+        """
         if count(self._usage.get("input_tokens"), "input_tokens") is None:
             return None
         usage = self._billed()
-        output = max(usage.output, guess(self._streamed) if self._streamed else 0)
-        return Usage(usage.input, output, usage.cache_read, usage.cache_write, usage.cache_write_1h)
+        return usage if self._told else replace(usage, output=max(usage.output, most))
 
     def _billed(self) -> Usage:
         told = {key: count(self._usage.get(key), key) for key in COUNTED}
@@ -208,6 +218,13 @@ COUNTED = (
     "cache_read_input_tokens",
     "cache_creation_input_tokens",
 )
+
+
+def diagnosed(message: JsonObject) -> str:
+    """Why the cache could not be read; nothing where the API compared and found no reason, or could not compare."""
+    reason = as_object(as_object(message.get("diagnostics")).get("cache_miss_reason"))
+    kind = as_text(reason.get("type"))
+    return kind if kind.endswith("_changed") else ""
 
 
 def blank(part: Part) -> bool:

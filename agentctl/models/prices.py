@@ -72,9 +72,10 @@ def listed(model: ModelInfo) -> Price | None:
     given, output = held.get("input_mtok"), held.get("output_mtok")
     if given is None or output is None:
         return None
-    read = held.get("cache_read_mtok") or given
-    written = held.get("cache_write_5m_mtok") or held.get("cache_write_mtok") or given
-    longer = held.get("cache_write_1h_mtok") or held.get("cache_write_mtok") or given
+    read = first(held.get("cache_read_mtok"), given)
+    default = first(held.get("cache_write_mtok"), given)
+    written = first(held.get("cache_write_5m_mtok"), default)
+    longer = first(held.get("cache_write_1h_mtok"), default)
     columns = (given, output, read, written, longer)
     steps = sorted({start for column in columns for start in starts(column)} | {0})
     rates = tuple(
@@ -82,6 +83,11 @@ def listed(model: ModelInfo) -> Price | None:
         for step in steps
     )
     return Price(rates, f"genai-prices {version('genai-prices')}")
+
+
+def first(price: Decimal | TieredPrices | None, otherwise: Decimal | TieredPrices) -> Decimal | TieredPrices:
+    """A price, unless there is none. Zero is one."""
+    return otherwise if price is None else price
 
 
 def starts(column: Decimal | TieredPrices) -> list[int]:

@@ -17,6 +17,7 @@ from agentctl.core.messages import Delta, Failure, FailureKind, Json, Outcome, R
 from agentctl.core.policy import Provider
 from agentctl.errors import Invalid
 from agentctl.models.faults import Broken, one_line
+from agentctl.models.prefix import Sent
 
 CONNECT_S = 5.0
 GRACE_S = 1.0
@@ -40,8 +41,8 @@ class Reading(Protocol):
         """What it came to; raises `Broken` where something is missing."""
         ...
 
-    def partial(self) -> Usage | None:
-        """What was billed as far as it told, for a reply that broke."""
+    def partial(self, most: int) -> Usage | None:
+        """What was billed at the most, for a reply that broke: `most` output tokens, unless the end was told."""
         ...
 
 
@@ -52,6 +53,10 @@ class Dialect(Protocol):
 
     def body(self, request: Request) -> bytes:
         """The body of a streamed request."""
+        ...
+
+    def sent(self) -> Sent:
+        """What caches look at of the last body."""
         ...
 
     def reading(self, body: bytes, on_delta: Callable[[Delta], None]) -> Reading:
@@ -76,8 +81,8 @@ def trusted(file: str | None, folder: str | None) -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-async def drive(events: AsyncGenerator[Json], reading: Reading, deadline_s: float) -> Outcome:
-    """Read a reply to its end or to whatever ends it first."""
+async def drive(events: AsyncGenerator[Json], reading: Reading, deadline_s: float, most: int) -> Outcome:
+    """Read a reply of at most `most` tokens to its end or to whatever ends it first."""
     clock = asyncio.timeout(deadline_s)
     try:
         async with clock, aclosing(events):
@@ -92,23 +97,23 @@ async def drive(events: AsyncGenerator[Json], reading: Reading, deadline_s: floa
                         async for _ in events:
                             pass
     except Broken as broken:
-        return with_usage(broken.failure, reading)
+        return with_usage(broken.failure, reading, most)
     except TimeoutError:
         if not clock.expired():
             raise
         if not reading.done:
             late = Failure("timeout", f"no complete reply within deadline_s = {deadline_s:g}")
-            return with_usage(late, reading)
+            return with_usage(late, reading, most)
     try:
         return reading.outcome()
     except Broken as broken:
-        return with_usage(broken.failure, reading)
+        return with_usage(broken.failure, reading, most)
 
 
-def with_usage(failure: Failure, reading: Reading) -> Failure:
+def with_usage(failure: Failure, reading: Reading, most: int) -> Failure:
     """The failure, with what was billed for it as far as that can be believed."""
     try:
-        return replace(failure, usage=reading.partial())
+        return replace(failure, usage=reading.partial(most))
     except Broken:
         return failure
 

@@ -1,5 +1,8 @@
 """What a call costs, in whole micro-dollars: never less reserved than billed."""
 
+import math
+from fractions import Fraction
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +37,22 @@ def test_a_call_costs_what_its_tokens_cost():
     usage = Usage(input=1_000, output=100, cache_read=10_000, cache_write=1_000, cache_write_1h=1_000)
 
     assert 3_000 + 1_500 + 3_000 + 3_750 + 6_000 == PRICE.cost(usage)
+
+
+def test_a_half_of_a_micro_dollar_goes_up():
+    """Floats would round one of these down, and add up the other to a little more than a half."""
+    small = Price((Rate(0.05, 0.4, 0.005, 0.1, 0.2),))
+
+    assert [1, 1, 2] == [small.cost(usage) for usage in (Usage(10), Usage(cache_read=100), Usage(30))]
+    assert [0, 0] == [small.cost(usage) for usage in (Usage(9), Usage(cache_read=99))]
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=5, max_size=5), st.lists(st.integers(0, 10**9), min_size=5, max_size=5))
+def test_nine_decimals_of_a_price_count(parts, tokens):
+    rate = Rate(*(part / 10**9 for part in parts))
+    exact = sum(Fraction(part, 10**9) * count for part, count in zip(parts, tokens, strict=True))
+
+    assert math.floor(exact + Fraction(1, 2)) == Price((rate,)).cost(Usage(*tokens))
 
 
 def test_a_long_prompt_is_billed_at_its_own_rate_as_a_whole():

@@ -265,11 +265,32 @@ async def test_a_clean_truncation(api):
     assert deltas
 
 
-async def test_what_was_billed_before_a_truncation_is_known():
-    failure, _ = await answer("messages", stream(sse(cut("messages"))))
+@pytest.mark.parametrize(("keep", "output"), [(1, 1000), (4, 1000), (-2, 1000), (-1, 9)])
+async def test_what_was_billed_at_the_most_before_a_truncation_is_known(keep, output):
+    """A18: the prompt from the first event on; the output, which is told at the end, is all that was allowed before."""
+    failure, _ = await answer("messages", stream(sse(cut("messages", keep=keep))))
 
     assert failure.kind == "truncated"
-    assert failure.usage == Usage(100, 3, 20, 20, 10)
+    assert failure.usage == Usage(100, output, 20, 20, 10)
+
+
+async def test_a_server_that_counts_with_every_chunk_has_not_told_the_end():
+    """The output so far is no bound of what is billed."""
+    so_far = {"prompt_tokens": 150, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 20}}
+    told = [event | {"usage": so_far} for event in cut("chat", keep=3)]
+    failure, _ = await answer("chat", stream(sse(told)))
+
+    assert (failure.kind, failure.usage) == ("truncated", Usage(130, 1000, 20))
+
+
+async def test_a_failed_response_that_tells_its_prompt_alone():
+    told = events("responses", "Hi.")
+    told[-1]["type"], told[-1]["response"] = "response.failed", told[-1]["response"] | {"status": "failed"}
+    whole, _ = await answer("responses", stream(sse(told)))
+    told[-1]["response"]["usage"] = {"input_tokens": 150}
+    half, _ = await answer("responses", stream(sse(told)))
+
+    assert (whole.usage, half.usage) == (Usage(100, 9, 20, 30), Usage(150, 1000))
 
 
 @each_api

@@ -24,7 +24,7 @@ def dialect(api: str, *, ttl: Any = "5m", tag: str = "", **changes: Any) -> Any:
     entry = provider(api, **changes)
     if api == "messages":
         return Messages(entry, ttl)
-    return Chat(entry, tag) if api == "chat" else Responses(entry, tag)
+    return Chat(entry, tag, ttl) if api == "chat" else Responses(entry, tag, ttl)
 
 
 def body(api: str, request: Request, **changes: Any) -> Any:
@@ -65,6 +65,7 @@ def test_a_messages_body():
         "model": "claude-sonnet-4-6",
         "max_tokens": 1000,
         "stream": True,
+        "diagnostics": {"previous_message_id": None},
         "output_config": {"effort": "high"},
         "tool_choice": {"type": "auto"},
         "tools": [

@@ -37,7 +37,7 @@ def open_fake(
     entry = provider(api, **changes)
     if api == "messages":
         return Anthropic(entry, KEY, cache_ttl=ttl, http_client=client)
-    return OpenAI(entry, KEY, tag=tag, http_client=client)
+    return OpenAI(entry, KEY, cache_ttl=ttl, tag=tag, http_client=client)
 
 
 def ask_for(*messages: Message, **changes: Any) -> Request:
