@@ -6,17 +6,18 @@ is for (credentials, headers, proxies, TLS, statuses, server-sent events) and ne
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 
 import anthropic
 import httpx2
 from anthropic import AsyncAnthropic, AsyncStream, DefaultAsyncHttpxClient
 
-from agentctl.core.messages import Delta, Failure, Json, Outcome, Request
+from agentctl.core.messages import Delta, Failure, Json, Outcome, Reply, Request
 from agentctl.core.policy import Provider
 from agentctl.models.base import OWN_URL, CacheTtl
 from agentctl.models.faults import Broken, refused
 from agentctl.models.messages_api import Messages
+from agentctl.models.prefix import Last
 from agentctl.models.transport import (
     certificates,
     drive,
@@ -27,6 +28,9 @@ from agentctl.models.transport import (
     usable_machine,
 )
 from agentctl.models.wire import as_object
+
+DIAGNOSES = "cache-diagnosis-2026-04-07"
+"""The beta that says why the cache could not be read."""
 
 
 class Anthropic:
@@ -45,13 +49,14 @@ class Anthropic:
         self.provider = provider
         self._key = key
         self._dialect = Messages(provider, cache_ttl)
+        self._last = Last()
         with usable_machine(), hidden_environment("ANTHROPIC_"):
             self._client = AsyncAnthropic(
                 api_key=key,
                 base_url=endpoint or provider.base_url or OWN_URL["anthropic"],
                 timeout=timeouts(provider),
                 max_retries=0,
-                default_headers=provider.headers,
+                default_headers=with_beta(provider.headers) if self._dialect.diagnoses else provider.headers,
                 open_telemetry=False,
                 # The SDK's defaults, proxies included, but nobody is sent the history whom the policy does not name.
                 # One that the SDK makes itself cries out on stderr when it can't be made.
@@ -62,8 +67,11 @@ class Anthropic:
     async def ask(self, request: Request, on_delta: Callable[[Delta], None]) -> Outcome:
         """One HTTP request, streamed."""
         body = self._dialect.body(request)
-        reading = self._dialect.reading(body, on_delta)
-        return await drive(self._events(body), reading, self.provider.deadline_s)
+        reading, sent = self._dialect.reading(body, on_delta), self._dialect.sent()
+        outcome = await drive(self._events(body), reading, self.provider.deadline_s, request.max_output_tokens)
+        if isinstance(outcome, Reply):
+            self._dialect.answered = reading.ident or None
+        return self._last.compared(sent, outcome)
 
     async def close(self) -> None:
         """Let the connections go."""
@@ -100,3 +108,9 @@ class Anthropic:
             headers=error.response.headers,
             secret=self._key,
         )
+
+
+def with_beta(headers: Mapping[str, str]) -> dict[str, str]:
+    """The policy's headers, and the beta beside those that they name."""
+    named = next((name for name in headers if name.lower() == "anthropic-beta"), "anthropic-beta")
+    return {**headers, named: ",".join(filter(None, (headers.get(named), DIAGNOSES)))}

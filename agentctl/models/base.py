@@ -64,7 +64,7 @@ def open_model(
 
     with hidden_environment("OPENAI_"):
         from agentctl.models.openai import OpenAI  # the SDK: a second
-    return OpenAI(provider, key, tag=tag, endpoint=endpoint)
+    return OpenAI(provider, key, cache_ttl=cache_ttl, tag=tag, endpoint=endpoint)
 
 
 def usable_key(provider: Provider, key: str | None) -> str:

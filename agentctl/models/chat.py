@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentctl.core.messages import (
     Block,
@@ -29,8 +29,10 @@ from agentctl.core.messages import (
     Usage,
 )
 from agentctl.core.policy import Provider
-from agentctl.models.base import is_own
+from agentctl.models.base import CacheTtl, is_own
+from agentctl.models.caching import BREAKPOINT, OPTIONS, options
 from agentctl.models.faults import Broken, malformed, refused
+from agentctl.models.prefix import Sent
 from agentctl.models.responses import total_usage
 from agentctl.models.wire import (
     NO_TEXT,
@@ -59,14 +61,17 @@ class Chat:
 
     path = "/chat/completions"
 
-    def __init__(self, provider: Provider, tag: str) -> None:
+    def __init__(self, provider: Provider, tag: str, cache_ttl: CacheTtl = "5m") -> None:
         self._provider = provider
         self._own = is_own(provider)
         self._limit = "max_completion_tokens" if self._own or newer.match(provider.model) else "max_tokens"
         self._tag = tag
+        self._options = options(provider, cache_ttl)
         self._backlog: Backlog[JsonObject] = Backlog(add, encode)
         self._tools = Kept()
         self._system = Kept()
+        self._first: tuple[bytes, ...] = ()
+        """The system prompt, where there is one."""
 
     def body(self, request: Request) -> bytes:
         """The body of a streamed request."""
@@ -81,20 +86,30 @@ class Chat:
             params["store"] = False
             if self._tag:
                 params["prompt_cache_key"] = self._tag
+        if self._options:
+            params["prompt_cache_options"] = self._options
         if self._provider.effort:
             params["reasoning_effort"] = self._provider.effort
         if request.tools:
             params["tool_choice"] = "auto" if request.use_tools else "none"
         tools = self._tools.get(request.tools, lambda: schemas(request.tools))
-        lines = self._backlog.lines
-        if request.system:
-            said_first: JsonObject = {"role": "system", "content": request.system}
-            lines = [self._system.get(request.system, lambda: said_first), *lines]
-        return join([encode(params), tools], "messages", lines)
+        system, marked = request.system, self._options == OPTIONS
+        self._first = (self._system.get(system, lambda: said_first(system, marked=marked)),) if system else ()
+        return join([encode(params), tools], "messages", [*self._first, *self._backlog.lines])
+
+    def sent(self) -> Sent:
+        """What caches look at of the last body."""
+        return Sent((self._tools.line, *self._first), tuple(self._backlog.lines))
 
     def reading(self, body: bytes, on_delta: Callable[[Delta], None]) -> ChatReading:
         """Where the chunks of the reply go."""
         return ChatReading(self._provider.model, len(body), on_delta)
+
+
+def said_first(system: str, *, marked: bool) -> JsonObject:
+    """The system prompt as a message; marked, it ends with a breakpoint."""
+    part: JsonObject = {"type": "text", "text": system, "prompt_cache_breakpoint": BREAKPOINT}
+    return {"role": "system", "content": [part] if marked else system}
 
 
 def schemas(tools: tuple[ToolSchema, ...]) -> JsonObject:
@@ -254,10 +269,13 @@ class ChatReading:
             stop = "refusal" if refusal else "tool_use" if calls else "end_turn"
         return Reply(blocks, (), self._billed(), stop, self._model, refusal)
 
-    def partial(self) -> Usage | None:
-        """What was billed, if the stream came to tell it."""
-        told = self._usage is not None and type(self._usage.get("prompt_tokens")) is int
-        return self._billed() if told else None
+    def partial(self, most: int) -> Usage | None:
+        """What was billed at the most, if the stream came to tell it; some servers tell with every chunk so far."""
+        usage = self._usage or {}
+        if type(usage.get("prompt_tokens")) is not int:
+            return None
+        told = self.done and type(usage.get("completion_tokens")) is int
+        return self._billed() if told else replace(self._billed(), output=most)
 
     def _billed(self) -> Usage:
         usage = self._usage or {}

@@ -3,6 +3,8 @@
 Cache markers: after the system prompt (else after the last tool), at the end of the last user turn, at the end of the
 one before it, where the last request's entry ends, and one between these two if they lie more than 20 blocks apart. A
 marker never changes what stands beside it, so the prefix stays what it was.
+
+Anthropic itself is also asked to say why its cache could not be read: it compares with the reply that is named.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from dataclasses import dataclass
 
 from agentctl.core.messages import Block, Delta, JsonObject, Message, Request, Text, ToolAnswer, ToolSchema, ToolUse
 from agentctl.core.policy import Provider
-from agentctl.models.base import CacheTtl
+from agentctl.models.base import CacheTtl, is_own
 from agentctl.models.messages_reading import MessagesReading
+from agentctl.models.prefix import Sent
 from agentctl.models.wire import NO_TEXT, Backlog, Kept, encode, join
 
 LOOK_BACK = 20
@@ -47,6 +50,9 @@ class Messages:
         if cache_ttl == "1h":
             self._marker["ttl"] = cache_ttl
         self._marks = cache_ttl != "off"
+        self.diagnoses = self._marks and is_own(provider)
+        self.answered: str | None = None
+        """The id of the last reply."""
         self._tail = b',"cache_control":' + encode(self._marker) + b"}]}"
 
     def body(self, request: Request) -> bytes:
@@ -61,8 +67,14 @@ class Messages:
             params["output_config"] = {"effort": self._provider.effort}
         if request.tools:
             params["tool_choice"] = {"type": "auto" if request.use_tools else "none"}
+        if self.diagnoses:
+            params["diagnostics"] = {"previous_message_id": self.answered}
         head = self._head.get((request.system, request.tools), lambda: self._prefix(request.system, request.tools))
         return join([encode(params), head], "messages", self._marked_lines())
+
+    def sent(self) -> Sent:
+        """What caches look at of the last body."""
+        return Sent((self._head.line,), tuple(self._backlog.lines))
 
     def reading(self, body: bytes, on_delta: Callable[[Delta], None]) -> MessagesReading:
         """Where the events of the reply go."""

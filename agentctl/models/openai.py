@@ -14,9 +14,10 @@ from openai import AsyncOpenAI, AsyncStream, DefaultAsyncHttpx2Client
 
 from agentctl.core.messages import Delta, Failure, Json, Outcome, Request
 from agentctl.core.policy import Provider
-from agentctl.models.base import OWN_URL
+from agentctl.models.base import OWN_URL, CacheTtl
 from agentctl.models.chat import Chat
 from agentctl.models.faults import Broken, refused
+from agentctl.models.prefix import Last
 from agentctl.models.responses import Responses
 from agentctl.models.transport import (
     Dialect,
@@ -39,6 +40,7 @@ class OpenAI:
         provider: Provider,
         key: str,
         *,
+        cache_ttl: CacheTtl = "5m",
         tag: str = "",
         endpoint: str | None = None,
         http_client: httpx2.AsyncClient | None = None,
@@ -46,8 +48,9 @@ class OpenAI:
         """`endpoint` is asked in the place of the provider's own; `http_client` is for tests."""
         self.provider = provider
         self._key = key
-        chat = provider.wire == "chat"
-        self._dialect: Dialect = Chat(provider, tag) if chat else Responses(provider, tag)
+        spoken = Chat if provider.wire == "chat" else Responses
+        self._dialect: Dialect = spoken(provider, tag, cache_ttl)
+        self._last = Last()
         with usable_machine(), hidden_environment("OPENAI_"):
             self._client = AsyncOpenAI(
                 api_key=key,
@@ -64,8 +67,9 @@ class OpenAI:
     async def ask(self, request: Request, on_delta: Callable[[Delta], None]) -> Outcome:
         """One HTTP request, streamed."""
         body = self._dialect.body(request)
-        reading = self._dialect.reading(body, on_delta)
-        return await drive(self._events(body), reading, self.provider.deadline_s)
+        reading, sent = self._dialect.reading(body, on_delta), self._dialect.sent()
+        outcome = await drive(self._events(body), reading, self.provider.deadline_s, request.max_output_tokens)
+        return self._last.compared(sent, outcome)
 
     async def close(self) -> None:
         """Let the connections go."""

@@ -6,6 +6,7 @@ Nothing is stored at the provider: the whole history goes along each time, reaso
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from agentctl.core.messages import (
     Block,
@@ -26,8 +27,10 @@ from agentctl.core.messages import (
     Usage,
 )
 from agentctl.core.policy import Provider
-from agentctl.models.base import is_own
+from agentctl.models.base import CacheTtl, is_own
+from agentctl.models.caching import BREAKPOINT, OPTIONS, options
 from agentctl.models.faults import Broken, malformed, refused
+from agentctl.models.prefix import Sent
 from agentctl.models.wire import (
     NO_TEXT,
     Backlog,
@@ -56,12 +59,16 @@ class Responses:
 
     path = "/responses"
 
-    def __init__(self, provider: Provider, tag: str) -> None:
+    def __init__(self, provider: Provider, tag: str, cache_ttl: CacheTtl = "5m") -> None:
         self._provider = provider
         self._own = is_own(provider)
         self._tag = tag
+        self._options = options(provider, cache_ttl)
         self._backlog: Backlog[JsonObject] = Backlog(self._add, encode)
         self._head = Kept()
+        self._system = Kept()
+        self._first: tuple[bytes, ...] = ()
+        """The system prompt as the first item, where it ends with a breakpoint."""
 
     def body(self, request: Request) -> bytes:
         """The body of a streamed request."""
@@ -78,10 +85,20 @@ class Responses:
             params["include"] = ["reasoning.encrypted_content"]
             if self._tag:
                 params["prompt_cache_key"] = self._tag
+        if self._options:
+            params["prompt_cache_options"] = self._options
         if request.tools:
             params["tool_choice"] = "auto" if request.use_tools else "none"
-        head = self._head.get((request.system, request.tools), lambda: prefix(request.system, request.tools))
-        return join([encode(params), head], "input", self._backlog.lines)
+        marked = request.system if self._options == OPTIONS else ""
+        system = "" if marked else request.system
+        head = self._head.get((system, request.tools), lambda: prefix(system, request.tools))
+        lines = self._backlog.lines
+        self._first = (self._system.get(marked, lambda: marked_system(marked)),) if marked else ()
+        return join([encode(params), head], "input", [*self._first, *lines] if self._first else lines)
+
+    def sent(self) -> Sent:
+        """What caches look at of the last body."""
+        return Sent((self._head.line, *self._first), tuple(self._backlog.lines))
 
     def reading(self, body: bytes, on_delta: Callable[[Delta], None]) -> ResponsesReading:
         """Where the events of the reply go."""
@@ -113,6 +130,12 @@ def prefix(system: str, tools: tuple[ToolSchema, ...]) -> JsonObject:
             for tool in tools
         ]
     return made
+
+
+def marked_system(text: str) -> JsonObject:
+    """The system prompt as a message that ends with a breakpoint: `instructions` have no place for one."""
+    part: JsonObject = {"type": "input_text", "text": text, "prompt_cache_breakpoint": BREAKPOINT}
+    return {"role": "developer", "content": [part]}
 
 
 def told(blocks: tuple[Block, ...]) -> list[JsonObject]:
@@ -232,10 +255,12 @@ class ResponsesReading:
             return "refusal"
         return "tool_use" if any(isinstance(block, ToolUse) for block in blocks) else "end_turn"
 
-    def partial(self) -> Usage | None:
+    def partial(self, most: int) -> Usage | None:
         """Nothing is told before the end; a failed reply may tell then."""
         usage = as_object(self._final.get("usage"))
-        return self._billed([]) if type(usage.get("input_tokens")) is int else None
+        if type(usage.get("input_tokens")) is not int:
+            return None
+        return self._billed([]) if type(usage.get("output_tokens")) is int else replace(self._billed([]), output=most)
 
     def _billed(self, items: list[JsonObject]) -> Usage:
         usage = self._final.get("usage")

@@ -143,6 +143,7 @@ def _message(said: Said, asked: Asked) -> Json:
         "model": asked.model,
         "content": [],
         "stop_sequence": None,
+        "diagnostics": said.diagnostics,
     }
 
 

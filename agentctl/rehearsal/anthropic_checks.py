@@ -74,6 +74,7 @@ def _asked(body: Json, max_tokens: int | None) -> Asked:
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise RefusedError("model: Field required")
+    _diagnostics(body)
     history = History()
     names = _tools(body, history)
     calls = _tool_choice(body, names)
@@ -97,6 +98,14 @@ def _asked(body: Json, max_tokens: int | None) -> Asked:
         prewarm=prewarm,
         cache_config=_config(body) if history.marks else "",
     )
+
+
+def _diagnostics(body: Json) -> None:
+    if body.get("diagnostics") is None:
+        return
+    asked = table(body["diagnostics"], "diagnostics")
+    if not isinstance(asked.get("previous_message_id"), str | None):
+        raise RefusedError("diagnostics.previous_message_id: Input should be a valid string")
 
 
 def _shown(thinking: Json) -> Literal["full", "omitted"]:

@@ -4,7 +4,8 @@ Marked (Anthropic): entries exist only where a marker stood. A marker finds an e
 place or up to twenty blocks before it; the longest one found is read, and what lies between it
 and the last marker is written, for the lifetime of the next marker. Prefixes below the model's
 minimum are neither, in silence. Automatic (OpenAI): every piece ends an entry, from 1,024 tokens
-on, read in steps of 128.
+on, read in steps of 128. Breakpoints (OpenAI from gpt-5.6 on): only the last breakpoints and the
+prompt's own end do; a read ends exactly at a breakpoint.
 
 Rules
 - Entries belong to a provider and a model. Those that reach into the messages also depend on the
@@ -14,7 +15,7 @@ Rules
 - Entries are bounded; the oldest go first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,6 +32,9 @@ AUTOMATIC_MINIMUM = 1_024
 
 STEP = 128
 """Automatic reads are whole multiples of this, in tokens."""
+
+MOST_BREAKPOINTS = 4
+"""Breakpoints that one request writes: the last ones."""
 
 LIFETIMES = {"5m": 300.0, "1h": 3600.0}
 """Marked entries, in seconds."""
@@ -68,6 +72,17 @@ class Found:
     """Entries to be stored: key, end of life, lifetime."""
 
 
+def _first(prompt: Prompt) -> int:
+    """The first piece that ends a prefix large enough to be cached by itself."""
+    return next(at for at, end in enumerate(prompt.ends) if end >= AUTOMATIC_MINIMUM)
+
+
+def _reach(prompt: Prompt, at: int) -> int:
+    """How far an entry that ends with this piece reaches, in tokens."""
+    exact = at > 0 and bool(prompt.pieces[at - 1].ttl)
+    return prompt.ends[at] if exact else prompt.ends[at] // STEP * STEP
+
+
 class Cache:
     """The entries of one stand-in server."""
 
@@ -95,23 +110,43 @@ class Cache:
         fresh = prompt.tokens - read - written
         return Found(Figures(fresh, read, writes["5m"], writes["1h"]), tuple(keep))
 
-    def look_automatic(self, prompt: Prompt, scope: str, *, paid_writes: bool) -> Found:
+    def look_automatic(self, prompt: Prompt, scope: str) -> Found:
         """Split a prompt at the longest prefix that was seen before."""
         if prompt.tokens < AUTOMATIC_MINIMUM:
             return Found(Figures(prompt.tokens))
-        now, hit = self._clock(), 0
-        first = next(at for at, end in enumerate(prompt.ends) if end >= AUTOMATIC_MINIMUM)
-        for at in range(len(prompt.pieces), first - 1, -1):
-            if self._alive(self._key(prompt, at, scope, ""), now):
-                hit = at
-                break
-        keep = tuple(
-            (self._key(prompt, at, scope, ""), now + AUTOMATIC_LIFETIME, AUTOMATIC_LIFETIME)
-            for at in range(max(hit, first), len(prompt.pieces) + 1)
-        )
+        now = self._clock()
+        hit, first = self._longest(prompt, scope, now), _first(prompt)
         read = prompt.ends[hit] // STEP * STEP
-        written = prompt.tokens // STEP * STEP - read if paid_writes else 0
-        return Found(Figures(prompt.tokens - read - written, read, written), keep)
+        places = range(max(hit, first), len(prompt.pieces) + 1)
+        return Found(Figures(prompt.tokens - read, read), self._automatic(prompt, scope, places, now))
+
+    def look_breakpoints(self, prompt: Prompt, scope: str, *, implicit: bool) -> Found:
+        """Split a prompt at its breakpoints; `implicit`: its end is one too, and one of the four."""
+        if prompt.tokens < AUTOMATIC_MINIMUM:
+            return Found(Figures(prompt.tokens))
+        now, whole = self._clock(), len(prompt.pieces)
+        first = _first(prompt)
+        marks = [at for at, piece in enumerate(prompt.pieces, 1) if piece.ttl and at >= first]
+        marks = [*marks[-MOST_BREAKPOINTS + 1 :], whole] if implicit else marks[-MOST_BREAKPOINTS:]
+        if not marks:
+            return Found(Figures(prompt.tokens))
+        hit = self._longest(prompt, scope, now)
+        read, end = _reach(prompt, hit), max(_reach(prompt, at) for at in marks)
+        written = max(0, end - read)
+        places = sorted({hit, *marks} - {0})
+        return Found(
+            Figures(prompt.tokens - read - written, read, written), self._automatic(prompt, scope, places, now)
+        )
+
+    def _longest(self, prompt: Prompt, scope: str, now: float) -> int:
+        places = range(len(prompt.pieces), _first(prompt) - 1, -1)
+        return next((at for at in places if self._alive(self._key(prompt, at, scope, ""), now)), 0)
+
+    def _automatic(
+        self, prompt: Prompt, scope: str, places: Iterable[int], now: float
+    ) -> tuple[tuple[Key, float, float], ...]:
+        end, life = now + AUTOMATIC_LIFETIME, AUTOMATIC_LIFETIME
+        return tuple((self._key(prompt, at, scope, ""), end, life) for at in places)
 
     def store(self, found: Found) -> None:
         """Make the entries of a request readable: its reply begins."""

@@ -12,12 +12,14 @@ from agentctl.rehearsal.exchange import (
     RefusedError,
     Said,
     as_list,
+    as_object,
     bent,
     encode,
     thirds,
 )
 from agentctl.rehearsal.openai_errors import error_body
 from agentctl.rehearsal.prefix import Piece
+from agentctl.rehearsal.responses import ttl
 
 __all__ = ["check", "error", "error_event", "events", "pieces", "too_long", "whole"]
 
@@ -30,8 +32,8 @@ def pieces(body: Json) -> Iterator[Piece]:
     """Cut the prompt into tools and messages, in the order they render in."""
     for tool in as_list(body.get("tools")) or []:
         yield Piece(encode(tool).encode(), "head")
-    for message in as_list(body.get("messages")) or []:
-        yield Piece(encode(message).encode(), "messages")
+    for message in map(as_object, as_list(body.get("messages")) or []):
+        yield Piece(encode(message).encode(), "messages", ttl((message or {}).get("content")))
 
 
 def whole(said: Said, asked: Asked, body: Json) -> bytes:  # noqa: ARG001 - every format's shape

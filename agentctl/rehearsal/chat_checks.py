@@ -61,6 +61,7 @@ class _History:
     used: set[str] = field(default_factory=set[str])
     open: list[str] = field(default_factory=list[str])
     answered: set[str] = field(default_factory=set[str])
+    model: str = ""
 
 
 def check(body: Json, headers: Mapping[str, str]) -> Asked:  # noqa: ARG001 - every format's shape
@@ -69,8 +70,9 @@ def check(body: Json, headers: Mapping[str, str]) -> Asked:  # noqa: ARG001 - ev
     model = openai.model(body)
     _limits(body, model)
     names = _tools(body, model)
+    implicit = openai.cache_options(body, model, ("30m",))
     calls = openai.calls_allowed(body, names, _forced(body))
-    _messages(body)
+    _messages(body, model)
     stream = body.get("stream") is True
     options = as_object(body.get("stream_options"))
     if options is not None and not stream:
@@ -84,6 +86,7 @@ def check(body: Json, headers: Mapping[str, str]) -> Asked:  # noqa: ARG001 - ev
         calls=calls,
         thinking="off",
         usage_chunk=(options or {}).get("include_usage") is True,
+        implicit=implicit,
     )
 
 
@@ -129,7 +132,7 @@ def _forced(body: Json) -> str | None:
     return str(function.get("name"))
 
 
-def _messages(body: Json) -> None:
+def _messages(body: Json, model: str) -> None:
     if "messages" not in body:
         raise openai.missing("messages")
     messages = openai.array(body["messages"], "messages")
@@ -139,7 +142,7 @@ def _messages(body: Json) -> None:
             param="messages",
             code="empty_array",
         )
-    history = _History()
+    history = _History(model=model)
     for index, value in enumerate(messages):
         where = f"messages[{index}]"
         message = openai.table(value, where)
@@ -151,13 +154,13 @@ def _messages(body: Json) -> None:
         if role not in ROLES:
             raise openai.wrong_value(f"{where}.role", role, ROLES)
         calls = as_list(message.get("tool_calls")) if role == "assistant" else None
-        _content(message, str(role), where, optional=calls is not None)
+        _content(message, str(role), where, history, optional=calls is not None)
         if calls is not None:
             _calls(calls, where, history)
     _all_answered(history)
 
 
-def _content(message: Json, role: str, where: str, *, optional: bool) -> None:
+def _content(message: Json, role: str, where: str, history: _History, *, optional: bool) -> None:
     content = message.get("content")
     if isinstance(content, str) or (content is None and (optional or message.get("refusal"))):
         return
@@ -179,6 +182,7 @@ def _content(message: Json, role: str, where: str, *, optional: bool) -> None:
         part = openai.table(value, f"{where}.content[{at}]")
         if part.get("type") not in supported:
             raise openai.wrong_value(f"{where}.content[{at}].type", part.get("type"), supported)
+        openai.check_breakpoint(part, f"{where}.content[{at}]", history.model)
 
 
 def _calls(calls: list[object], where: str, history: _History) -> None:
@@ -217,7 +221,7 @@ def _tool_message(message: Json, where: str, history: _History) -> None:
             " message with 'tool_calls'.",
             param=f"{where}.role",
         )
-    _content(message, "tool", where, optional=False)
+    _content(message, "tool", where, history, optional=False)
     history.open.remove(ident)
     history.answered.add(ident)
 

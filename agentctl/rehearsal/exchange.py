@@ -55,6 +55,9 @@ class Asked:
     marked: bool = False
     """The prompt holds cache markers."""
 
+    implicit: bool = True
+    """OpenAI ends an entry where the prompt ends, also without a breakpoint there."""
+
     prewarm: bool = False
     """Only the cache is to be filled."""
 
@@ -134,6 +137,9 @@ class Said:
 
     absurd: str = ""
     """How the usage is to be bent."""
+
+    diagnostics: Json | None = None
+    """Why the cache could not be read; `None` where that was not asked for, or nothing changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from agentctl.rehearsal.anthropic_checks import check_count
 from agentctl.rehearsal.cache import Cache, Found
 from agentctl.rehearsal.call import Api, Call, Seen, address, door
 from agentctl.rehearsal.compose import identity, said
+from agentctl.rehearsal.diagnosis import Diagnoses
 from agentctl.rehearsal.exchange import (
     Answer,
     Asked,
@@ -59,6 +60,7 @@ class Handler:
         self._seed = seed
         self._sealer = Sealer(seed)
         self._cache = Cache(clock)
+        self._diagnoses = Diagnoses()
         self._served = 0
 
     async def serve(self, peer: Peer, request: Request) -> None:
@@ -105,11 +107,14 @@ class Handler:
         turn = self.player.take(call.run, call.provider)
         played = False
         try:
+            # A cache is looked into when the request comes, and can be read once the reply begins.
+            prompt, found = self._found(call, body, asked, turn.reply, prompt)
             if turn.reply.delay_s and await peer.leaves_within(turn.reply.delay_s):
                 self._note(call, 0)
                 return
             ident = identity(self._seed, call.run, asked_before, turn.number)
-            answer = self._answer(call, body, asked, reply=turn.reply, prompt=prompt, ident=ident)
+            self._cache.store(found)
+            answer = self._answer(call, body, asked, reply=turn.reply, prompt=prompt, found=found, ident=ident)
             if fault is None or fault.kind in PLAYED:
                 played = True
                 played = await self._send(peer, call, answer)
@@ -131,6 +136,15 @@ class Handler:
             raise _unsealed(call.api, *broken)
         return prompt
 
+    def _found(
+        self, call: Call, body: Json, asked: Asked, reply: Reply, prompt: Prompt | None
+    ) -> tuple[Prompt | None, Found]:
+        """The prompt, measured where something depends on it, and what the cache has to say about it."""
+        scripted = reply.usage is not None and reply.usage.input is not None
+        if prompt is None and (reply.thinking or not scripted):
+            prompt = measure(call.wire.pieces(body))
+        return prompt, self._priced(call, asked, reply, prompt)
+
     def _answer(
         self,
         call: Call,
@@ -139,13 +153,9 @@ class Handler:
         *,
         reply: Reply,
         prompt: Prompt | None,
+        found: Found,
         ident: str,
     ) -> Answer:
-        scripted = reply.usage is not None and reply.usage.input is not None
-        if prompt is None and (reply.thinking or not scripted):
-            prompt = measure(call.wire.pieces(body))
-        found = self._priced(call, asked, reply, prompt)
-        self._cache.store(found)
         spoken = said(
             reply,
             asked,
@@ -155,6 +165,8 @@ class Handler:
             sealer=self._sealer,
             fault=call.fault,
         )
+        if call.api == "messages":
+            spoken = replace(spoken, diagnostics=self._diagnoses.of(body, call.request.headers, ident))
         if asked.stream:
             answer = Answer(200, call.wire.events(spoken, asked, body), STREAM)
         else:
@@ -174,8 +186,9 @@ class Handler:
     def _split(self, call: Call, asked: Asked, prompt: Prompt) -> Found:
         scope = f"{call.api}/{call.provider}/{asked.model}"
         if call.api != "messages":
-            paid = PAID_WRITES.match(asked.model) is not None
-            return self._cache.look_automatic(prompt, scope, paid_writes=paid)
+            if PAID_WRITES.match(asked.model):
+                return self._cache.look_breakpoints(prompt, scope, implicit=asked.implicit)
+            return self._cache.look_automatic(prompt, scope)
         if not asked.marked:
             return Found(Figures(prompt.tokens))
         return self._cache.look_marked(prompt, scope, asked.model, asked.cache_config)

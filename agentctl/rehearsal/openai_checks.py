@@ -7,8 +7,8 @@ from agentctl.rehearsal.exchange import MANY, Json, RefusedError, as_list, as_ob
 
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 LONGEST_NAME = 64
-PAID_WRITES = re.compile(r"gpt-(5\.[6-9]|[6-9])")
-"""Models whose cache writes are billed and reported."""
+PAID_WRITES = re.compile(r"gpt-(5\.([6-9]|\d\d)|[6-9]|1\d)(?!\d)")
+"""Models whose cache writes are billed and reported, and that take breakpoints."""
 
 REASONING = re.compile(r"gpt-[5-9]|o[134]")
 """Models that think, and know `max_completion_tokens` only."""
@@ -149,3 +149,38 @@ def at_least(body: Json, name: str, least: int) -> None:
             param=name,
             code="integer_below_min_value",
         )
+
+
+def cache_options(body: Json, model: str, lifetimes: tuple[str, ...]) -> bool:
+    """Refuse options that the model or the API does not know; whether the API adds a breakpoint of its own."""
+    given = body.get("prompt_cache_options")
+    if given is None:
+        return True
+    if not PAID_WRITES.match(model):
+        raise unsupported("prompt_cache_options")
+    options = table(given, "prompt_cache_options")
+    for name, supported in (("mode", ("implicit", "explicit")), ("ttl", lifetimes)):
+        if options.get(name, supported[0]) not in supported:
+            raise wrong_value(f"prompt_cache_options.{name}", options[name], supported)
+    return options.get("mode") != "explicit"
+
+
+def check_breakpoint(part: Json, where: str, model: str) -> None:
+    """Refuse a breakpoint that the model does not know."""
+    given = part.get("prompt_cache_breakpoint")
+    if given is None:
+        return
+    if not PAID_WRITES.match(model):
+        raise unsupported(f"{where}.prompt_cache_breakpoint")
+    mode = table(given, f"{where}.prompt_cache_breakpoint").get("mode")
+    if mode != "explicit":
+        raise wrong_value(f"{where}.prompt_cache_breakpoint.mode", mode, ("explicit",))
+
+
+def unsupported(param: str) -> RefusedError:
+    """Refuse what other models take."""
+    return RefusedError(
+        f"Unsupported parameter: '{param}' is not supported with this model.",
+        param=param,
+        code="unsupported_parameter",
+    )

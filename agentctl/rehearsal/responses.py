@@ -74,7 +74,13 @@ def _piece(item: Json, index: int) -> Piece:
             seal = Seal(token, _thought(item), f"input[{index}]")
     else:
         said = [item]
-    return Piece(encode(said).encode(), "messages", seal=seal)
+    return Piece(encode(said).encode(), "messages", ttl(item.get("content")), seal)
+
+
+def ttl(content: object) -> str:
+    """Lifetime of the entry that a breakpoint in a message ends: the request's own; empty for none."""
+    parts = [part or {} for part in map(as_object, as_list(content) or [])]
+    return "30m" if any(part.get("prompt_cache_breakpoint") for part in parts) else ""
 
 
 def _texts(content: object) -> list[object]:

@@ -58,6 +58,7 @@ class _History:
     outputs: set[str] = field(default_factory=set[str])
     thought: str = ""
     sealed: bool = False
+    model: str = ""
 
 
 def check(body: Json, headers: Mapping[str, str]) -> Asked:  # noqa: ARG001 - every format's shape
@@ -72,9 +73,10 @@ def check(body: Json, headers: Mapping[str, str]) -> Asked:  # noqa: ARG001 - ev
             param="previous_response_id",
             code="previous_response_not_found",
         )
+    implicit = openai.cache_options(body, model, ("30m", "12h"))
     names = _tools(body)
     calls = openai.calls_allowed(body, names, _forced(body))
-    history = _input(body)
+    history = _input(body, model)
     reasoning = as_object(body.get("reasoning")) or {}
     return Asked(
         model=model,
@@ -82,6 +84,7 @@ def check(body: Json, headers: Mapping[str, str]) -> Asked:  # noqa: ARG001 - ev
         calls=calls,
         thinking="full" if reasoning.get("summary") else "omitted",
         sealed=history.sealed,
+        implicit=implicit,
     )
 
 
@@ -108,8 +111,8 @@ def _forced(body: Json) -> str | None:
     return str(choice["name"])
 
 
-def _input(body: Json) -> _History:
-    history = _History()
+def _input(body: Json, model: str) -> _History:
+    history = _History(model=model)
     value = body.get("input")
     if value is None:
         raise openai.missing("input")
@@ -140,7 +143,7 @@ def _item(item: Json, kind: str, where: str, history: _History) -> None:
             code="invalid_value",
         )
     if kind == "message":
-        _message(item, where)
+        _message(item, where, history)
     elif kind == "function_call":
         _call(item, where, history)
     elif kind == "function_call_output":
@@ -152,7 +155,7 @@ def _item(item: Json, kind: str, where: str, history: _History) -> None:
             raise openai.missing(f"{where}.summary")
 
 
-def _message(item: Json, where: str) -> None:
+def _message(item: Json, where: str, history: _History) -> None:
     role, content = item.get("role"), item.get("content")
     if role not in ROLES:
         raise openai.wrong_value(f"{where}.role", role, ROLES)
@@ -163,9 +166,10 @@ def _message(item: Json, where: str) -> None:
     supported = SPOKEN if role == "assistant" else HEARD
     for at, value in enumerate(openai.array(content, f"{where}.content")):
         place = f"{where}.content[{at}]"
-        kind = openai.table(value, place).get("type")
-        if kind not in supported:
-            raise openai.wrong_value(place, kind, supported)
+        part = openai.table(value, place)
+        if part.get("type") not in supported:
+            raise openai.wrong_value(place, part.get("type"), supported)
+        openai.check_breakpoint(part, place, history.model)
 
 
 def _call(item: Json, where: str, history: _History) -> None:

@@ -15,8 +15,8 @@ What it does NOT check, although the real ones do:
 - the values of `effort`, `temperature` (OpenAI), `stop_sequences`, `logprobs`, `n`, `seed`
 - thinking in a message whose tool loop is closed: it may be left out, it may not be altered
 - redacted thinking; a function call whose reasoning item was left out
-- `prompt_cache_key`, explicit OpenAI breakpoints and prewarming; the cache counts four bytes per
-  token and sees pieces, not tokens
+- `prompt_cache_key`, the lifetimes that OpenAI is asked for, its prewarming and its diagnoses; the cache
+  counts four bytes per token and sees pieces, not tokens
 """
 
 import argparse

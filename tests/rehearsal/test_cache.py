@@ -222,3 +222,103 @@ async def test_what_is_written_can_be_read_once_the_reply_begins(start, raw):
 
     assert 0 == split(early.json()["usage"])[1]
     assert split(late.json()["usage"])[1] > 0
+
+
+async def test_requests_that_come_together_do_not_read_each_other(start, raw):
+    """An entry can be read once the first reply begins, and a cache is looked into when a request comes."""
+    import asyncio
+
+    standin = await start('[[reply]]\ntext = "ok"\ndelay_s = 0.2')
+    caller = raw(standin)
+
+    both = await asyncio.gather(*(caller.post("/v1/messages", request()) for _ in range(2)))
+    late = await caller.post("/v1/messages", request())
+
+    assert [0, 0] == [split(each.json()["usage"])[1] for each in both]
+    assert split(late.json()["usage"])[1] > 0
+
+
+def marked(size, *texts, marks=(), mode="implicit", model="gpt-5.6-sol"):
+    """A Responses request whose developer message, and the messages at `marks`, end with a breakpoint."""
+    said = ["s" * size * 4, *texts]
+    entries = []
+    for at, text in enumerate(said):
+        part = {"type": "input_text", "text": text}
+        if at in (0, *marks):
+            part["prompt_cache_breakpoint"] = {"mode": "explicit"}
+        entries.append({"role": "user" if at else "developer", "content": [part]})
+    return {"model": model, "input": entries, "prompt_cache_options": {"mode": mode, "ttl": "30m"}}
+
+
+async def openai_split(ask, body):
+    usage = await ask(body)
+    details = usage["input_tokens_details"]
+    fresh = usage["input_tokens"] - details["cached_tokens"] - details["cache_write_tokens"]
+    return fresh, details["cached_tokens"], details["cache_write_tokens"]
+
+
+async def test_a_breakpoint_ends_an_entry_exactly_and_other_prefixes_end_none(ask):
+    await openai_split(ask, marked(1_500, "first question"))
+    _, read, _ = await openai_split(ask, marked(1_500, "another one"))
+
+    assert 1_500 < read < 1_520
+    assert read % 128
+
+    unmarked = marked(1_500, "a third one")
+    del unmarked["input"][0]["content"][0]["prompt_cache_breakpoint"]
+    await openai_split(ask, unmarked | {"model": "gpt-6"})
+    assert 0 == (await openai_split(ask, unmarked | {"model": "gpt-6", "input": [*unmarked["input"][:1]]}))[1]
+
+
+async def test_only_the_last_breakpoints_are_written(ask):
+    """Three beside the implicit one, four without it."""
+    texts = ["x" * 800 for _ in range(6)]
+    await openai_split(ask, marked(1_500, *texts, marks=range(1, 6)))
+
+    assert 0 == (await openai_split(ask, marked(1_500, "other")))[1]
+
+    await openai_split(ask, marked(1_500, *texts[:4], marks=(1, 2, 3), mode="explicit", model="gpt-6"))
+    assert (await openai_split(ask, marked(1_500, "other", model="gpt-6")))[1] > 1_500
+
+
+async def test_explicit_mode_without_a_breakpoint_writes_nothing(ask):
+    body = marked(1_500, "question", mode="explicit")
+    del body["input"][0]["content"][0]["prompt_cache_breakpoint"]
+
+    assert [(0, 0)] * 2 == [(await openai_split(ask, body))[1:] for _ in range(2)]
+
+
+@pytest.mark.parametrize("model", ["gpt-5.4", "gpt-5.5-pro", "o3", "gpt-4o"])
+@pytest.mark.parametrize("param", ["prompt_cache_options", "prompt_cache_breakpoint"])
+async def test_older_models_refuse_what_came_later(standin, raw, model, param):
+    body = marked(10, model=model)
+    if param == "prompt_cache_options":
+        del body["input"][0]["content"][0]["prompt_cache_breakpoint"]
+    else:
+        del body["prompt_cache_options"]
+
+    response = await raw(standin).post("/v1/responses", body)
+
+    assert 400 == response.status_code
+    assert response.json()["error"]["param"].endswith(param)
+
+
+@pytest.mark.parametrize(
+    ("options", "param"),
+    [({"ttl": "1h"}, "ttl"), ({"mode": "auto"}, "mode")],
+)
+async def test_options_that_nobody_knows_are_refused(standin, raw, options, param):
+    response = await raw(standin).post("/v1/responses", marked(10) | {"prompt_cache_options": options})
+
+    assert (400, f"prompt_cache_options.{param}") == (response.status_code, response.json()["error"]["param"])
+
+
+async def test_chat_knows_one_lifetime_and_breakpoints_in_its_parts(standin, raw):
+    part = {"type": "text", "text": "s", "prompt_cache_breakpoint": {"mode": "explicit"}}
+    body = {"model": "gpt-5.6", "messages": [{"role": "system", "content": [part]}]}
+    post = raw(standin).post
+
+    assert 200 == (await post("/v1/chat/completions", body)).status_code
+    assert 400 == (await post("/v1/chat/completions", body | {"model": "gpt-5.4"})).status_code
+    late = body | {"prompt_cache_options": {"ttl": "12h"}}
+    assert 400 == (await post("/v1/chat/completions", late)).status_code
