@@ -1,0 +1,39 @@
+"""Budgets that a person set back: what was spent in a window is forgiven, and who did so stays on record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentctl.journal import ledger
+from agentctl.journal.ledger import Scope
+from agentctl.journal.tx import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """What was forgiven in one window."""
+
+    spent: int
+    """Micro-dollars, of all resets together."""
+    sender: str
+    """Who did the last one."""
+    at: float
+
+
+def reset(tx: Tx, scope: str, window_start: int, sender: str, now: float) -> int:
+    """Forgive what is spent, in micro-dollars; what is held stays held. 0: nothing was spent, nothing is written."""
+    spent, _ = ledger.standing(tx, Scope(scope, window_start, None))
+    if not spent:
+        return 0
+    tx.execute("UPDATE budgets SET spent = 0 WHERE scope = ? AND window_start = ?", (scope, window_start))
+    tx.execute("INSERT INTO resets VALUES(?, ?, ?, ?, ?)", (scope, window_start, spent, sender, now))
+    return spent
+
+
+def listing(tx: Tx) -> dict[tuple[str, int], Reset]:
+    """By scope and window. They are few: people make them."""
+    rows = tx.execute(
+        # With max() SQLite takes the other columns from the row that has it.
+        "SELECT scope, window_start, sum(spent), sender, max(at) FROM resets GROUP BY scope, window_start"
+    )
+    return {(str(scope), int(start)): Reset(*rest) for scope, start, *rest in rows.fetchall()}
