@@ -80,6 +80,14 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Full:
+    """The shared minute has no room for so long."""
+
+    seconds: float = 7.0
+    refused: bool = False
+
+
+@dataclass(frozen=True)
 class Crash:
     """The process dies here, between the intent and its outcome."""
 
@@ -101,7 +109,7 @@ class Says:
 class Script:
     """What the world answers, in order."""
 
-    models: Iterable[Reply | Fault | Refused | Crash] = (Reply("done"),)
+    models: Iterable[Reply | Fault | Refused | Full | Crash] = (Reply("done"),)
     tools: Mapping[str, Iterable[Envelope | Crash]] = field(default_factory=dict)
     """By tool name; a tool that is not here answers `ok`."""
     people: Iterable[Says | None] = (None,)
@@ -115,7 +123,7 @@ class Script:
         self.at[key] = at + 1
         return answers[at % len(answers)] if self.cycle else answers[min(at, len(answers) - 1)]
 
-    def model(self, asked: do.AskModel) -> Reply | Fault | Refused | Crash:
+    def model(self, asked: do.AskModel) -> Reply | Fault | Refused | Full | Crash:
         return self._next("model", self.models)
 
     def tool(self, name: str, call_id: str) -> Envelope | Crash:
@@ -222,6 +230,7 @@ class Play:
         self.now, self.state = START, State()
         self.events: list[ev.Stamped] = []
         self.made: list[Made] = []
+        self.circuits: dict[str, circuit.Circuit] = {}
         self.args: dict[str, dict[str, Any] | None] = {}
         self.results: dict[str, Envelope] = {}
         self.start = ev.RunStarted(
@@ -270,7 +279,7 @@ class Play:
             self.record(
                 ev.ModelFailed(
                     cut.provider, cut.identity, "unknown_outcome", None, None, "its driver died",
-                    cut.attempt, cut.purpose, cut.reserved_micro, 0, cut.estimated_tokens,
+                    cut.attempt, cut.purpose, cut.reserved_micro, 0, cut.estimated_tokens + cut.max_output_tokens,
                 )
             )  # fmt: skip
         self.record(ev.Resumed(len(self.events), "tests", **changes))
@@ -323,16 +332,25 @@ class Play:
         provider = self.setup.provider(action.provider)
         if action.fell_from:
             self.record(ev.FellBack(action.fell_from, action.provider, action.fell_why))
+        probe = self._admitted(provider.name, self.setup.policy.circuit)
+        if probe is None:
+            return
         outcome = self.script.model(action)
-        if isinstance(outcome, Refused):
-            self.record(ev.BudgetCounted(outcome.key, outcome.used, outcome.limit, "refused"))
+        if isinstance(outcome, Refused | Full):
+            self._refused(outcome)
             return
         self.record(
             ev.ModelAsked(
                 provider.name, provider.identity, provider.model, action.attempt, action.purpose,
-                action.estimated_tokens, action.max_output_tokens, action.reserve_micro, 0, action.probe,
+                action.estimated_tokens, action.max_output_tokens, action.reserve_micro, 0, probe,
             )
         )  # fmt: skip
+        if action.chosen_why:
+            why = f"{provider.name}: {action.chosen_why}"
+            self.record(ev.Decided("before_model", "route", "choose", why))
+        if probe:
+            self.record(ev.CircuitMoved(provider.name, "open", "half_open"))
+        asked_at = self.now
         match outcome:
             case Crash():
                 raise Crashed
@@ -345,9 +363,52 @@ class Play:
                         round(outcome.took * 1000),
                     )
                 )  # fmt: skip
+                if probe or circuit.faulty(outcome.kind, outcome.status):
+                    self._weigh(provider.name, self.setup.policy.circuit, asked_at, ok=False, probe=probe)
             case Reply():
                 self.now += outcome.took
                 self._replied(provider, action, outcome)
+                self._weigh(provider.name, self.setup.policy.circuit, asked_at, ok=True, probe=probe)
+
+    def _refused(self, outcome: Refused | Full) -> None:
+        if isinstance(outcome, Refused):
+            self.record(ev.BudgetCounted(outcome.key, outcome.used, outcome.limit, "refused"))
+            return
+        self.record(ev.Waited("tokens_per_minute", outcome.seconds, outcome.refused))
+        self.now += 0 if outcome.refused else outcome.seconds
+
+    # The circuits that all runs share, as the runner's store has them.
+
+    def _look(self, name: str, rules: Any) -> str:
+        found = self.circuits.get(name, circuit.CLOSED)
+        phase, known = circuit.phase(rules, found, self.now), self.state.circuit.open.get(name)
+        until = circuit.until(rules, found, self.now)
+        if not self.setup.policy.circuit.enabled:
+            return "closed"
+        if phase == "open" and until != known:
+            self.record(ev.CircuitMoved(name, "closed" if known is None else "open", "open", until))
+        elif phase == "closed" and known is not None:
+            self.record(ev.CircuitMoved(name, "open", "closed"))
+        return phase
+
+    def _admitted(self, name: str, rules: Any) -> bool | None:
+        phase = self._look(name, rules)
+        if phase == "half_open":
+            self.circuits[name] = circuit.probed(self.circuits[name], "play", self.now, 60.0)
+        return None if phase == "open" else phase == "half_open"
+
+    def _weigh(self, name: str, rules: Any, asked_at: float, *, ok: bool, probe: bool) -> None:
+        if not self.setup.policy.circuit.enabled:
+            return
+        found = self.circuits.get(name, circuit.CLOSED)
+        after = circuit.recorded(rules, found, "play", ok=ok, asked_at=asked_at, now=self.now)
+        self.circuits[name] = after
+        was = "half_open" if probe else "open" if name in self.state.circuit.open else "closed"
+        phase = circuit.phase(rules, after, self.now)
+        if (not ok or probe) and phase != was:
+            self.record(
+                ev.CircuitMoved(name, was, phase, circuit.until(rules, after, self.now) if phase == "open" else 0.0)
+            )
 
     def _replied(self, provider: Provider, action: do.AskModel, reply: Reply) -> None:
         output = max(1, int(min(20, action.max_output_tokens) * reply.share))
@@ -390,6 +451,8 @@ class Play:
         return Call(at, args, "" if args is not None else "not json", digest)
 
     def _decide(self, at: CallState) -> do.CallDecision:
+        if at.tool in self.setup.contracts:
+            self._look(circuit.tool_name(at.tool), self.setup.policy.circuit.tools)
         decision = before_tool(self.setup, self.state, self.call(at), self.now)
         self.made.append(Made(len(self.events), "before_tool", decision, self.now, call_id=at.call_id))
         return decision
@@ -432,7 +495,9 @@ class Play:
         while True:
             attempt += 1
             rules, name = self.setup.policy.circuit.tools, circuit.tool_name(known.name)
-            probe = circuit.check(rules, self.state.circuit, name, self.now) == "half_open"
+            probe, asked_at = self._admitted(name, rules) or False, self.now
+            if probe:
+                self.record(ev.CircuitMoved(name, "open", "half_open"))
             effect = not known.read_only
             self.record(
                 ev.ToolStarted(
@@ -450,10 +515,16 @@ class Play:
                     attempt=attempt,
                 )
             )  # fmt: skip
+            weighs = answer.error_type == "transient" or answer.ok or probe
+            fine = answer.error_type not in {"transient", "rate_limit"}
             if isinstance(decision, do.FinishCall):
                 self._finish(at, decision.envelope, effect=effect)
+                if weighs:
+                    self._weigh(name, rules, asked_at, ok=fine, probe=probe)
                 return
             self._finish(at, answer, effect=effect, final=False)
+            if weighs:
+                self._weigh(name, rules, asked_at, ok=fine, probe=probe)
             self.record(ev.Retried(decision.attempt, decision.delay_s, at.call_id))
             now_at = next(one for one in self.state.inflight.open_calls if one.call_id == at.call_id)
             refused = self._decide(now_at)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -13,10 +12,14 @@ from agentctl import __version__
 from agentctl.cli import (
     approvals,
     auth,
+    cache,
     check,
+    completion,
     doctor,
     events,
+    hits,
     init,
+    nouns,
     policy,
     rehearse,
     render,
@@ -30,8 +33,6 @@ from agentctl.cli import (
 )
 from agentctl.cli import run as run_command
 
-COMPLETION = "_AGENTCTL_COMPLETE"
-"""Set by the scripts in `completions/`; without it typer's options to install them stay away."""
 PANELS = RUN, PEOPLE, POLICY, SEE, STORE = ("Run", "People", "Policy", "See", "Store")
 COMMANDS: tuple[tuple[str, str, Callable[..., Any], str], ...] = (
     (RUN, "init", init.init, "agentctl init demo"),
@@ -47,7 +48,13 @@ COMMANDS: tuple[tuple[str, str, Callable[..., Any], str], ...] = (
     (SEE, "help", topics.show, "agentctl help budgets"),
     (STORE, "doctor", doctor.doctor, "agentctl doctor"),
 )
-GROUPS: tuple[tuple[str, str, str, tuple[tuple[str, Callable[..., Any], str], ...]], ...] = (
+GROUPS: tuple[nouns.Group, ...] = (
+    (
+        RUN,
+        "cache",
+        "The prompt cache of the providers",
+        (("warm", cache.warm, "agentctl cache warm demo/task.toml"), ("stats", hits.stats, "agentctl cache stats")),
+    ),
     (
         RUN,
         "rehearse",
@@ -75,7 +82,7 @@ GROUPS: tuple[tuple[str, str, str, tuple[tuple[str, Callable[..., Any], str], ..
         "Task files",
         (
             ("check", check.task_check, "agentctl task check demo/task.toml"),
-            ("schema", task.schema, "agentctl task schema > task.schema.json"),
+            ("schema", task.schema, "agentctl task schema"),
         ),
     ),
     (
@@ -106,15 +113,17 @@ class InPanels(TyperGroup):
 
     def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 -- typer's
         """Names, as the help prints them."""
-        panels = {name: PANELS.index(panel) for panel, name, *_ in (*COMMANDS, *GROUPS)}
+        panels = {name: PANELS.index(panel) for panel, name, *_ in (*COMMANDS, *nouns.NOUNS, *GROUPS)}
         return sorted(self.commands, key=panels.__getitem__)
 
 
+if completion.wanted():
+    completion.lighten()
 app = typer.Typer(
     name="agentctl",
     cls=InPanels,
     no_args_is_help=True,
-    add_completion=COMPLETION in os.environ,
+    add_completion=completion.wanted(),
     pretty_exceptions_enable=False,
 )
 
@@ -125,19 +134,14 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version")]
+
+
 @app.callback(epilog="Start with: agentctl init demo")
-def about(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version")
-    ] = False,
-) -> None:
+def about(version: Version = False) -> None:
     """Run LLM agents under a policy: budgets, approvals, fallbacks, and a journal of everything"""
 
 
 for panel, name, command, example in COMMANDS:
     app.command(name, rich_help_panel=panel, epilog=f"Example: {example}")(command)
-for panel, name, text, members in GROUPS:
-    group = typer.Typer(no_args_is_help=True, help=text)
-    for member, command, example in members:
-        group.command(member, epilog=f"Example: {example}")(command)
-    app.add_typer(group, name=name, rich_help_panel=panel)
+nouns.attach(app, GROUPS)

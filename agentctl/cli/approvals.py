@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from agentctl.core.messages import JsonObject
     from agentctl.journal.store import Store
 
-CallId = Annotated[str, typer.Argument(metavar="CALL", help="Which call; needed where several wait")]
-Who = Annotated[str, typer.Option("--user", help="Who decides; default: your login name")]
+CallId = Annotated[
+    str | None, typer.Argument(metavar="CALL", callback=options.filled, help="Which call; needed where several wait")
+]
+Who = Annotated[str | None, typer.Option("--user", help="Who decides; default: your login name")]
 
 
 def approvals(as_json: AsJson = False, store: StoreUrl = None) -> None:
@@ -55,7 +57,7 @@ def approvals(as_json: AsJson = False, store: StoreUrl = None) -> None:
 
 
 def approve(
-    run: WaitingRun, call: CallId = "", *, user: Who = "", as_json: AsJson = False, store: StoreUrl = None
+    run: WaitingRun, call: CallId = None, *, user: Who = None, as_json: AsJson = False, store: StoreUrl = None
 ) -> None:
     """Let one exact call run, once"""
     _decide("approve", run, call, "", user=user, store=store, as_json=as_json)
@@ -63,10 +65,10 @@ def approve(
 
 def deny(
     run: WaitingRun,
-    call: CallId = "",
+    call: CallId = None,
     *,
     why: Annotated[str, typer.Option(metavar="TEXT", help="The reason that the model is given")] = "",
-    user: Who = "",
+    user: Who = None,
     as_json: AsJson = False,
     store: StoreUrl = None,
 ) -> None:
@@ -75,7 +77,14 @@ def deny(
 
 
 def _decide(
-    kind: Literal["approve", "deny"], run: str, call: str, why: str, *, user: str, store: str | None, as_json: bool
+    kind: Literal["approve", "deny"],
+    run: str,
+    call: str | None,
+    why: str,
+    *,
+    user: str | None,
+    store: str | None,
+    as_json: bool,
 ) -> None:
     from agentctl.cli.pending import the_one
     from agentctl.journal import lease
@@ -83,7 +92,7 @@ def _decide(
     who = options.identity("--user", user) or options.login()
     with options.open_journal(store) as journal:
         row = journal.run(run)
-        request = the_one(journal, row.run_id, call)
+        request = the_one(journal, row.run_id, call or "")
         _leave(journal, request, kind, who, why)
         crashed = lease.crashed(row, journal.clock())
     word = {"approve": "approved", "deny": "denied"}[kind]

@@ -18,7 +18,7 @@ from agentctl.core.events import Stamped
 from agentctl.core.messages import Delta
 from agentctl.core.state import State
 from agentctl.runner.many import Job, Outcome
-from agentctl.runner.order import Listener
+from agentctl.runner.order import Listener, Progress
 
 EVERY_S = 0.1
 """Between two drawings of the line that says how far they are."""
@@ -110,6 +110,9 @@ class _Ear:
 
     def delta(self, delta: Delta) -> None:
         """Pieces of many texts make no text."""
+
+    def progress(self, at: Progress) -> None:
+        """How far one call of one of many runs is has no place."""
 
     def note(self, text: str) -> None:
         """Pass it on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from agentctl.cli import render
@@ -51,42 +51,34 @@ def arguments(text: str) -> JsonObject:
 
 
 @contextlib.asynccontextmanager
-async def opened(loaded: LoadedTask, under: LoadedPolicy) -> AsyncGenerator[tuple[Tool, ...]]:
-    """Every tool of a task; the servers among them run until the end of the block."""
-    from agentctl.tools.base import in_order, open_tools
+async def opened(
+    loaded: LoadedTask, under: LoadedPolicy, *, anew: Callable[[str], bool] = lambda _: False
+) -> AsyncGenerator[tuple[Tool, ...]]:
+    """Every tool of a task; the servers among them run until the end of the block.
+
+    Servers that the store knows are not started, but for those that are to be listed `anew`, by their names.
+    """
+    from agentctl.tools.base import open_tools
 
     tools = open_tools(loaded.task, loaded.base, under.policy, (loaded.path, under.path))
-    entries = [entry for entry in loaded.task.tools if entry.use == "mcp"]
-    if not entries:
+    if not any(entry.use == "mcp" for entry in loaded.task.tools):
         yield tools
         return
-    from agentctl.cli.options import reading
-    from agentctl.config import paths
-    from agentctl.journal import pins
-    from agentctl.tools import mcp  # the SDK: a second
+    from agentctl.runner.servers import hosted  # only tasks with a server wait for it
+    from agentctl.runner.stores import open_journal
 
-    base = loaded.base.resolve()
-    with reading(None) as tx:
-        known = pins.definitions(tx, [mcp.identity(entry, base) for entry in entries])
-    log_dir = paths.data_dir() / "mcp"
-    log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    servers = await mcp.open_servers(loaded.task, base, under.policy, log_dir=log_dir, pins=known)
-    try:
-        for server in servers:
-            tools += tuple(in_order(tool) for tool in await server.tools())
-            for note in server.notes:
+    with open_journal(None) as journal:
+        async with hosted(loaded, under.policy, journal, anew=anew) as found:
+            for note in found.notes:
                 render.say(note, "quiet")
-        yield tools
-    finally:
-        for server in servers:
-            await server.close()
+            yield tools + found.tools
 
 
 async def tried(
     loaded: LoadedTask, under: LoadedPolicy, name: str, args: JsonObject, *, yes: bool, quiet: bool
 ) -> Envelope:
     """What a tool answers, or why it did not run."""
-    async with opened(loaded, under) as tools:
+    async with opened(loaded, under, anew=lambda server: name.startswith((f"{server}.", f"{server}__"))) as tools:
         return await _tried(chosen(name, tools), args, under.policy, yes=yes, quiet=quiet)
 
 

@@ -56,7 +56,7 @@ def start(ctx: typer.Context, store: str | None, stdin: bytes | None) -> NoRetur
     _say(run_id, child.pid, files, as_json=as_json)
 
 
-def piped(var: list[str], lines: str) -> bytes | None:
+def piped(var: list[str], lines: str | None) -> bytes | None:
     """Stdin, where one of the variables or the lines are read from it."""
     if lines != "-" and not any(pair.endswith("=-") for pair in var):
         return None
@@ -110,13 +110,14 @@ def _fed(child: subprocess.Popen[bytes], stdin: bytes | None) -> None:
 
 def _stands(run_id: str, store: str | None, child: subprocess.Popen[bytes]) -> bool:
     """Whether the first event is written; False: the process ended before."""
-    from agentctl.errors import Forbidden
+    from agentctl.errors import Forbidden, StoreMissing
     from agentctl.journal import runs
 
     deadline = time.monotonic() + WRITTEN_S
     while time.monotonic() < deadline:
         gone = child.poll() is not None
-        with contextlib.suppress(Forbidden), options.reading(store) as tx:
+        # Neither the store nor the run in it need be there yet.
+        with contextlib.suppress(Forbidden, StoreMissing), options.reading(store) as tx:
             if runs.find(tx, run_id).next_seq > 1:
                 return True
         if gone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -43,10 +43,17 @@ def drive(work: Work, output: Output, limits: Callable[[], Limits]) -> NoReturn:
         listener, aside = _listener(output, limits, stack)
         approver = _approver(output, aside)
         result = asyncio.run(_awaited(work, listener, approver))
-    if not output.as_events:
-        _answer(result, output, listener.shown)
+    # Whoever would have read the answer may be gone: how it ended is told all the same.
+    with suppress(BrokenPipeError):
+        if not output.as_events:
+            _answer(result, output, listener.shown)
+        sys.stdout.flush()
+    if isinstance(listener, Lines) and listener.failed is not None:
+        raise listener.failed
     if not (output.as_json or output.as_events):
-        summary(result)
+        # The terminal itself may be gone; what it would have shown is in the store, and the code says the rest.
+        with suppress(OSError):
+            summary(result)
     raise typer.Exit(result.exit_code)
 
 
@@ -97,7 +104,6 @@ def summary(result: Result) -> None:
     figures += [_count(body, "tool_calls", "tool call"), f"{cast('float', body['duration_s']):,.1f}s"]
     if body["retries"]:
         figures.append(f"{body['retries']} {'retry' if body['retries'] == 1 else 'retries'}")
-    sys.stdout.flush()
     render.say(f"\n{result.status}: {result.reason} · {' · '.join(figures)}", tone)
     ratio = cast("float | None", body["cache_hit_ratio"])
     render.say(f"Cache hit ratio: {'-' if ratio is None else f'{ratio:.1%}'}")

@@ -16,12 +16,14 @@ from rich.live import Live as Drawing
 from rich.text import Text
 
 from agentctl.approvals.printable import printable
+from agentctl.cli.doing import doing_at, rest
 from agentctl.cli.status import Limits, status
-from agentctl.cli.telling import Telling
+from agentctl.cli.telling import Telling, progressed
 from agentctl.core import events as e
 from agentctl.core.events import Stamped
 from agentctl.core.messages import Delta
 from agentctl.core.state import State
+from agentctl.runner.order import Progress
 
 STYLES = {"plain": "", "good": "green", "warn": "yellow", "bad": "red", "quiet": "dim", "hint": "cyan", "bold": "bold"}
 
@@ -37,7 +39,12 @@ class Live:
         self._telling = Telling()
         self._state = State()
         self._doing, self._since = "starts", clock()
+        self._until = 0.0
+        """When a rest is over whose length is known."""
         self._partial, self._style = "", ""
+        self._steps: dict[str, str] = {}
+        """How far the calls in flight are, the one heard of last at the end."""
+        self._step = ""
         self.shown = ""
         """The text of the last reply, as far as it was streamed."""
         self._drawing = Drawing(
@@ -71,12 +78,15 @@ class Live:
     def event(self, stamped: Stamped, state: State) -> None:
         """Tell it, and keep the status line true."""
         self._state = state
-        doing = _doing(stamped.event)
+        doing = doing_at(stamped.event)
         if doing:
-            self._doing, self._since = doing, self._clock()
+            self._doing, self._since, self._until = doing, self._clock(), self._clock() + rest(stamped.event)
         if isinstance(stamped.event, e.ModelAsked):
             self._end_line()
             self.shown = ""
+        if isinstance(stamped.event, e.ToolFinished):
+            self._steps.pop(stamped.event.call_id, None)
+            self._step = next(reversed(self._steps.values()), "")
         line = self._telling.line(stamped.event)
         if line is not None:
             self._end_line()
@@ -103,6 +113,12 @@ class Live:
                 self._print(part.plain.rstrip(), style)
             self._partial = last.plain
 
+    def progress(self, at: Progress) -> None:
+        """Show it in the status line, until the call ends."""
+        if at.call_id in self._telling.tiers:
+            self._steps.pop(at.call_id, None)
+            self._steps[at.call_id] = self._step = progressed(at)
+
     def note(self, text: str) -> None:
         """One line, dim."""
         self._end_line()
@@ -121,25 +137,14 @@ class Live:
 
     def _bottom(self) -> Text:
         now = self._clock()
-        line = f"{status(self._limits, self._state, now)} · {self._doing} {max(0.0, now - self._since):.0f}s"
+        figures, seconds = status(self._limits, self._state, now), f"{max(0.0, now - self._since):.0f}s"
+        step = self._step
+        if self._until > now:
+            step, seconds = self._doing, f"{self._until - now:.0f}s left"
+        # What is only here for a while stands where a narrow terminal does not cut it off.
+        line = f"{step} {seconds} · {figures}" if step else f"{figures} · {self._doing} {seconds}"
         bottom = Text(printable(line, lines=False), style="reverse", no_wrap=True, overflow="ellipsis")
         if not self._partial:
             return bottom
         partial = Text(printable(self._partial, lines=False) + "\n", style=self._style)
         return partial + bottom
-
-
-def _doing(event: e.Event) -> str:
-    match event:
-        case e.ModelAsked(provider=provider):
-            return f"asks {provider}"
-        case e.ToolStarted(tool=tool):
-            return f"runs {tool}"
-        case e.Retried() | e.Waited():
-            return "waits"
-        case e.ApprovalRequested():
-            return "needs a person"
-        case e.ToolFinished() | e.ModelReplied():
-            return "thinks"
-        case _:
-            return ""

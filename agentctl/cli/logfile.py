@@ -12,7 +12,7 @@ from agentctl.core.events import Stamped
 from agentctl.core.messages import Delta
 from agentctl.core.state import State
 from agentctl.errors import Invalid
-from agentctl.runner.order import Listener
+from agentctl.runner.order import Listener, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,10 @@ class Passing:
     def delta(self, delta: Delta) -> None:
         """Pass it on."""
         self.inner.delta(delta)
+
+    def progress(self, at: Progress) -> None:
+        """Pass it on."""
+        self.inner.progress(at)
 
     def note(self, text: str) -> None:
         """Pass it on."""

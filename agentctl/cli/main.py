@@ -47,6 +47,7 @@ def _reopen() -> None:
 def main(arguments: list[str]) -> int:
     """Run a command; its exit code. Nothing escapes but a request to exit."""
     wanted = "--json" in arguments or "--events" in arguments
+    code: object = 0
     try:
         code = app(arguments, prog_name="agentctl", standalone_mode=False)
         sys.stdout.flush()
@@ -59,12 +60,12 @@ def main(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
-        return _abandon()
+        _abandon()
     except SystemExit as leaving:
         # typer leaves with 1 where nobody reads any more.
-        if isinstance(leaving.__context__, BrokenPipeError):
-            return _abandon()
-        raise
+        if not isinstance(leaving.__context__, BrokenPipeError):
+            raise
+        _abandon()
     except Exception as error:  # noqa: BLE001 -- a defect: the person gets one line, the report gets the rest
         if isinstance(error, OSError) and error.errno in UNWRITABLE and error.filename is None:
             return _unwritten(error)
@@ -104,8 +105,7 @@ def _unwritten(error: OSError) -> int:
     return 1
 
 
-def _abandon() -> int:
+def _abandon() -> None:
     """Nobody reads any more: nothing is flushed at exit."""
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, sys.stdout.fileno())
-    return 0

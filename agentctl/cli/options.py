@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import os
 import re
@@ -16,28 +15,49 @@ from agentctl.cli import values
 from agentctl.errors import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from contextlib import AbstractContextManager
 
     from agentctl.journal.store import Store
     from agentctl.journal.tx import Tx
 
+
+def filled(param: typer.CallbackParam, value: str | None) -> str | None:
+    """A value that was given must not be empty: in a script that is an unset variable, and never what was meant."""
+    if value == "":
+        name = param.metavar if param.param_type_name == "argument" else param.opts[0]
+        raise Usage(f"{name}: expected a value, got an empty text")
+    return value
+
+
 StoreUrl = Annotated[
     str | None,
-    typer.Option("--store", metavar="URL", help="The store; default: AGENTCTL_STORE, else your data folder"),
+    typer.Option(
+        "--store", metavar="URL", callback=filled, help="The store; default: AGENTCTL_STORE, else your data folder"
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object")]
+LimitsOf = Annotated[
+    str,
+    typer.Option(
+        "--policy", metavar="P", callback=filled, help="Whose limits and rules", autocompletion=values.policies
+    ),
+]
+Rehearsed = Annotated[bool, typer.Option("--rehearsed", help="Those of rehearsals too")]
 RunId = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's id, or its beginning", autocompletion=values.run_ids)
+    str,
+    typer.Argument(metavar="RUN", callback=filled, help="A run's id, or its beginning", autocompletion=values.run_ids),
 ]
 WaitingRun = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's id, or its beginning", autocompletion=values.parked)
+    str,
+    typer.Argument(metavar="RUN", callback=filled, help="A run's id, or its beginning", autocompletion=values.parked),
 ]
 UnfinishedRun = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's id, or its beginning", autocompletion=values.resumable)
+    str,
+    typer.Argument(
+        metavar="RUN", callback=filled, help="A run's id, or its beginning", autocompletion=values.resumable
+    ),
 ]
 
-LOCK_S = 30.0
-"""Seconds that another process may hold the store while it is made or migrated."""
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 duration = re.compile(r"(\d+)([smhdw])")
 foreign = re.compile(r"[^A-Za-z0-9._@-]")
@@ -45,27 +65,17 @@ identifier = re.compile(r"[A-Za-z0-9._@-]{1,128}")
 
 
 def open_journal(url: str | None) -> Store:
-    """The store to read from."""
-    from agentctl.config import paths
-    from agentctl.journal.store import open_store
+    """The store to read from; never made here."""
+    from agentctl.runner import stores
 
-    return open_store(paths.store_url(url), seal_dir=paths.data_dir())
+    return stores.existing(url)
 
 
-@contextlib.contextmanager
-def reading(url: str | None) -> Generator[Tx]:
-    """The store's tables alone, for what has to be quick: no events, no seals, no writer."""
-    import sqlite3
+def reading(url: str | None) -> AbstractContextManager[Tx]:
+    """The store's tables alone, for what has to be quick."""
+    from agentctl.runner import stores
 
-    from agentctl.config import paths
-    from agentctl.journal import faults, opening
-
-    path = opening.prepared(paths.store_url(url), LOCK_S)
-    try:
-        with contextlib.closing(opening.connect_reader(path, LOCK_S)) as connection:
-            yield connection
-    except sqlite3.Error as error:
-        raise faults.unusable(error, path) from error
+    return stores.tables(url)
 
 
 def login() -> str:
@@ -77,14 +87,17 @@ def login() -> str:
     return foreign.sub("_", name)[:128] or "unknown"
 
 
-def since(text: str) -> float:
-    """The moment so long ago: `30m`, `12h`, `3d`, `2w`; 0 for nothing."""
-    if not text:
-        return 0.0
+def since(text: str | None) -> float:
+    """The moment so long ago: `30m`, `12h`, `3d`, `2w`; 0 for None."""
+    return 0.0 if text is None else time.time() - span("--since", text)
+
+
+def span(flag: str, text: str) -> int:
+    """A span of time in seconds: `30m`, `12h`, `3d`, `2w`."""
     found = duration.fullmatch(text)
     if found is None:
-        raise Usage(f"--since: expected a span such as 30m, 12h, 3d or 2w, got {text!r}")
-    return time.time() - int(found[1]) * UNITS[found[2]]
+        raise Usage(f"{flag}: expected a span such as 30m, 12h, 3d or 2w, got {text!r}")
+    return int(found[1]) * UNITS[found[2]]
 
 
 def variables(pairs: list[str]) -> tuple[dict[str, str], bool]:
@@ -106,8 +119,21 @@ def variables(pairs: list[str]) -> tuple[dict[str, str], bool]:
     return values, used
 
 
-def identity(flag: str, text: str) -> str:
-    """A user, tenant or session; empty: not given."""
-    if text and not identifier.fullmatch(text):
+def identity(flag: str, text: str | None) -> str:
+    """A user, tenant or session; empty for None: it was not given."""
+    if text is None:
+        return ""
+    if not identifier.fullmatch(text):
         raise Usage(f"{flag}: expected 1 to 128 of letters, digits, `.`, `_`, `-`, `@`, got {text[:140]!r}")
     return text
+
+
+def leads_on(ctx: typer.Context) -> bool:
+    """Whether a command after this one does the work. What was given before it would be given to nobody."""
+    if ctx.invoked_subcommand is None:
+        return False
+    for param in ctx.command.params:
+        source = ctx.get_parameter_source(param.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            raise Usage(f"{param.opts[0]}: expected after {ctx.invoked_subcommand!r}")
+    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from agentctl.core.messages import Json, JsonObject
 
 Tone = Literal["plain", "good", "warn", "bad", "quiet", "hint", "bold"]
+FINEST = 0.0001
+"""USD; what is less is not shown."""
 SGR = {"good": "32", "warn": "33", "bad": "31", "quiet": "2", "hint": "36", "bold": "1"}
 
 
@@ -105,3 +108,15 @@ def span(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f}{unit}"
     return f"{max(0.0, seconds):.0f}s"
+
+
+def moment(at: float, now: float) -> str:
+    """`14:02` of today, `2026-01-31 14:02` of another day, on the clock of this place."""
+    then, today = time.localtime(at), time.localtime(now)
+    return time.strftime("%H:%M" if then[:3] == today[:3] else "%Y-%m-%d %H:%M", then)
+
+
+def dollars(usd: float) -> str:
+    """`$4.10`, `$0.0184`: cents, and what is finer only where there is any."""
+    cents = f"{usd:,.2f}"
+    return f"${cents}" if abs(usd - round(usd, 2)) < FINEST / 2 else f"${usd:,.4f}"

@@ -24,9 +24,12 @@ def resume(
     add_steps: Annotated[int, typer.Option(metavar="N", help="Raise max_steps by so many")] = 0,
     add_tokens: Annotated[int, typer.Option(metavar="N", help="Raise tokens.total by so many")] = 0,
     policy: Annotated[
-        str | None, typer.Option(metavar="P", help="Go on under this policy", autocompletion=values.policies)
+        str | None,
+        typer.Option(
+            metavar="P", callback=options.filled, help="Go on under this policy", autocompletion=values.policies
+        ),
     ] = None,
-    user: Annotated[str, typer.Option(help="Who goes on with it; default: your login name")] = "",
+    user: Annotated[str | None, typer.Option(help="Who goes on with it; default: your login name")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")] = False,
     as_events: Annotated[bool, typer.Option("--events", help="Print the new events as JSON lines")] = False,
     store: StoreUrl = None,

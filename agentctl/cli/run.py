@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentctl.cli import options, render, values
-from agentctl.cli.options import StoreUrl
+from agentctl.cli.options import StoreUrl, filled
 from agentctl.errors import Usage
 
 if TYPE_CHECKING:
@@ -20,15 +20,21 @@ if TYPE_CHECKING:
 Tasks = Annotated[list[Path], typer.Argument(metavar="TASK", readable=False, help="The task file, or several")]
 PolicyName = Annotated[
     str | None,
-    typer.Option(metavar="P", help="A policy's name or file, over the task's", autocompletion=values.policies),
+    typer.Option(
+        metavar="P", callback=filled, help="A policy's name or file, over the task's", autocompletion=values.policies
+    ),
 ]
 Variables = Annotated[
     list[str] | None,
     typer.Option(metavar="K=V", help="A variable; K=- reads it from stdin", autocompletion=values.variables),
 ]
-Tier = Annotated[str | None, typer.Option(metavar="TIER", help="Lowers what runs without asking: safe, low, medium")]
+Tier = Annotated[
+    str | None,
+    typer.Option(metavar="TIER", callback=filled, help="Lowers what runs without asking: safe, low, medium"),
+]
 LinesFile = Annotated[
-    str, typer.Option(metavar="FILE", help="One run per line of variables, JSON objects; - reads stdin")
+    str | None,
+    typer.Option(metavar="FILE", callback=filled, help="One run per line of variables, JSON objects; - reads stdin"),
 ]
 LogFile = Annotated[
     Path | None, typer.Option("--log-json", metavar="FILE", help="Append the events to a file as JSON lines")
@@ -41,12 +47,12 @@ def run(
     *,
     policy: PolicyName = None,
     var: Variables = None,
-    user: Annotated[str, typer.Option(help="Who it is for; default: your login name")] = "",
-    tenant: Annotated[str, typer.Option(help="Whose budget it counts against")] = "",
-    session: Annotated[str, typer.Option(help="The conversation that it belongs to")] = "",
+    user: Annotated[str | None, typer.Option(help="Who it is for; default: your login name")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Whose budget it counts against")] = None,
+    session: Annotated[str | None, typer.Option(help="The conversation that it belongs to")] = None,
     max_usd: Annotated[float | None, typer.Option(metavar="USD", help="Lowers run_usd")] = None,
     auto_approve: Tier = None,
-    lines: LinesFile = "",
+    lines: LinesFile = None,
     parallel: Annotated[int, typer.Option(metavar="N", min=1, help="So many runs at a time")] = 1,
     detach: Annotated[bool, typer.Option("--detach", help="Run it in the background; this terminal may go")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say what would be sent; send nothing")] = False,
@@ -68,8 +74,7 @@ def run(
     _check(as_json=as_json, as_events=as_events, rehearse=rehearse, only_rehearsed=real_tools or script is not None)
     _check_many(explain=explain, detach=detach, several=several, lines=lines, var=var or [])
     who = options.identity("--user", user) or options.login()
-    for flag, name in (("--tenant", tenant), ("--session", session)):
-        options.identity(flag, name)
+    payer, conversation = options.identity("--tenant", tenant), options.identity("--session", session)
     if detach:
         from agentctl.cli import detach as background
 
@@ -78,7 +83,7 @@ def run(
     from agentctl.runner.order import Order
 
     orders = [
-        Order(task, policy, given, who, tenant, session, max_usd, auto_approve, rehearse, script, real_tools)
+        Order(task, policy, given, who, payer, conversation, max_usd, auto_approve, rehearse, script, real_tools)
         for task in tasks
     ]
     if explain:
@@ -90,7 +95,7 @@ def run(
     if several:
         from agentctl.cli import many
 
-        many.drive(orders, many.Together(lines, parallel, store, as_json, as_events), passed)
+        many.drive(orders, many.Together(lines or "", parallel, store, as_json, as_events), passed)
     _run(orders[0], store, passed, as_json=as_json, as_events=as_events, stdin_used=stdin_used)
 
 
@@ -101,7 +106,7 @@ def _check(*, as_json: bool, as_events: bool, rehearse: bool, only_rehearsed: bo
         raise Usage("--script and --real-tools belong to a rehearsal", hint="Add --rehearse.")
 
 
-def _check_many(*, explain: bool, detach: bool, several: bool, lines: str, var: list[str]) -> None:
+def _check_many(*, explain: bool, detach: bool, several: bool, lines: str | None, var: list[str]) -> None:
     if explain and (several or detach):
         raise Usage("--explain takes one task, and runs nothing")
     if lines == "-" and any(pair.endswith("=-") for pair in var):

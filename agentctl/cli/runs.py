@@ -23,10 +23,13 @@ TONES: dict[str, Tone] = {
 
 def runs(
     *,
-    status: Annotated[str, typer.Option(help="Only those: running, parked, completed, stopped, failed …")] = "",
-    user: Annotated[str, typer.Option(help="Only those of this user")] = "",
-    task: Annotated[str, typer.Option(help="Only those of this task")] = "",
-    since: Annotated[str, typer.Option(metavar="SPAN", help="Only those begun within: 30m, 12h, 3d, 2w")] = "",
+    status: Annotated[
+        str | None,
+        typer.Option(callback=options.filled, help="Only those: running, parked, completed, stopped, failed …"),
+    ] = None,
+    user: Annotated[str | None, typer.Option(callback=options.filled, help="Only those of this user")] = None,
+    task: Annotated[str | None, typer.Option(callback=options.filled, help="Only those of this task")] = None,
+    since: Annotated[str | None, typer.Option(metavar="SPAN", help="Only those begun within: 30m, 12h, 3d, 2w")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many")] = 50,
     as_json: AsJson = False,
     store: StoreUrl = None,
@@ -39,7 +42,7 @@ def runs(
     with options.reading(store) as tx:
         # A crashed run is one that says `running` and whose driver is gone: no query knows that.
         asked = "running" if status == "crashed" else status
-        rows = table.listing(tx, status=asked, user=user, task=task, since=begun, limit=limit + 1)
+        rows = table.listing(tx, status=asked or "", user=user or "", task=task or "", since=begun, limit=limit + 1)
     told = [(row, "crashed" if lease.crashed(row, now) else row.status) for row in rows]
     kept = [(row, word) for row, word in told if not status or word == status]
     if as_json:

@@ -63,12 +63,10 @@ def _health(limits: Limits, state: State, now: float) -> str:
     """The circuit of the provider that was asked last."""
     if limits.policy is None or not state.route.asked:
         return ""
-    rules = limits.policy.circuit
-    identity = next((p.identity for p in limits.policy.providers if p.name == state.route.asked), "")
-    phase = circuit.check(rules, state.circuit, identity, now)
-    if phase != "open":
-        return f"{state.route.asked} {phase.replace('_', '-')}"
-    return f"{state.route.asked} open {max(0.0, circuit.until(rules, state.circuit, identity) - now):.0f}s"
+    left = circuit.check(limits.policy.circuit, state.circuit, state.route.asked, now)
+    if left:
+        return f"{state.route.asked} open {left:.0f}s"
+    return f"{state.route.asked} {'half-open' if state.route.asked in state.circuit.open else 'closed'}"
 
 
 def _steps(limits: Limits, state: State) -> str:

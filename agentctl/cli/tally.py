@@ -24,6 +24,15 @@ def table(outcomes: Sequence[Outcome]) -> None:
     tones: list[render.Tone] = [TONES.get(told(each)[0], "plain") for each in outcomes]
     tones.append("bold")
     render.table(("id", "task", *line, "status", "reason", "cost", "steps"), rows, tones)
+    render.say(f"Cache hit ratio: {_hit_ratio(outcomes)}")
+
+
+def _hit_ratio(outcomes: Sequence[Outcome]) -> str:
+    """Read over the whole input of all of them. A52"""
+    usages = [cast("dict[str, int]", each.result.body["usage"]) for each in outcomes if each.result is not None]
+    read = sum(usage["cache_read_tokens"] for usage in usages)
+    prompt = read + sum(usage["input_tokens"] + usage["cache_write_tokens"] for usage in usages)
+    return f"{read / prompt:.1%}" if prompt else "-"
 
 
 def _row(each: Outcome, *, numbered: bool) -> tuple[str, ...]:

@@ -10,9 +10,16 @@ from agentctl.cli.render import Tone
 from agentctl.core import events as e
 from agentctl.core.messages import Json
 from agentctl.core.people import who
+from agentctl.runner.order import Progress
 
 MOST = 110
 """Characters of a tool's result on its line."""
+MOST_WORDS = 80
+"""Characters of what a server says of a call's progress."""
+
+
+MOST_COUNTED = 1e15
+"""A count above this is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,19 @@ def one(text: str) -> str:
     return printable(text, lines=False)
 
 
+def progressed(at: Progress) -> str:
+    """`fs.copy 40 % reading page 4`; a count where nobody knows how much there is to do."""
+    words = one(" ".join(at.words.split()))
+    if len(words) > MOST_WORDS:
+        words = f"{words[: MOST_WORDS - 1]}…"
+    far = ""
+    if at.share is not None:
+        far = f"{int(at.share * 100)} %"
+    elif at.done is not None and at.done < MOST_COUNTED:
+        far = f"{at.done:,.0f}"
+    return " ".join(part for part in (one(at.tool), far, words) if part)
+
+
 def _finished(done: e.ToolFinished, tier: str) -> Line:
     tool = one(done.tool)
     head = f"{tool} {tier}" if tier else tool
@@ -81,6 +101,8 @@ def _model(event: e.Event) -> Line | None:
             return Line(f"✗ {failed.provider}: {what.replace('_', ' ')}: {short(failed.message)}", "warn")
         case e.Retried() as retried:
             return Line(f"  retry #{retried.attempt} in {retried.delay_s:.1f}s", "quiet")
+        case e.CacheSeen(miss_reason=why) if why:
+            return Line(f"! the cache was missed: {short(why)}", "warn")
         case e.Waited(reason=reason, seconds=seconds):
             return Line(f"  waits {seconds:.1f}s: {one(reason)}", "quiet")
         case e.FellBack() as fell:
@@ -92,7 +114,7 @@ def _model(event: e.Event) -> Line | None:
             return Line(f"! {to}: {one(fell.reason)}", "warn")
         case e.ProviderOut(provider=provider, reason=reason):
             return Line(f"! {provider} is out: {short(reason)}", "warn")
-        case e.CircuitMoved() as moved:
+        case e.CircuitMoved() as moved if moved.from_ != moved.to:
             return Line(f"! circuit {one(moved.name)}: {moved.from_} → {moved.to}", "warn")
         case e.Degraded(provider=provider, notice=notice):
             return Line(f"! {provider}: {one(notice)}", "warn")
@@ -114,6 +136,8 @@ def _limits(event: e.Event) -> Line | None:
             return Line(f"! {close.key} is close to its limit: {close.used:g} of {close.limit:g}", "warn")
         case e.BudgetCounted(state="refused") as over:
             return Line(f"! {over.key} is used up: {over.used:g} of {over.limit:g}", "warn")
+        case e.Decided(guard="route", reason=reason):
+            return Line(f"  routed to {one(reason)}", "quiet")
         case e.Decided(decision="land") as landing:
             return Line(f"! {one(landing.message)}", "warn")
         case e.Failed(code=code, message=message):

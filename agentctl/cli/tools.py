@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from agentctl.cli import render, values
-from agentctl.cli.options import AsJson
+from agentctl.cli.options import AsJson, filled
 
 if TYPE_CHECKING:
     from agentctl.config.load import LoadedPolicy
@@ -21,14 +20,14 @@ if TYPE_CHECKING:
 
 TaskFile = Annotated[Path, typer.Argument(metavar="T", readable=False, help="A task file")]
 PolicyName = Annotated[
-    str | None, typer.Option("--policy", metavar="P", help="A policy's name or file, over the task's")
+    str | None, typer.Option("--policy", metavar="P", callback=filled, help="A policy's name or file, over the task's")
 ]
 
 
 def listing(task: TaskFile, policy: PolicyName = None, as_json: AsJson = False) -> None:
     """List the tools of a task: what each may do, and whether it asks"""
     loaded, under = _loaded(task, policy)
-    items = [_row(contract, under) for contract in _contracts(loaded, under)]
+    items = [_row(contract, under) for contract in _contracts(loaded, under, anew=True)]
     if as_json:
         render.as_list(items)
     elif items:
@@ -70,6 +69,8 @@ def attempt(
     as_json: Annotated[bool, typer.Option("--json", help="Print only the envelope")] = False,
 ) -> None:
     """Run one tool by hand, once: exit 0 where it succeeded, 1 where it did not"""
+    import asyncio
+
     from agentctl.cli import byhand
 
     loaded, under = _loaded(task, policy)
@@ -86,11 +87,13 @@ def _loaded(task: Path, policy: str | None) -> tuple[LoadedTask, LoadedPolicy]:
     return loaded, load.policy_of(loaded, policy)
 
 
-def _contracts(loaded: LoadedTask, under: LoadedPolicy) -> list[Contract]:
+def _contracts(loaded: LoadedTask, under: LoadedPolicy, *, anew: bool = False) -> list[Contract]:
+    import asyncio
+
     from agentctl.cli import byhand
 
     async def listed() -> list[Contract]:
-        async with byhand.opened(loaded, under) as tools:
+        async with byhand.opened(loaded, under, anew=lambda _: anew) as tools:
             return [tool.contract for tool in tools]
 
     return asyncio.run(listed())

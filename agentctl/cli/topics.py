@@ -15,8 +15,8 @@ from agentctl.cli.options import AsJson
 
 FOLDER = Path(__file__).parent / "help"
 ORDER = (
-    *("start", "tasks", "tools", "mcp", "policies", "budgets"),
-    *("approvals", "resume", "rehearse", "store", "exit-codes"),
+    *("start", "tasks", "tools", "mcp", "policies", "budgets", "circuits"),
+    *("cache", "approvals", "resume", "rehearse", "store", "exit-codes"),
 )
 """As one would read them."""
 CODES = "<!-- exit codes -->"
@@ -77,8 +77,9 @@ def _list(*, as_json: bool) -> None:
 
 def _is_command(name: str) -> bool:
     from agentctl.cli.app import COMMANDS, GROUPS
+    from agentctl.cli.nouns import NOUNS
 
-    return any(name == each for _, each, *_ in (*COMMANDS, *GROUPS))
+    return any(name == each for _, each, *_ in (*COMMANDS, *NOUNS, *GROUPS))
 
 
 def _print(markdown: str) -> None:

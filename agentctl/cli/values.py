@@ -1,4 +1,4 @@
-"""What a shell offers for a value: run ids, policies, topics, and a task's variables and tools.
+"""What a shell offers for a value: run ids, policies, topics, circuits, budgets, and a task's variables and tools.
 
 A TAB starts the program, so each of these reads as little as it can, waits for nobody, makes nothing, and is silent
 about whatever is wrong: no offer is the worst that may happen.
@@ -6,37 +6,33 @@ about whatever is wrong: no offer is the worst that may happen.
 
 from __future__ import annotations
 
-import re
-import sqlite3
-from collections.abc import Callable, Iterable
+import json
+import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import typer
 
-Offers: TypeAlias = list[tuple[str, str]]
-"""Words, each with a note that zsh and fish show beside it."""
-MOST = 50
-WAIT_S = 0.05
-"""Seconds that another process may hold the store."""
-# Notes are other people's words, and shells evaluate what they are offered.
-odd = re.compile(r"[^\w.,/-]+")
-harmless = re.compile(r"[\w.=@-]+")
+from agentctl.cli.offers import LAST, MOST, Offers, rows_of, silent
+
+OPENED_AT = 2
+"""Where a circuit's row says when it was opened; 0: it is closed."""
 
 
 def run_ids(ctx: typer.Context, incomplete: str) -> Offers:
     """Runs, newest first."""
-    return _silent(lambda: _runs(ctx, incomplete, ()))
+    return silent(lambda: _runs(ctx, incomplete, ()))
 
 
 def parked(ctx: typer.Context, incomplete: str) -> Offers:
     """Runs in which a call may wait for a person."""
-    return _silent(lambda: _runs(ctx, incomplete, ("parked", "running", "paused", "stopped")))
+    return silent(lambda: _runs(ctx, incomplete, ("parked", "running", "paused", "stopped")))
 
 
 def resumable(ctx: typer.Context, incomplete: str) -> Offers:
     """Runs that are not done."""
-    return _silent(lambda: _runs(ctx, incomplete, ("parked", "running", "paused", "stopped", "failed")))
+    return silent(lambda: _runs(ctx, incomplete, ("parked", "running", "paused", "stopped", "failed")))
 
 
 def policies(incomplete: str) -> Offers:
@@ -51,13 +47,13 @@ def policies(incomplete: str) -> Offers:
             if name.startswith(incomplete)
         ]
 
-    return _silent(found)
+    return silent(found)
 
 
 def variables(ctx: typer.Context, incomplete: str) -> Offers:
     """`NAME=` for each variable of the tasks named so far that has no value yet."""
     given = {pair.partition("=")[0] for pair in cast("list[str]", ctx.params.get("var") or [])}
-    return _silent(
+    return silent(
         lambda: [
             (f"{name}=", str(about.get("description", "")))
             for task in _tasks(ctx)
@@ -69,7 +65,7 @@ def variables(ctx: typer.Context, incomplete: str) -> Offers:
 
 def tools(ctx: typer.Context, incomplete: str) -> Offers:
     """The tools of the task named so far. Those of a server are known to itself alone."""
-    return _silent(
+    return silent(
         lambda: [
             (name, str(tool.get("description", "")))
             for task in _tasks(ctx)
@@ -88,38 +84,49 @@ def topics(incomplete: str) -> Offers:
 
         return [(name, title) for name, title in titles() if name.startswith(incomplete)]
 
-    return _silent(found)
+    return silent(found)
 
 
-def _silent(find: Callable[[], Offers]) -> Offers:
-    try:
-        return [(word, " ".join(odd.sub(" ", note).split())) for word, note in find() if harmless.fullmatch(word)]
-    except Exception:  # noqa: BLE001 -- a shell is no place for an error
-        return []
+def circuits(ctx: typer.Context, incomplete: str) -> Offers:
+    """Circuits, those of rehearsals only where one is asked for."""
+
+    def found() -> Offers:
+        query = "SELECT name, circuit FROM circuits WHERE name >= ? AND name < ? ORDER BY name LIMIT ?"
+        rows = rows_of(ctx, query, (incomplete, incomplete + LAST, MOST))
+        hidden = "" if incomplete.startswith("r") else "rehearsal:"
+        return [
+            (name, "open" if json.loads(text)[OPENED_AT] else "closed")
+            for name, text in rows
+            if not (hidden and name.startswith(hidden))
+        ]
+
+    return silent(found)
+
+
+def budgets(ctx: typer.Context, incomplete: str) -> Offers:
+    """`KEY:SCOPE` of what may be reset and has anything to forgive."""
+
+    def found() -> Offers:
+        query = (
+            "SELECT scope, max(spent) FROM budgets WHERE scope >= ? AND scope < ? AND spent > 0"
+            " AND NOT (scope >= 'run_usd:' AND scope < 'run_usd;')"
+            " AND (window_start = 0 OR window_start > ? - CASE WHEN scope < 'i' THEN 3600 ELSE 86400 END)"
+            " GROUP BY scope ORDER BY scope LIMIT ?"
+        )
+        rows = rows_of(ctx, query, (incomplete, incomplete + LAST, time.time(), MOST))
+        return [(scope, f"{spent / 1e6:.2f} USD spent") for scope, spent in rows]
+
+    return silent(found)
 
 
 def _runs(ctx: typer.Context, incomplete: str, statuses: Iterable[str]) -> Offers:
-    from agentctl.config import paths
-    from agentctl.journal import opening
-
-    path = opening.path_of(paths.store_url(ctx.params.get("store")))
-    if not path.is_file():
-        return []
     wanted = tuple(statuses)
     among = f" AND status IN ({', '.join('?' for _ in wanted)})" if wanted else ""
     query = (
         f"SELECT run_id, task, status FROM runs WHERE run_id >= ? AND run_id < ?{among}"  # noqa: S608 -- question marks
         " ORDER BY created DESC LIMIT ?"
     )
-    connection = opening.connect_reader(path, WAIT_S)
-    try:
-        rows: list[tuple[str, str, str]] = connection.execute(
-            query, (incomplete, incomplete + "\U0010ffff", *wanted, MOST)
-        ).fetchall()
-    except sqlite3.Error:
-        return []
-    finally:
-        connection.close()
+    rows = rows_of(ctx, query, (incomplete, incomplete + LAST, *wanted, MOST))
     return [(run_id, f"{task} {status}") for run_id, task, status in rows]
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from agentctl.core import decisions as do
 from agentctl.core import transcript
 from agentctl.core.events import ModelFailed, ModelReplied, Purpose
-from agentctl.core.guards import approval, budget, circuit, context, retry, route, tokens
+from agentctl.core.guards import approval, budget, circuit, context, pace, retry, route, tokens
 from agentctl.core.policy import Provider
 from agentctl.core.setup import Setup
 from agentctl.core.state import State
@@ -64,10 +64,12 @@ def before_model(setup: Setup, state: State, now: float) -> do.Action:
         reached = budget.check(policy.budget, state.budget, now)
         if reached is not None:
             return _land(state, reached)
-    chosen = _choose(setup, state, now)
-    if chosen is None:
+    stuck = pace.check(policy.pace, state.pace)
+    if stuck:
+        return do.Stop("stopped", "pace", 10, stuck)
+    provider = _choose(setup, state, now)
+    if provider is None:
         return _no_provider(setup, state, now)
-    provider, probe = chosen
     trim = _trim(setup, state, provider)
     if trim is not None:
         return trim
@@ -90,34 +92,45 @@ def before_model(setup: Setup, state: State, now: float) -> do.Action:
         cap_micro=room.cap_micro,
         fell_from=fell_from,
         fell_why=_why_not(setup, state, fell_from, now) if fell_from else "",
-        probe=probe,
+        chosen_why="" if fell_from or provider.name == state.route.asked else _chain(setup, state)[1],
+        uncached_tokens=tokens.uncached(state.tokens, provider.identity, state.prompt_tokens),
     )
 
 
-def _chain(setup: Setup, state: State) -> tuple[str, ...]:
+def _chain(setup: Setup, state: State) -> tuple[tuple[str, ...], str]:
+    """Who is tried, in this order, and what put the first one there if it was not its priority."""
+    policy = setup.policy
     role = "landing" if state.run.landing is not None else "answer"
-    return route.order(tuple((p.name, p.priority, p.roles) for p in setup.policy.providers), role)
+    names = route.order(tuple((p.name, p.priority, p.roles) for p in policy.providers), role)
+    cap = budget.cap_micro(policy.budget, state.budget)
+    if policy.budget.enabled and route.saves(policy.route, state.budget.spent_micro, cap):
+        costs = {
+            name: price.worst(state.prompt_tokens, budget.LEAST_OUTPUT)
+            for name in names
+            if (price := setup.prices.get(name))
+        }
+        if costs:
+            return route.first(
+                names, min(costs, key=costs.__getitem__)
+            ), f"above {policy.route.cheaper_above:.0%} of run_usd"
+    name, why = route.preferred(policy.route, state.route)
+    return (route.first(names, name), why) if name in names else (names, "")
 
 
 def _stood_in_for(setup: Setup, state: State, chosen: str) -> str:
-    first = next(name for name in _chain(setup, state) if name in setup.ready)
+    first = next(name for name in _chain(setup, state)[0] if name in setup.ready)
     return "" if chosen in {first, state.route.asked} else first
 
 
-def _choose(setup: Setup, state: State, now: float, but: str = "") -> tuple[Provider, bool] | None:
-    """The first provider of the chain that is ready, not out, not passed, and whose circuit lets a call through."""
-    policy = setup.policy
-    for name in _chain(setup, state):
+def _choose(setup: Setup, state: State, now: float, but: str = "") -> Provider | None:
+    """The first provider of the chain that is ready, not out, not passed, and whose circuit may be asked."""
+    for name in _chain(setup, state)[0]:
         if name not in setup.ready or name in state.inflight.passed or name == but:
             continue
         if not route.available(state.route, name, now):
             continue
-        provider = setup.provider(name)
-        phase = (
-            circuit.check(policy.circuit, state.circuit, provider.identity, now) if policy.circuit.enabled else "closed"
-        )
-        if phase != "open":
-            return provider, phase == "half_open"
+        if not circuit.check(setup.policy.circuit, state.circuit, name, now):
+            return setup.provider(name)
     return None
 
 
@@ -132,10 +145,8 @@ def _why_not(setup: Setup, state: State, name: str, now: float) -> str:
     if not route.available(state.route, name, now):
         until = state.route.out[name]
         return f"{name}: out" if until is None else f"{name}: rests {max(0.0, until - now):.0f}s"
-    identity = setup.provider(name).identity
-    rules = setup.policy.circuit
-    if rules.enabled and circuit.check(rules, state.circuit, identity, now) == "open":
-        left = circuit.until(setup.policy.circuit, state.circuit, identity) - now
+    left = circuit.check(setup.policy.circuit, state.circuit, name, now)
+    if left:
         return f"{name}: circuit open for {left:.0f}s"
     return f"{name}: failed"
 
@@ -178,8 +189,8 @@ def _room(setup: Setup, state: State, provider: Provider, purpose: Purpose) -> b
     size, prompt = state.prompt_tokens, context.worst(state.context, provider.identity)
     kept = 0.0 if landing else policy.budget.landing
     least = min(budget.LEAST_LANDING if landing else budget.LEAST_OUTPUT, provider.max_output_tokens)
-    cached = state.inflight.last.usage.cache_read if state.inflight.last else 0
-    output = min(provider.max_output_tokens, tokens.left(policy.tokens, state.tokens, kept) - (size - cached))
+    uncached = tokens.uncached(state.tokens, provider.identity, size)
+    output = min(provider.max_output_tokens, tokens.left(policy.tokens, state.tokens, kept) - uncached)
     if output < least:
         return budget.Reached("tokens", tokens.message(policy.tokens, state.tokens))
     price = setup.prices.get(provider.name)
@@ -217,14 +228,14 @@ def after_failure(setup: Setup, state: State, failed: ModelFailed, now: float, d
     if failed.kind == "invalid":
         return do.Stop("failed", "providers", 14, f"{failed.provider} refused the request: {failed.message}")
     following = _choose(setup, state, now, but=failed.provider)
-    to = following[0].name if following is not None else ""
+    to = following.name if following is not None else ""
     if failed.kind in {"auth", "quota"}:
         return do.LeaveProvider(failed.provider, to, f"{failed.kind}: {failed.message}", None)
     if retry.too_long(policy.retry, failed):
         until = now + (failed.retry_after_s or 0.0)
         return do.LeaveProvider(failed.provider, to, f"asked for a rest of {failed.retry_after_s:.0f}s", until)
     delay = retry.delay(policy.retry, failed, dice) if retry.worthwhile(policy.retry, failed) else None
-    opened = circuit.check(policy.circuit, state.circuit, failed.identity, now) == "open" and policy.circuit.enabled
+    opened = circuit.check(policy.circuit, state.circuit, failed.provider, now) > 0
     if delay is None or opened:
         return do.NextProvider(failed.provider, to, "circuit open" if opened else failed.kind)
     return do.Retry(failed.attempt, delay)

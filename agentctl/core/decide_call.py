@@ -30,8 +30,8 @@ def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDe
         return do.RefuseCall("budget", _over(state.run.landing.reason))
     if contract is None:
         return do.RefuseCall("args", unknown_tool(at.tool, tuple(c.name for c in setup.contracts.values())))
-    if at.phase == "denied":
-        return do.RefuseCall("approval", _denied(contract, at))
+    if at.phase == "denied" or contract.gone:
+        return do.RefuseCall("approval", _denied(contract, at) if at.phase == "denied" else _gone(contract))
     bad = args.check(policy.args, contract, call.args, call.garbled)
     if bad is not None:
         halt = None
@@ -58,16 +58,22 @@ def _permission(setup: Setup, contract: Contract, call: Call) -> do.RunCall | do
     started = at.phase == "started" or (at.phase == "waiting" and at.attempts > 0)
     if started and contract.recovery not in {"rerun", "same_key"}:
         return do.AskPerson(Tier.HIGH, DOUBT)
-    if contract.changed and not at.approved:
+    if at.approved and at.digest == call.digest:
+        return do.RunCall(tier)
+    if contract.changed:  # also where it was approved as something else
         return do.AskPerson(Tier.HIGH, REDEFINED.format(diff=contract.changed))
     if at.approved:
-        return do.RunCall(tier) if at.digest == call.digest else do.AskPerson(tier, CHANGED)
+        return do.AskPerson(tier, CHANGED)
     ruling = risk.check(policy.risk, contract)
     if ruling is not None and policy.approval.enabled:
         return do.AskPerson(ruling.tier, ruling.rule)
     if at.phase == "waiting":
         return do.AskPerson(tier, "it was asked before")
     return do.RunCall(tier)
+
+
+def _gone(contract: Contract) -> Envelope:
+    return envelope.redefined(contract.name, "is gone from")
 
 
 def _denied(contract: Contract, at: CallState) -> Envelope:
@@ -87,7 +93,7 @@ def _unchecked(contract: Contract) -> do.RefuseCall:
 def _fallback(setup: Setup, state: State, call: Call, contract: Contract, now: float) -> do.RunCall | None:
     """E25: the fallback tool takes the call with the same arguments, where it may run without asking."""
     other = setup.contracts.get(contract.fallback_tool)
-    if other is None or call.args is None or other.check(call.args) is not None:
+    if other is None or other.changed or other.gone or call.args is None or other.check(call.args) is not None:
         return None
     if risk.check(setup.policy.risk, other) is not None or _limits(setup, state, call, other, now) is not None:
         return None
@@ -118,9 +124,8 @@ def _limits(setup: Setup, state: State, call: Call, contract: Contract, now: flo
         over = results.check(state.results, contract, now)
         if over is not None:
             return do.RefuseCall("results", over)
-    rules = policy.circuit.tools
-    if policy.circuit.enabled and circuit.check(rules, state.circuit, circuit.tool_name(contract.name), now) == "open":
-        return do.RefuseCall("circuit", envelope.transient("upstream is unhealthy"))
+    if circuit.check(policy.circuit, state.circuit, circuit.tool_name(contract.name), now):
+        return do.RefuseCall("circuit", circuit.unhealthy())
     return None
 
 

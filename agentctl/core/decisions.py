@@ -28,8 +28,10 @@ class AskModel:
     fell_from: str = ""
     """The first provider of the chain, where this one newly stands in for it."""
     fell_why: str = ""
-    probe: bool = False
-    """The circuit is open and this is the call that tests it."""
+    chosen_why: str = ""
+    """What made this provider the first of the chain, where that has just changed: a rule, or the budget."""
+    uncached_tokens: int = 0
+    """Of the estimated prompt: what no cache is expected to answer for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,10 @@ class RunStarted:
     """Keyed digest of system prompt and tools, in their order."""
     price_source: str = ""
     variables: dict[str, Json] = field(default_factory=dict[str, Json])
+    prefix_system: str = ""
+    """Keyed digest of the system prompt alone; empty in journals that do not tell."""
+    prefix_tools: str = ""
+    """Keyed digest of the tools alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +159,12 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """The run will do nothing for a while."""
+    """The run will do nothing for a while, or would have to for longer than anybody may."""
 
     reason: str
     seconds: float
+    refused: bool = False
+    """It was too long: nothing is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,11 +299,14 @@ class BudgetCounted:
 
 @dataclass(frozen=True, slots=True)
 class CircuitMoved:
-    """A circuit opened, let a probe through, or closed."""
+    """What the run was told of a circuit that all runs share: it opened, let a probe through, or closed."""
 
     name: str
+    """A provider's name, or `tool:NAME`."""
     from_: str
     to: str
+    until: float = 0.0
+    """Open: when the next probe may go, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)

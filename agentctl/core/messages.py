@@ -129,6 +129,11 @@ class Usage:
         """The size of the whole prompt."""
         return self.input + self.cache_read + self.cache_write + self.cache_write_1h
 
+    @property
+    def counted(self) -> int:
+        """What counts against limits in tokens: all but what a cache answered for."""
+        return self.input + self.cache_write + self.cache_write_1h + self.output
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -155,6 +160,10 @@ class Reply:
     """The model that answered, in the provider's words."""
     refusal: str = ""
     """Why it would not, where the provider says."""
+    diagnosis: str = ""
+    """Why the provider's cache could not be read, in the provider's word (`tools_changed`); empty: it says nothing."""
+    changed: str = ""
+    """The first byte that the request changed of the one before it to this provider, and whose it is."""
 
 
 @dataclass(frozen=True, slots=True)

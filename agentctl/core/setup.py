@@ -14,7 +14,7 @@ from agentctl.core.prices import Price
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a run decides by, fixed for one drive."""
+    """What a run decides by, fixed for one drive but for the contracts of servers that are started later."""
 
     policy: Policy
     contracts: Mapping[str, Contract]

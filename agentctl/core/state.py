@@ -22,7 +22,7 @@ from agentctl.core.events import (
     Status,
     ToolFinished,
 )
-from agentctl.core.guards import approval, budget, circuit, context, loops, results, route, tokens
+from agentctl.core.guards import approval, budget, cache, circuit, context, loops, pace, results, route, tokens
 
 MOST_DEGRADED = 16
 
@@ -71,12 +71,14 @@ class State:
     transcript: transcript.State = transcript.State()
     budget: budget.State = budget.State()
     tokens: tokens.State = tokens.State()
+    pace: pace.State = pace.State()
     circuit: circuit.State = field(default_factory=lambda: circuit.EMPTY)
     route: route.State = field(default_factory=lambda: route.EMPTY)
     context: context.State = context.State()
     loops: loops.State = loops.State()
     results: results.State = field(default_factory=lambda: results.EMPTY)
     approval: approval.State = approval.State()
+    cache: cache.State = field(default_factory=lambda: cache.EMPTY)
 
     @property
     def prompt_tokens(self) -> int:
@@ -92,12 +94,14 @@ def apply(state: State, stamped: Stamped) -> State:
         transcript=transcript.apply(state.transcript, stamped),
         budget=budget.apply(state.budget, stamped),
         tokens=tokens.apply(state.tokens, stamped),
+        pace=pace.apply(state.pace, stamped),
         circuit=circuit.apply(state.circuit, stamped),
         route=route.apply(state.route, stamped),
         context=context.apply(state.context, stamped),
         loops=loops.apply(state.loops, stamped),
         results=results.apply(state.results, stamped),
         approval=approval.apply(state.approval, stamped),
+        cache=cache.apply(state.cache, stamped),
     )
 
 

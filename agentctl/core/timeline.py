@@ -106,7 +106,7 @@ def _take(tracing: _Tracing, at: e.Stamped, *, last: bool) -> None:
             tracing.args[asked.call_id] = asked.args
         case e.ApprovalDecided() as decided:
             _decision(tracing, at, decided)
-        case e.CircuitMoved() as moved:
+        case e.CircuitMoved() as moved if moved.from_ != moved.to:
             _circuit(tracing, at, moved)
         case e.Completed() as completed:
             _completion(tracing, at, completed, last=last)
@@ -287,8 +287,8 @@ def _completion(tracing: _Tracing, at: e.Stamped, completed: e.Completed, *, las
 
 def _about_model(event: e.Event) -> tuple[str, str, Tone] | None:
     match event:
-        case e.Waited(reason=reason, seconds=seconds):
-            return "wait", f"{seconds:,.1f}s, {reason}", "quiet"
+        case e.Waited(reason=reason, seconds=seconds, refused=refused):
+            return "wait", f"{seconds:,.1f}s, {reason}{', too long' if refused else ''}", "warn" if refused else "quiet"
         case e.FellBack() as fell:
             return "fallback", f"{fell.from_} → {fell.to}, {_short(fell.reason, 80)}", "warn"
         case e.ProviderOut(provider=provider, reason=reason):
@@ -315,6 +315,8 @@ def _about_run(event: e.Event) -> tuple[str, str, Tone] | None:
             return f"budget.{counted.key}", f"{counted.state}, {counted.used:g} of {counted.limit:g}", "warn"
         case e.Decided(decision="land") as landing:
             return "landing", f"{landing.reason}, {_short(landing.message, 100)}", "warn"
+        case e.Decided(guard="route", reason=reason):
+            return "route", _short(reason, 100), "quiet"
         case e.Decided(decision="say") as said:
             return "nudge", f"{said.guard}, {said.reason}", "quiet"
         case e.Resumed() as resumed:

@@ -90,6 +90,14 @@ def crashed(row: RunRow, now: float) -> bool:
     return not row.owner or row.lease_until <= now or gone(row.owner)
 
 
+def abandoned(owner: str, until: float, now: float) -> bool:
+    """Whether nobody can be driving: no owner, a dead one, or one elsewhere whose lease is over.
+
+    A process of this very machine that lives is never taken for dead, however long it slept.
+    """
+    return not owner or gone(owner) or (until <= now and owner.partition(":")[0] != _place())
+
+
 def describe(owner: str) -> str:
     """`process 4711 on mail3`."""
     place, pid, *_ = [*owner.split(":"), "?"]

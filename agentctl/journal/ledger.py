@@ -6,7 +6,8 @@ does to the cap blocks the next reservation.
 
 - A hold is settled once. Asking again changes nothing, so that an outcome that is told twice is paid once.
 - No clock expires a hold. The next owner of the run settles in full whatever may have been sent (`settle_orphans`),
-  and releases only what the journal shows was never sent.
+  and releases only what the journal shows was never sent. For runs that nobody resumes, `reaper.py` settles in full.
+- A reaped hold is charged and still waits for its outcome: that corrects the amount, it does not come on top.
 - A hold that was released and turns out to have been billed after all is still charged: money spent is never
   forgotten.
 """
@@ -18,6 +19,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from agentctl.journal.tx import Tx
+
+_LAST = "\U0010ffff"
+"""Sorts behind whatever a key may go on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,36 +85,36 @@ def settle(tx: Tx, hold_id: str, actual: int) -> bool:
     """Turn the hold into what was really spent. False: that was done before."""
     if actual < 0:
         raise ValueError(f"nobody spends less than nothing: {actual}")
-    state, amount, scopes = _hold(tx, hold_id)
-    if state == "settled":
+    hold = _hold(tx, hold_id)
+    if hold.state == "settled" and not hold.reaped:
         return False
-    held = amount if state == "open" else 0
-    tx.executemany(
-        "UPDATE budgets SET held = held - ?, spent = spent + ? WHERE scope = ? AND window_start = ?",
-        [(held, actual, key, start) for key, start in scopes],
-    )
-    tx.execute("UPDATE holds SET state = 'settled', actual = ? WHERE hold_id = ?", (actual, hold_id))
+    _move(tx, hold, actual)
+    tx.execute("UPDATE holds SET state = 'settled', actual = ?, reaped = 0 WHERE hold_id = ?", (actual, hold_id))
     return True
+
+
+def reap(tx: Tx, hold_id: str) -> None:
+    """Settle an open hold in full; its outcome, should one come, settles it again."""
+    settle(tx, hold_id, _hold(tx, hold_id).amount)
+    tx.execute("UPDATE holds SET reaped = 1 WHERE hold_id = ?", (hold_id,))
 
 
 def release(tx: Tx, hold_id: str) -> bool:
     """Give the hold back: nothing was sent. False: it was not open any more."""
-    state, amount, scopes = _hold(tx, hold_id)
-    if state != "open":
+    hold = _hold(tx, hold_id)
+    if hold.state != "open" and not hold.reaped:
         return False
-    tx.executemany(
-        "UPDATE budgets SET held = held - ? WHERE scope = ? AND window_start = ?",
-        [(amount, key, start) for key, start in scopes],
-    )
-    tx.execute("UPDATE holds SET state = 'released' WHERE hold_id = ?", (hold_id,))
+    _move(tx, hold, 0)
+    tx.execute("UPDATE holds SET state = 'released', actual = 0, reaped = 0 WHERE hold_id = ?", (hold_id,))
     return True
 
 
 def open_holds(tx: Tx, run_id: str) -> list[tuple[str, int]]:
-    """The holds of a run that nobody settled or released, with their amounts."""
+    """The holds of a run whose outcome nobody told, reaped ones too, with their amounts."""
     rows = tx.execute(
-        "SELECT hold_id, amount FROM holds WHERE run_id = ? AND state = 'open' ORDER BY hold_id",
-        (run_id,),
+        "SELECT hold_id, amount FROM holds WHERE run_id = ? AND state = 'open' UNION ALL"
+        " SELECT hold_id, amount FROM holds WHERE run_id = ? AND reaped = 1 ORDER BY hold_id",
+        (run_id, run_id),
     )
     return [(str(hold_id), int(amount)) for hold_id, amount in rows.fetchall()]
 
@@ -128,12 +132,16 @@ def settle_orphans(tx: Tx, run_id: str, released: Collection[str]) -> dict[str, 
     return came_to
 
 
-def budgets(tx: Tx, *, prefix: str = "", since: int = 0) -> list[Budget]:
-    """The scopes whose key begins with `prefix`, newest window first; windows before `since` are left out."""
+def budgets(tx: Tx, *, prefix: str = "", besides: str = "-", since: int = 0, limit: int = 1000) -> list[Budget]:
+    """The scopes whose key begins with `prefix` and not with `besides`, the fullest first.
+
+    Windows that began before `since` are left out.
+    """
     rows = tx.execute(
         "SELECT scope, window_start, cap, spent, held FROM budgets WHERE scope >= ? AND scope < ?"
-        " AND (window_start = 0 OR window_start >= ?) ORDER BY scope, window_start DESC",
-        (prefix, prefix + "\U0010ffff", since),
+        " AND NOT (scope >= ? AND scope < ?) AND (window_start = 0 OR window_start >= ?)"
+        " ORDER BY spent + held DESC, scope, window_start DESC LIMIT ?",
+        (prefix, prefix + _LAST, besides, besides + _LAST, since, limit),
     )
     return [Budget(*row) for row in rows.fetchall()]
 
@@ -161,8 +169,28 @@ def _room(tx: Tx, scope: Scope, amount: int) -> Refused | None:
     return Refused(scope, spent, held, scope.cap)
 
 
-def _hold(tx: Tx, hold_id: str) -> tuple[str, int, list[tuple[str, int]]]:
-    row = tx.execute("SELECT state, amount, scopes FROM holds WHERE hold_id = ?", (hold_id,)).fetchone()
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    state: str
+    amount: int
+    actual: int
+    reaped: bool
+    scopes: list[tuple[str, int]]
+
+
+def _hold(tx: Tx, hold_id: str) -> _Hold:
+    row = tx.execute("SELECT state, amount, actual, reaped, scopes FROM holds WHERE hold_id = ?", (hold_id,)).fetchone()
     if row is None:
         raise KeyError(hold_id)
-    return row[0], row[1], json.loads(row[2])
+    return _Hold(row[0], row[1], row[2], bool(row[3]), json.loads(row[4]))
+
+
+def _move(tx: Tx, hold: _Hold, actual: int) -> None:
+    """Nothing of it is held any more, and `actual` is spent, instead of what a reaper took for spent."""
+    held = hold.amount if hold.state == "open" else 0
+    more = actual - hold.actual if hold.reaped else actual
+    # What a reaper charged may have been forgiven since: no budget goes below nothing.
+    tx.executemany(
+        "UPDATE budgets SET held = held - ?, spent = max(0, spent + ?) WHERE scope = ? AND window_start = ?",
+        [(held, more, key, start) for key, start in hold.scopes],
+    )

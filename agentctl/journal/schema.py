@@ -6,7 +6,7 @@ that has been released is never edited: another one follows it.
 - The text that a run was started with stands in `specs`: every append rewrites the run's row, which must stay small.
 - Events are append-only by trigger. They leave only with their run (`ON DELETE CASCADE`, parent first).
 - `tool_calls` is derived from events, in the same transaction: a row in state `started` is in doubt.
-- Amounts are whole micro-dollars. Budgets, holds and the pins of MCP tools outlive their runs.
+- Amounts are whole micro-dollars. Budgets, holds and what is known of MCP servers outlive their runs.
 """
 
 from __future__ import annotations
@@ -108,7 +108,28 @@ CREATE TABLE pins(
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: Final = (_FIRST, _PINS)
+_SHARED = """
+DROP TABLE circuits;
+CREATE TABLE circuits(name TEXT PRIMARY KEY, circuit TEXT NOT NULL, updated REAL NOT NULL) STRICT, WITHOUT ROWID;
+ALTER TABLE holds ADD COLUMN pace TEXT NOT NULL DEFAULT '[]';
+CREATE TABLE resets(
+  scope TEXT NOT NULL, window_start INTEGER NOT NULL, spent INTEGER NOT NULL, sender TEXT NOT NULL, at REAL NOT NULL
+) STRICT;
+"""
+
+_LISTINGS = """
+CREATE TABLE listings(
+  server TEXT PRIMARY KEY, seen REAL NOT NULL, definitions TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+# A hold that was settled in full because its driver was gone: the outcome, should one come, corrects the amount.
+_REAPED = """
+ALTER TABLE holds ADD COLUMN reaped INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX holds_reaped ON holds(run_id) WHERE reaped = 1;
+"""
+
+MIGRATIONS: Final = (_FIRST, _PINS, _SHARED, _LISTINGS, _REAPED)
 VERSION: Final = len(MIGRATIONS)
 
 

@@ -25,7 +25,7 @@ from agentctl.core.events import Stamped
 from agentctl.journal import events, inbox, lease, runs, sealed
 from agentctl.journal.events import Change, Draft, InDoubt
 from agentctl.journal.faults import unusable
-from agentctl.journal.opening import Readers, prepared
+from agentctl.journal.opening import Make, Readers, connect_nowhere, connect_reader, path_of, prepared
 from agentctl.journal.runs import NewRun, RunRow
 from agentctl.journal.tx import Tx
 from agentctl.journal.writer import Job, Writer
@@ -43,23 +43,37 @@ def open_store(
     seal_dir: Path,
     lock_timeout_s: float = 30.0,
     clock: Callable[[], float] = time.time,
+    make: Make = "all",
 ) -> Store:
-    """The store at `sqlite:///relative/path` or `sqlite:////absolute/path`, made if there is none."""
-    path = prepared(url, lock_timeout_s)
-    return Store(path, seal_dir=seal_dir, lock_timeout_s=lock_timeout_s, clock=clock)
+    """The store at `sqlite:///relative/path` or `sqlite:////absolute/path`.
+
+    Raises:
+        StoreMissing: there is none, and `make` forbids to make it.
+        StoreUnusable: it can't be read, or can't be made.
+    """
+    path = prepared(url, lock_timeout_s, make)
+    readers = Readers(lambda: connect_reader(path, lock_timeout_s))
+    return Store(path, readers, seal_dir=seal_dir, lock_timeout_s=lock_timeout_s, clock=clock)
+
+
+def empty_store(url: str, *, seal_dir: Path) -> Store:
+    """A store without runs, for who reads where there is none: nothing is made, and nothing can be written."""
+    return Store(path_of(url), Readers(connect_nowhere), seal_dir=seal_dir, lock_timeout_s=0.0, clock=time.time)
 
 
 class Store:
-    """Made by `open_store`."""
+    """Made by `open_store` and `empty_store`."""
 
-    def __init__(self, path: Path, *, seal_dir: Path, lock_timeout_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, path: Path, readers: Readers, *, seal_dir: Path, lock_timeout_s: float, clock: Callable[[], float]
+    ) -> None:
         self.path = path
         self.clock = clock
         self._blobs = path.parent / "blobs"
         self._seal_dir = seal_dir
         self._seal_guard = threading.Lock()
         self._writer = Writer(path, lock_timeout_s=lock_timeout_s)
-        self._readers = Readers(path, lock_timeout_s)
+        self._readers = readers
         atexit.register(self._writer.close)
 
     def __enter__(self) -> Self:

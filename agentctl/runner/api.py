@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import secrets
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 
 from agentctl.approvals.base import Approver
-from agentctl.config import paths, task, variables
-from agentctl.config.task import Filled
-from agentctl.core.events import Resumed, RunStarted
-from agentctl.core.messages import JsonObject, Text
+from agentctl.config import task
+from agentctl.core.events import Resumed
+from agentctl.core.messages import JsonObject
 from agentctl.core.prices import micro
 from agentctl.core.state import fold
 from agentctl.errors import Forbidden, Usage
 from agentctl.journal import lease
-from agentctl.journal.runs import NewRun, RunRow
-from agentctl.journal.store import Store, open_store
-from agentctl.runner import explanation, plan, recall, steps
+from agentctl.journal.runs import RunRow
+from agentctl.journal.store import Store
+from agentctl.runner import explanation, plan, reaping, recall, starting
 from agentctl.runner.drive import Drive, driven
 from agentctl.runner.order import Listener, Order, Raise, Result
-from agentctl.runner.plan import Plan
 from agentctl.runner.servers import served
+from agentctl.runner.stores import existing, open_journal
 from agentctl.runner.world import World
 
 ENDED = {"completed", "cancelled"}
-ID_BYTES = 5
 MOST_USD, MOST_COUNT = 1_000_000, 1_000_000_000
 """What a resume may add: more is a slip of the finger."""
-
-
-def open_journal(store: str | None) -> Store:
-    """The store that the flag, the environment or the default names."""
-    return open_store(paths.store_url(store), seal_dir=paths.data_dir())
 
 
 def _held(store: str | Store | None) -> AbstractContextManager[Store]:
@@ -57,63 +47,19 @@ async def run(order: Order, *, store: str | Store | None, listener: Listener, ap
     planned = plan.make(order)
     filled = task.fill(planned.task, order.variables)
     with _held(store) as journal:
-        async with served(planned, journal) as complete:
+        await reaping.reap(journal)
+        async with served(planned, journal, listener) as complete:
             for note in complete.notes:
                 listener.note(note)
-            new = _new(order, complete, journal.clock())
+            new = starting.new(order, complete, journal.clock())
             await journal.create_run(new)
             epoch = await journal.take(new.run_id, lease.new_owner())
             opening = Drive(
                 journal, complete, order, listener, approver, new.run_id, new.session_id, epoch, filled.secrets
             )
             async with driven(opening) as (world, finish):
-                _start(world, complete, order, filled)
+                starting.begin(world, complete, order, filled)
                 return await finish()
-
-
-def _new(order: Order, planned: Plan, now: float) -> NewRun:
-    run_id = f"r_{secrets.token_hex(ID_BYTES)}"
-    return NewRun(
-        run_id,
-        order.session or f"s_{run_id[2:]}",
-        order.user,
-        planned.task.task.name,
-        _spec(order),
-        now,
-        tenant_id=order.tenant,
-        rehearsed=order.rehearse,
-    )
-
-
-def _start(world: World, planned: Plan, order: Order, filled: Filled) -> None:
-    """The first event: what the run is about, scrubbed; the originals sealed where that changed them."""
-    declared, mask = planned.task.task.vars, planned.policy.scrub.replacement
-    shown = {name: mask if declared[name].secret else value for name, value in filled.values.items()}
-    goal = world.scrub.text(variables.filled(planned.task.goal, shown))
-    system = world.scrub.text(variables.filled(planned.task.system, shown))
-    secret = bool(filled.secrets) or (goal, system) != (filled.goal, filled.system)
-    original = json.dumps({"goal": filled.goal, "system": filled.system, "secrets": filled.secrets})
-    started = RunStarted(
-        planned.task.task.name,
-        planned.policy.name,
-        planned.digest,
-        order.user,
-        order.tenant,
-        goal,
-        system,
-        explanation.fixed_tokens(world.count, filled.system, planned.schemas),
-        world.count(filled.goal),
-        {name: tool.contract.digest for name, tool in planned.tools.items()},
-        order.rehearse,
-        world.recorder.seal(original) if secret else "",
-        recall.prefix(world, planned, filled.system),
-        next((price.source for price in planned.setup.prices.values() if price), ""),
-        world.scrub.fields(dict(shown)),
-    )
-    world.system = filled.system
-    world.conversation.hold(world.recorder.record(started).seq, Text(filled.goal))
-    if filled.steps:
-        steps.plan(world, filled.steps)
 
 
 async def resume(
@@ -134,7 +80,8 @@ async def resume(
         raise Usage("--add-usd, --add-steps and --add-tokens only raise")
     if not (raised.usd <= MOST_USD and raised.steps <= MOST_COUNT and raised.tokens <= MOST_COUNT):
         raise Usage(f"--add-usd goes up to {MOST_USD:,}, --add-steps and --add-tokens up to {MOST_COUNT:,}")
-    with open_journal(store) as journal:
+    with existing(store) as journal:
+        await reaping.reap(journal)
         row = journal.run(run_id)
         if row.status in ENDED or (row.status == "failed" and row.reason != "providers"):
             raise Forbidden(
@@ -142,12 +89,12 @@ async def resume(
                 hint=f"agentctl show {row.run_id}",
             )
         events = journal.events(row.run_id)
-        order = _order(journal.spec(row.run_id))
-        policy = _placed(raised.policy)
+        order = starting.order_of(row.run_id, journal.spec(row.run_id))
+        policy = starting.placed(raised.policy)
         order = dataclasses.replace(order, policy=policy or recall.policy_named(events) or order.policy)
         planned = plan.make(order, only_lower=False)
         epoch = await journal.take(row.run_id, lease.new_owner())
-        async with served(planned, journal) as complete:
+        async with served(planned, journal, listener) as complete:
             events = journal.events(row.run_id)
             known = recall.original_start(journal, row.run_id, events)
             opening = Drive(
@@ -175,38 +122,8 @@ def _restart(at: Drive, world: World, row: RunRow, known: recall.Start, raised: 
             raised.steps,
             raised.tokens,
             at.plan.digest,
-            _placed(raised.policy) or "",
+            starting.placed(raised.policy) or "",
             recall.prefix(world, at.plan, known.system),
             recall.new_prefix(world, at.plan, at.events, known.system),
         )
     )
-
-
-def _placed(policy: str | None) -> str | None:
-    """A policy's path made absolute, so that it is found again from another folder; a name as it is."""
-    return str(Path(policy).absolute()) if policy and Path(policy).is_file() else policy
-
-
-def _spec(order: Order) -> str:
-    """What a resume needs of the order. No variables: goal and system stand in the journal, sealed where secret."""
-    return json.dumps(
-        {
-            "task": str(order.task.absolute()),
-            "policy": _placed(order.policy),
-            "user": order.user,
-            "tenant": order.tenant,
-            "session": order.session,
-            "max_usd": order.max_usd,
-            "auto_approve": order.auto_approve,
-            "rehearse": order.rehearse,
-            "script": str(order.script.absolute()) if order.script else None,
-            "real_tools": order.real_tools,
-        }
-    )
-
-
-def _order(spec: str) -> Order:
-    kept = json.loads(spec)
-    kept["task"] = Path(kept["task"])
-    kept["script"] = Path(kept["script"]) if kept["script"] else None
-    return Order(**kept)

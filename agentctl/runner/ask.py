@@ -1,15 +1,17 @@
-"""One model call: reserve, ask, settle, and say what it means for money, circuits and cache."""
+"""One model call: asked of the shared books, made, settled; and what it means for money, circuits and cache."""
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+from dataclasses import dataclass
 
 from agentctl.core import decisions as do
 from agentctl.core.events import (
     BudgetCounted,
-    CacheSeen,
     CallProposed,
     CircuitMoved,
+    Decided,
     Degraded,
     FellBack,
     ModelAsked,
@@ -17,13 +19,19 @@ from agentctl.core.events import (
     ModelReplied,
     Purpose,
     Thought,
+    Waited,
 )
 from agentctl.core.guards import budget, circuit, loops
 from agentctl.core.inflight import MOST_CALLS
 from agentctl.core.messages import Block, Failure, Message, Outcome, Reply, Request, Text, Thinking, ToolUse
 from agentctl.core.policy import Provider
+from agentctl.journal.admission import Granted, Open, Wait
 from agentctl.journal.failpoints import failpoint
-from agentctl.runner import originals
+from agentctl.journal.ledger import Refused
+from agentctl.journal.pace import Booking, TooLong
+from agentctl.runner import caching, originals
+from agentctl.runner.books import window
+from agentctl.runner.circuits import weigh
 from agentctl.runner.streaming import Stream
 from agentctl.runner.world import World
 
@@ -32,7 +40,7 @@ MOST_NAME = 128
 
 
 async def ask(world: World, action: do.AskModel) -> None:
-    """Make the request that the core decided on. Whatever comes of it is recorded."""
+    """Make the request that the core decided on, if the shared books let it. Whatever comes of it is recorded."""
     provider = world.setup.provider(action.provider)
     if action.fell_from:
         world.recorder.record(FellBack(action.fell_from, action.provider, action.fell_why))
@@ -46,15 +54,52 @@ async def ask(world: World, action: do.AskModel) -> None:
         action.max_output_tokens,
         action.reserve_micro,
         world.position(),
-        action.probe,
     )
     hold = f"{world.recorder.identity.run_id}:{world.state.run.seq + 1}"
-    refused = await world.recorder.reserve(asked, hold, world.scopes(action.cap_micro, action.purpose == "landing"))
-    if refused is not None:
-        used, limit = (refused.spent + refused.held) / 1e6, refused.cap / 1e6
-        world.recorder.record(BudgetCounted(refused.scope.key.partition(":")[0], used, limit, "refused"))
-        return
-    if action.probe:
+    answer = await world.recorder.reserve(asked, world.books.request(action, provider, hold, _booked(world, provider)))
+    if isinstance(answer, Granted):
+        await _granted(world, provider, action, hold, probe=answer.probe)
+    else:
+        await _refused(world, provider, answer)
+
+
+def _booked(world: World, provider: Provider) -> tuple[Booking, ...]:
+    """The place in the minute that this call has waited for; another provider's is given back."""
+    (name, booked), world.booked = world.booked, ("", ())
+    if booked and name != provider.name:
+        world.recorder.give_back(booked)
+        return ()
+    return booked
+
+
+async def _refused(world: World, provider: Provider, answer: Open | TooLong | Wait | Refused) -> None:
+    """What the books said, as a fact: the core decides what follows from it."""
+    record = world.recorder.record
+    match answer:
+        case Refused():
+            used, limit = (answer.spent + answer.held) / 1e6, answer.cap / 1e6
+            record(BudgetCounted(window(answer.scope.key), used, limit, "refused"))
+        case Open(until=until):
+            was = "open" if provider.name in world.state.circuit.open else "closed"
+            record(CircuitMoved(provider.name, was, "open", until))
+        case TooLong(demand=demand, seconds=seconds):
+            record(Waited(window(demand.scope), round(seconds, 1), refused=True))
+        case Wait(booked=booked, until=until, scope=scope):
+            seconds = max(0.0, until - world.clock())
+            record(Waited(window(scope), round(seconds, 1)))
+            await world.recorder.flush()
+            try:
+                await world.interrupt.guard(lambda: asyncio.sleep(seconds))
+            except BaseException:  # whatever ends the wait, others may have the place
+                world.recorder.give_back(booked)
+                raise
+            world.booked = (provider.name, booked)
+
+
+async def _granted(world: World, provider: Provider, action: do.AskModel, hold: str, *, probe: bool) -> None:
+    if action.chosen_why:
+        world.recorder.record(Decided("before_model", "route", "choose", f"{provider.name}: {action.chosen_why}"))
+    if probe:
         world.recorder.record(CircuitMoved(provider.name, "open", "half_open"))
     failpoint("after-model-intent")
     started = world.clock()
@@ -67,16 +112,29 @@ async def ask(world: World, action: do.AskModel) -> None:
         cut = _cut_short(provider, action, action.reserve_micro, _ms(world, started))
         world.recorder.settle(hold, cut)
         raise
+    made = Made(provider, action, hold, started, _ms(world, started), probe)
     match outcome:
         case Reply():
-            _replied(world, provider, action, hold, outcome, _ms(world, started))
+            await _replied(world, made, outcome)
         case Failure():
-            _failed(world, provider, action, hold, outcome, _ms(world, started))
+            await _failed(world, made, outcome)
     world.recorder.post()  # what was paid for is on its way to the disk before anything else begins
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A request that was made."""
+
+    provider: Provider
+    action: do.AskModel
+    hold: str
+    started: float
+    ms: int
+    probe: bool
+
+
 def _cut_short(provider: Provider, action: do.AskModel, billed: int, ms: int) -> ModelFailed:
-    tokens = action.estimated_tokens if billed else 0
+    tokens = action.uncached_tokens + action.max_output_tokens if billed else 0
     return ModelFailed(
         provider.name, provider.identity, "cancelled", None, None, "cut short",
         action.attempt, action.purpose, billed, ms, tokens,
@@ -102,8 +160,8 @@ def _ms(world: World, started: float) -> int:
     return max(0, round((world.clock() - started) * 1000))
 
 
-def _failed(world: World, provider: Provider, action: do.AskModel, hold: str, failure: Failure, ms: int) -> None:
-    phase = _phase(world, provider)
+async def _failed(world: World, made: Made, failure: Failure) -> None:
+    provider, action = made.provider, made.action
     event = ModelFailed(
         provider.name,
         provider.identity,
@@ -114,11 +172,17 @@ def _failed(world: World, provider: Provider, action: do.AskModel, hold: str, fa
         action.attempt,
         action.purpose,
         _billed(world, provider, action, failure),
-        ms,
+        made.ms,
         _used(action, failure),
     )
-    world.recorder.settle(hold, event)
-    _circuit(world, provider, phase)
+    world.recorder.settle(made.hold, event)
+    if made.probe or circuit.faulty(failure.kind, failure.status):
+        await _weigh(world, made, ok=False)
+
+
+async def _weigh(world: World, made: Made, *, ok: bool) -> None:
+    asked = world.books.provider(made.provider, made.hold)
+    await weigh(world, made.provider.name, asked, ok=ok, asked_at=made.started, probe=made.probe)
 
 
 def _billed(world: World, provider: Provider, action: do.AskModel, failure: Failure) -> int:
@@ -134,17 +198,17 @@ def _billed(world: World, provider: Provider, action: do.AskModel, failure: Fail
 def _used(action: do.AskModel, failure: Failure) -> int:
     """The tokens that go with it."""
     if failure.usage is not None:
-        return failure.usage.prompt - failure.usage.cache_read + failure.usage.output
-    return 0 if failure.refused or not failure.sent else action.estimated_tokens
+        return failure.usage.counted
+    return 0 if failure.refused or not failure.sent else action.uncached_tokens + action.max_output_tokens
 
 
-def _replied(world: World, provider: Provider, action: do.AskModel, hold: str, reply: Reply, ms: int) -> None:
+async def _replied(world: World, made: Made, reply: Reply) -> None:
+    provider, action = made.provider, made.action
     calls = [block for block in reply.blocks if isinstance(block, ToolUse)]
     if len(calls) > MOST_CALLS:
         text = f"the reply asks for {len(calls)} tools at once, more than {MOST_CALLS}"
-        _failed(world, provider, action, hold, Failure("malformed", text, usage=reply.usage), ms)
+        await _failed(world, made, Failure("malformed", text, usage=reply.usage))
         return
-    phase = _phase(world, provider)
     message = _own(world, provider, reply, action.purpose)
     uses = tuple(block for block in message.blocks if isinstance(block, ToolUse))
     for block in message.blocks:
@@ -166,7 +230,7 @@ def _replied(world: World, provider: Provider, action: do.AskModel, hold: str, r
         reply.model,
         reply.usage,
         0 if price is None else price.cost(reply.usage),
-        ms,
+        made.ms,
         reply.stop,
         text,
         proposed,
@@ -175,12 +239,14 @@ def _replied(world: World, provider: Provider, action: do.AskModel, hold: str, r
         "" if plain else world.recorder.seal(originals.of_message(message)),
         world.scrub.text(reply.refusal),
     )
-    stamped = world.recorder.settle(hold, event)
+    before = world.state.cache
+    stamped = world.recorder.settle(made.hold, event)
     world.conversation.hold(stamped.seq, message)
     world.calls = {use.call_id: use for use in uses}
     world.answers = {}
-    _circuit(world, provider, phase)
+    await _weigh(world, made, ok=True)
     _tell(world, provider)
+    caching.tell(world, provider, before, reply, action.purpose)
 
 
 def _own(world: World, provider: Provider, reply: Reply, purpose: Purpose) -> Message:
@@ -215,18 +281,8 @@ def _propose(world: World, use: ToolUse) -> CallProposed:
     return CallProposed(use.call_id, use.wire_id, name, world.scrub.data(args), key)
 
 
-def _phase(world: World, provider: Provider) -> str:
-    return circuit.check(world.setup.policy.circuit, world.state.circuit, provider.identity, world.clock())
-
-
-def _circuit(world: World, provider: Provider, before: str) -> None:
-    after = _phase(world, provider)
-    if after != before:
-        world.recorder.record(CircuitMoved(provider.name, before, after))
-
-
 def _tell(world: World, provider: Provider) -> None:
-    """What the reply means for the user: a lesser model, a limit that comes close, what the cache did."""
+    """What the reply means for the user: a lesser model, a limit that comes close."""
     recorder, policy = world.recorder, world.setup.policy
     if provider.degraded:
         notice = f"answered by {provider.model} ({provider.name}): it may be less polished"
@@ -235,8 +291,3 @@ def _tell(world: World, provider: Provider) -> None:
     for gauge in budget.gauges(policy.budget, world.state.budget, world.clock()):
         if gauge.used >= gauge.limit * policy.budget.warn_at and gauge.key not in recorder.totals.warned:
             recorder.record(BudgetCounted(gauge.key, round(gauge.used, 6), gauge.limit, "warning"))
-    usage = recorder.totals.usage
-    if usage.cache_read or usage.cache_write or usage.cache_write_1h:
-        written = usage.cache_write + usage.cache_write_1h
-        ratio = recorder.totals.cache_hit_ratio or 0.0
-        recorder.record(CacheSeen(round(ratio, 4), usage.cache_read, written))

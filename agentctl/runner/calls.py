@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
@@ -21,15 +22,17 @@ from agentctl.core.contract import Contract
 from agentctl.core.decide import next_action
 from agentctl.core.decide_call import after_tool, before_tool
 from agentctl.core.envelope import Envelope
-from agentctl.core.events import CircuitMoved, Decided, Degraded, LoopSeen, Retried, ToolFinished, ToolStarted
+from agentctl.core.events import Decided, Degraded, LoopSeen, Retried, ToolFinished, ToolStarted
 from agentctl.core.guards import circuit, results
 from agentctl.core.inflight import CallState, find
 from agentctl.core.messages import ToolAnswer
 from agentctl.core.setup import Call
 from agentctl.core.tiers import Tier
 from agentctl.journal.failpoints import failpoint
+from agentctl.runner import circuits
 from agentctl.runner.answers import run_check
 from agentctl.runner.people import ask_person, digest_of
+from agentctl.runner.waking import woken
 from agentctl.runner.wishes import wish
 from agentctl.runner.world import World
 from agentctl.tools.base import Invocation
@@ -85,7 +88,10 @@ async def _all(running: Running) -> None:
 
 async def _handle(world: World, call: CallState, running: Running) -> do.Stop | None:
     contract = world.setup.contracts.get(call.tool)
+    _look(world, contract)
     decision = before_tool(world.setup, world.state, _call(world, call, contract), world.clock())
+    if await woken(world, call, decision):
+        return None
     if isinstance(decision, do.ShareCall):
         return await _share(world, call, decision.with_call, running)
     if isinstance(decision, do.RefuseCall):
@@ -116,6 +122,13 @@ def _call(world: World, call: CallState, contract: Contract | None) -> Call:
     use = world.calls[call.call_id]
     digest = "" if contract is None else digest_of(world, call, contract)
     return Call(call, use.args, use.garbled, digest)
+
+
+def _look(world: World, contract: Contract | None) -> None:
+    """What the circuits of a tool and of the one that would stand in for it say, before it is decided."""
+    for name in () if contract is None else (contract.name, contract.fallback_tool):
+        if at := world.setup.contracts.get(name):
+            circuits.look(world, circuit.tool_name(at.name), world.books.tool(at, ""))
 
 
 def _stopped(world: World) -> do.Stop | None:
@@ -153,40 +166,62 @@ async def _run(world: World, call: CallState, contract: Contract, tier: Tier) ->
             await world.recorder.flush()
             await world.interrupt.guard(partial(asyncio.sleep, wait))
         attempt += 1
-        answer, ms = await _attempt(world, call, contract, tier, attempt)
+        name = circuit.tool_name(contract.name)
+        asked = world.books.tool(contract, f"{world.recorder.identity.run_id}:{call.call_id}:{attempt}")
+        probe = await circuits.probing(world, name, asked)
+        if probe is None:
+            _unhealthy(world, call)
+            return
+        started = world.clock()
+        answer, ms = await _attempt(world, call, contract, tier, attempt, probe=probe)
         decision = after_tool(world.setup, contract, answer, attempt)
+        weighed = partial(circuits.weigh, world, name, asked, asked_at=started, probe=probe)
         if isinstance(decision, do.RetryCall):
             finished = _finished(world, call, answer, ms, ran=True, effect=not contract.read_only, by=contract.name)
             world.recorder.record(replace(finished, final=False))
+            await _weigh(weighed, answer, probe=probe)
             world.recorder.record(Retried(decision.attempt, decision.delay_s, call.call_id))
-            refused = _open(world, call)
-            if refused is None:
-                wait = decision.delay_s
-                continue
-            _answer(world, call, refused, _finished(world, call, refused, 0, ran=False, effect=False))
-            return
+            _look(world, contract)
+            if _is_open(world, call):
+                _unhealthy(world, call)
+                return
+            wait = decision.delay_s
+            continue
         _conclude(world, call, contract, decision.envelope, ms)
+        await _weigh(weighed, answer, probe=probe)
         if not contract.read_only:
             await world.recorder.flush(durable=True)
         return
 
 
-def _open(world: World, call: CallState) -> Envelope | None:
+async def _weigh(weighed: Callable[..., Awaitable[None]], answer: Envelope, *, probe: bool) -> None:
+    """An answer that says no is an answer; only a failure that may pass speaks against a tool's health."""
+    if answer.error_type == "transient":
+        await weighed(ok=False)
+    elif answer.ok or probe:
+        await weighed(ok=answer.error_type != "rate_limit")
+
+
+def _is_open(world: World, call: CallState) -> bool:
     """The circuit is asked again before every attempt."""
     now = find(world.state.inflight, call.call_id) or call
     contract = world.setup.contracts.get(call.tool)
     decision = before_tool(world.setup, world.state, _call(world, now, contract), world.clock())
-    return decision.envelope if isinstance(decision, do.RefuseCall) and decision.guard == "circuit" else None
+    return isinstance(decision, do.RefuseCall) and decision.guard == "circuit"
 
 
-async def _attempt(world: World, call: CallState, contract: Contract, tier: Tier, attempt: int) -> tuple[Envelope, int]:
+def _unhealthy(world: World, call: CallState) -> None:
+    answer = circuit.unhealthy()
+    _answer(world, call, answer, _finished(world, call, answer, 0, ran=False, effect=False))
+
+
+async def _attempt(
+    world: World, call: CallState, contract: Contract, tier: Tier, attempt: int, *, probe: bool
+) -> tuple[Envelope, int]:
     run_id = world.recorder.identity.run_id
     key = f"{run_id}:{call.call_id}"
     args = world.args(call.call_id)
     effect = not contract.read_only
-    phase = circuit.check(
-        world.setup.policy.circuit.tools, world.state.circuit, circuit.tool_name(contract.name), world.clock()
-    )
     world.recorder.record(
         ToolStarted(
             call.call_id,
@@ -197,7 +232,7 @@ async def _attempt(world: World, call: CallState, contract: Contract, tier: Tier
             effect,
             contract.timeout_s,
             key,
-            probe=phase == "half_open",
+            probe=probe,
         )
     )
     if effect:
@@ -214,13 +249,8 @@ def _conclude(world: World, call: CallState, contract: Contract, answer: Envelop
         notice = f"{call.tool} is unhealthy: answered by {contract.name}"
         answer = replace(answer, message=f"{notice}. {answer.message}".strip())
         world.recorder.record(Degraded(call.tool, notice))
-    rules, name = world.setup.policy.circuit.tools, circuit.tool_name(contract.name)
-    before = circuit.check(rules, world.state.circuit, name, world.clock())
     finished = _finished(world, call, answer, ms, ran=True, effect=not contract.read_only, by=contract.name)
     _answer(world, call, answer, finished)
-    after = circuit.check(rules, world.state.circuit, name, world.clock())
-    if after != before:
-        world.recorder.record(CircuitMoved(name, before, after))
 
 
 def _finished(

@@ -30,7 +30,8 @@ from agentctl.errors import AgentctlError, Defect, LeaseLost, StoreUnusable
 from agentctl.journal.store import Store
 from agentctl.models.base import Model, open_model
 from agentctl.models.tokens import Estimator
-from agentctl.runner import scopes
+from agentctl.runner import caching, scopes
+from agentctl.runner.books import DIGEST, Books
 from agentctl.runner.conversation import Conversation
 from agentctl.runner.loop import drive
 from agentctl.runner.order import Listener, Order, Result
@@ -38,7 +39,7 @@ from agentctl.runner.plan import Plan
 from agentctl.runner.recorder import Identity, Recorder
 from agentctl.runner.result import result_of
 from agentctl.runner.servers import agree
-from agentctl.runner.world import Interrupt, World
+from agentctl.runner.world import Interrupt, Play, World, as_it_is
 
 if TYPE_CHECKING:
     from agentctl.rehearsal.server import StandIn
@@ -62,6 +63,8 @@ class Drive:
     secrets: tuple[str, ...] = field(repr=False)
     events: Sequence[Stamped] = ()
     """What happened before, for a run that is resumed."""
+    way: Callable[[World], Awaitable[do.Stop]] = drive
+    """What is done until something stops it; only the warming of a cache goes another way than the loop."""
 
 
 @asynccontextmanager
@@ -70,6 +73,8 @@ async def driven(at: Drive) -> AsyncGenerator[tuple[World, Finish]]:
     async with AsyncExitStack() as stack:
         standin = await _standin(at, stack)
         world = _world(at, standin, stack)
+        if at.plan.relay is not None:
+            at.plan.relay.scrub = world.scrub
         stack.enter_context(signals(world.interrupt))
         world.interrupt.tell = lambda: _tell(world)
         heartbeat = asyncio.create_task(at.journal.keep(at.run_id, at.epoch))
@@ -98,7 +103,7 @@ def _missed(world: World, heartbeat: asyncio.Task[None]) -> None:
 
 async def _to_the_end(at: Drive, world: World) -> Result:
     try:
-        stop = await drive(world)
+        stop = await at.way(world)
     except LeaseLost:
         raise
     except StoreUnusable as error:  # nothing more can be written: the run will be found crashed
@@ -155,11 +160,12 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
     for stamped in at.events:
         totals = summary.apply(totals, stamped.event)
     plan, script = at.plan, at.plan.script
-    tools, approver = plan.tools, at.approver
+    approver = at.approver
+    play: Play = as_it_is
     if script is not None:
         from agentctl.runner import rehearse  # see `_standin`
 
-        tools = tools if at.order.real_tools else rehearse.scripted(tools, script, at.events)
+        play = play if at.order.real_tools else rehearse.scripted(script, at.events)
         approver = approver or rehearse.ScriptedPerson(script, at.events)
     seal = at.journal.seal
     return World(
@@ -169,7 +175,7 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         ),
         conversation=Conversation(),
         open_model=_models(at, standin, stack),
-        tools=tools,
+        tools={name: play(tool) for name, tool in plan.tools.items()},
         offered=plan.tools,
         approver=approver,
         letters=lambda: at.journal.letters(at.run_id),
@@ -179,7 +185,7 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         dice=random.random,
         call_key=lambda canonical: seal.call_key("", canonical),
         count=Estimator().count,
-        scopes=lambda cap, landing: scopes.of(at, cap, landing=landing),
+        books=_books(at),
         system="",
         schemas=plan.schemas,
         policy_digest=plan.digest,
@@ -187,7 +193,21 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         check=plan.task.task.check,
         check_env={name: os.environ[name] for name in plan.policy.sandbox.env if name in os.environ},
         agree=lambda tool: agree(at.journal, tool),
+        asleep=plan.asleep,
+        play=play,
+        changed_since=lambda provider: caching.since_last_run(at.journal, plan, at.run_id, provider),
         position=(lambda: standin.position(at.run_id)) if standin is not None else (lambda: 0),
+    )
+
+
+def _books(at: Drive) -> Books:
+    """The books, under the names that this run has in them."""
+    return Books(
+        at.plan.policy,
+        at.run_id,
+        f"rehearsal:{at.run_id}:" if at.order.rehearse else "",
+        lambda cap, landing: scopes.of(at, cap, landing=landing),
+        lambda provider: at.journal.seal.call_key("key", at.plan.keys[provider.name].encode())[:DIGEST],
     )
 
 
@@ -206,11 +226,10 @@ def _models(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> Callab
     def of(provider: Provider) -> Model:
         if provider.name not in opened:
             endpoint = standin.base_url(provider.name, provider.sdk, at.run_id) if standin is not None else None
-            rules = at.plan.policy.cache
             model = open_model(
                 provider,
                 at.plan.keys[provider.name],
-                cache_ttl=rules.ttl if rules.enabled else "off",
+                cache_ttl=caching.ttl_of(at.plan.policy.cache),
                 tag=at.plan.task.digest[:32],
                 endpoint=endpoint,
             )

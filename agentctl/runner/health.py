@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Literal
 
 from agentctl.config import keys, load, paths
+from agentctl.core.guards import circuit
 from agentctl.errors import Invalid
-from agentctl.journal import lease, opening, runs
+from agentctl.journal import lease, opening, reaper, runs
+from agentctl.runner import outages
 
 State = Literal["ok", "warn", "fail"]
 LOCK_S = 2.0
@@ -92,13 +94,15 @@ def _store(flag: str | None) -> Iterator[Check]:
         yield Check("store", "file", "fail", error.message, error.hint)
         return
     if not path.exists():
-        yield _unmade(path)
+        yield _unmade(path, named=paths.is_named(flag))
         return
     try:
         opening.prepared(url, LOCK_S)
         with closing(opening.connect_reader(path, LOCK_S)) as connection:
             rows = runs.listing(connection, status="running")
             (count,) = connection.execute("SELECT count(*) FROM runs").fetchone()
+            now = time.time()
+            shared = list(_shared(connection, now))
     except Invalid as error:
         yield Check("store", "file", "fail", error.message, error.hint)
         return
@@ -107,14 +111,28 @@ def _store(flag: str | None) -> Iterator[Check]:
         return
     yield _file(path, int(count))
     yield from _beside(path)
-    now = time.time()
+    yield from shared
     for row in rows:
         if lease.crashed(row, now):
             yield Check("store", row.run_id, "warn", f"{row.task}: crashed", f"agentctl resume {row.run_id}")
 
 
-def _unmade(path: Path) -> Check:
+def _shared(connection: sqlite3.Connection, now: float) -> Iterator[Check]:
+    """What dead drivers still hold, and who is left alone for a while, by the rules of `standard`."""
+    held = [each for each in reaper.orphans(connection, now) if not each.rehearsed]
+    if held:
+        said = f"${sum(each.amount for each in held) / 1e6:,.4f} held by dead processes"
+        yield Check("store", "holds", "warn", said, "agentctl budget settles them, as any run does")
+    lines = outages.lines(connection, circuit.Rules(), now, rehearsed=False)
+    names = ", ".join(line.name for line in lines if line.state != "closed")
+    if names:
+        yield Check("store", "circuits", "warn", f"not closed: {names}", "agentctl circuits")
+
+
+def _unmade(path: Path, *, named: bool) -> Check:
     above = next(folder for folder in path.parents if folder.exists())
+    if named and above != path.parent:
+        return Check("store", "file", "fail", f"{path}: there is no folder {path.parent}", f"mkdir -p {path.parent}")
     if os.access(above, os.W_OK):
         return Check("store", "file", "ok", f"{path}: made by the first run")
     return Check("store", "file", "fail", f"{path}: can't be made in {above}", "--store names another")

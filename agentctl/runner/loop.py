@@ -30,14 +30,15 @@ async def drive(world: World) -> do.Stop:
             if wanted is not None:
                 return wanted
             action = next_action(world.setup, world.state, world.clock(), world.dice())
-            stop = await _obey(world, action)
+            stop = await obey(world, action)
             if stop is not None:
                 return stop
     except Interrupted as signal:
         return do.Stop("paused", signal.reason, signal.code, "Paused: everything so far is saved.")
 
 
-async def _obey(world: World, action: do.Action) -> do.Stop | None:
+async def obey(world: World, action: do.Action) -> do.Stop | None:
+    """Do one thing that was decided; the stop, where that ends the drive."""
     match action:
         case do.Stop():
             return action

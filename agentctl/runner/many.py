@@ -20,6 +20,7 @@ from agentctl.journal.store import Store
 from agentctl.runner import api, plan
 from agentctl.runner.drive import signals
 from agentctl.runner.order import Listener, Order, Result
+from agentctl.runner.stores import open_journal
 from agentctl.runner.world import Interrupt
 
 
@@ -114,7 +115,7 @@ async def run_all(todo: Sequence[Job], watcher: Watcher, *, store: str | None, p
             outcomes[number] = outcome
             watcher.ended(outcome)
 
-    with signals(interrupt), api.open_journal(store) as journal:
+    with signals(interrupt), open_journal(store) as journal:
         async with asyncio.TaskGroup() as workers:
             for _ in range(min(parallel, len(todo))):
                 workers.create_task(work())

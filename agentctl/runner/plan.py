@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentctl.config import keys, load, schema, task, toml, unbuilt
+from agentctl.config import keys, load, paths, schema, task, toml, unbuilt
 from agentctl.config.load import LoadedPolicy
 from agentctl.config.problems import invalid
 from agentctl.config.task import LoadedTask
@@ -26,6 +26,8 @@ from agentctl.tools.base import Tool, open_tools
 
 if TYPE_CHECKING:
     from agentctl.rehearsal.script import Script
+    from agentctl.runner.asleep import Asleep
+    from agentctl.runner.progress import Relay
 
 REHEARSED_KEY = "no-key-in-a-rehearsal"
 
@@ -46,6 +48,10 @@ class Plan:
     keys: dict[str, str] = field(repr=False)
     script: Script | None
     notes: tuple[str, ...]
+    asleep: Asleep | None = None
+    """Those of its tools whose servers are not started yet."""
+    relay: Relay | None = None
+    """What its servers tell of running calls."""
 
 
 def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
@@ -93,7 +99,7 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
 
 def _own_files(loaded_task: LoadedTask, loaded: LoadedPolicy) -> tuple[Path, ...]:
     """What a run may not write: the task, its policy and the policy's parents."""
-    parents = {Path(document.file).expanduser() for document, _ in loaded.merged.sources.values()}
+    parents = {paths.expanded(document.file) for document, _ in loaded.merged.sources.values()}
     return (loaded_task.path, loaded.path, *sorted(parents))
 
 

@@ -165,14 +165,17 @@ def new_prefix(world: World, plan: Plan, events: Sequence[Stamped], system: str)
 
 
 def orphans(world: World, journal: Store) -> None:
-    """A model call whose outcome nobody saw may have been billed: its hold is settled in full with its outcome."""
+    """A model call whose outcome nobody saw may have been billed: its hold is settled in full with its outcome.
+
+    Also where a reaper has charged it already: the outcome is still to be told, and charges nothing more.
+    """
     run_id, asked = world.recorder.identity.run_id, world.state.inflight.asked
     for hold, amount in journal.read(lambda tx: ledger.open_holds(tx, run_id)):
         if asked is None:
             raise StoreUnusable(f"the hold {hold} of {run_id} belongs to no model call in its journal")
         lost = ModelFailed(
             asked.provider, asked.identity, "unknown_outcome", None, None, "its driver died before the reply",
-            asked.attempt, asked.purpose, amount, 0, asked.estimated_tokens,
+            asked.attempt, asked.purpose, amount, 0, asked.estimated_tokens + asked.max_output_tokens,
         )  # fmt: skip
         world.recorder.settle(hold, lost)
 

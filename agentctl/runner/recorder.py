@@ -5,7 +5,8 @@ Rules.
 2. `flush` returns when everything recorded so far is written. Whatever must not be lost is flushed `durable`: spend,
    and both marks of a call that may not happen twice. Nothing that cannot be undone begins before its intent is
    flushed.
-3. A reservation and the intent that it is for are one transaction; so are a settlement and its outcome.
+3. A reservation and the intent that it is for are one transaction; so are a settlement, its outcome and what that
+   outcome says of a circuit.
 4. What nobody waits for is written within LAG_S all the same, so that followers see it.
 """
 
@@ -14,15 +15,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentctl.core import summary
 from agentctl.core.events import Completed, Event, ModelAsked, ModelFailed, ModelReplied, Stamped
 from agentctl.core.state import State, apply
 from agentctl.core.summary import Summary
-from agentctl.journal import events, lease, ledger, sealed
+from agentctl.journal import admission, circuits, events, lease, sealed
+from agentctl.journal.admission import Granted, Request
+from agentctl.journal.circuits import Ask, Outcome, Told
 from agentctl.journal.events import Change, Draft
-from agentctl.journal.ledger import Refused, Scope
+from agentctl.journal.pace import Booking
 from agentctl.journal.sealed import Sealed
 from agentctl.journal.store import Store
 from agentctl.journal.tx import Tx
@@ -65,7 +68,8 @@ class Recorder:
     def _empty(self) -> None:
         self._events: list[Stamped] = []
         self._originals: list[Sealed] = []
-        self._settled: list[tuple[str, int]] = []
+        self._settled: list[tuple[str, int, int]] = []
+        self._outcomes: list[Outcome] = []
         self._letters: list[int] = []
 
     def seal(self, original: str) -> str:
@@ -88,35 +92,66 @@ class Recorder:
         return stamped
 
     def settle(self, hold_id: str, event: ModelReplied | ModelFailed) -> Stamped:
-        """Record the outcome of a model call together with what it cost.
+        """Record the outcome of a model call together with what it cost, in money and in its minute.
 
         Not durably: the hold is on the disk, and whoever finds it open after a power cut settles it in full.
         """
-        self._settled.append((hold_id, event.cost_micro))
+        used = event.tokens if isinstance(event, ModelFailed) else event.usage.counted
+        self._settled.append((hold_id, event.cost_micro, used))
         return self.record(event)
 
-    async def reserve(self, asked: ModelAsked, hold_id: str, scopes: tuple[Scope, ...]) -> Refused | None:
-        """Reserve and record the intent in one transaction, or neither: then the limit that refused."""
+    def count(self, outcome: Outcome) -> None:
+        """What a call that went well says of its circuit: written with what is recorded next."""
+        self._outcomes.append(outcome)
+
+    async def weigh(self, outcome: Outcome) -> Told:
+        """What an outcome makes of its circuit: for failures and probes, which may move it."""
+        await self.flush()
+        return await self._store.submit(
+            lambda tx: circuits.record(tx, outcome, self._clock()), run_id=self.identity.run_id
+        )
+
+    def told(self, ask: Ask) -> Told:
+        """Where a circuit stands."""
+        return self._store.read(lambda tx: circuits.told(tx, ask.name, ask.rules, self._clock()))
+
+    async def take(self, ask: Ask) -> Told:
+        """Ask a circuit for a call; half open: this call is a probe now."""
+        return await self._store.submit(lambda tx: circuits.take(tx, ask, self._clock()), run_id=self.identity.run_id)
+
+    def give_back(self, booked: tuple[Booking, ...]) -> None:
+        """The call that waited for its place in the minute is not made."""
+        self._store.post(lambda tx: admission.give_back(tx, booked), run_id=self.identity.run_id)
+
+    async def reserve(self, asked: ModelAsked, request: Request) -> admission.Answer:
+        """Reserve and record the intent in one transaction, or neither: then what refused."""
         stamped = self._stamp(asked)
-        queued, settled = tuple(self._events), tuple(self._settled)
+        probing = replace(stamped, event=replace(asked, probe=True))
+        queued = tuple(self._events)
         draft, change = Draft.of((*queued, stamped)), self._change()
-        run_id, epoch, clock = self.identity.run_id, self.identity.epoch, self._clock
+        epoch, clock, bare = self.identity.epoch, self._clock, replace(change, also=None)
 
-        def work(tx: Tx) -> Refused | None:
+        def work(tx: Tx) -> admission.Answer:
             now = clock()
-            for hold, micro in settled:
-                ledger.settle(tx, hold, micro)
-            refused = ledger.reserve(tx, hold_id, run_id, asked.reserved_micro, scopes, now=now)
-            if refused is None:
-                events.append(tx, epoch, draft, change, now)
-            elif queued:
-                events.append(tx, epoch, self._store.packed(queued), change, now)
-            return refused
+            if change.also is not None:
+                change.also(tx)
+            answer = admission.admit(tx, request, now)
+            match answer:
+                case Granted(probe=False):
+                    events.append(tx, epoch, draft, bare, now)
+                case Granted():
+                    events.append(tx, epoch, self._store.packed((*queued, probing)), bare, now)
+                case _ if queued:
+                    events.append(tx, epoch, self._store.packed(queued), bare, now)
+                case _:
+                    pass
+            return answer
 
-        refused = await self._store.submit(work, durable=True, run_id=run_id, before=self._store.packer(draft))
-        if refused is None:
-            self._fold(stamped)
-        return refused
+        run_id = self.identity.run_id
+        answer = await self._store.submit(work, durable=True, run_id=run_id, before=self._store.packer(draft))
+        if isinstance(answer, Granted):
+            self._fold(probing if answer.probe else stamped)
+        return answer
 
     async def flush(self, *, durable: bool = False) -> None:
         """Wait until everything recorded so far is written."""
@@ -158,13 +193,15 @@ class Recorder:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        run, settled = self.state.run, self._settled
+        run, settled, outcomes, clock = self.state.run, self._settled, self._outcomes, self._clock
         ended = bool(self._events) and isinstance(self._events[-1].event, Completed) and not self.resumable
         run_id = self.identity.run_id
 
         def beside(tx: Tx) -> None:
-            for hold_id, micro in settled:
-                ledger.settle(tx, hold_id, micro)
+            for hold_id, micro, tokens in settled:
+                admission.settle(tx, hold_id, micro, tokens)
+            for outcome in outcomes:
+                circuits.record(tx, outcome, clock())
             if ended:
                 sealed.destroy(tx, run_id)
 
@@ -175,7 +212,7 @@ class Recorder:
             steps=self.totals.steps,
             originals=tuple(self._originals),
             letters=tuple(self._letters),
-            also=beside if settled or ended else None,
+            also=beside if settled or outcomes or ended else None,
         )
         self._written = run.status
         self._empty()

@@ -7,7 +7,7 @@ only read really run; tools that may change something answer from the script, or
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from agentctl.approvals.base import Answer, Question
@@ -27,7 +27,8 @@ SCRIPT = "the script"
 class ScriptedTool:
     """A tool with side effects, played by the script: each `[[tool]]` of its name once, the last one again."""
 
-    def __init__(self, contract: Contract, script: Script, played: int = 0) -> None:
+    def __init__(self, contract: Contract, script: Script, played: Counter[str]) -> None:
+        """`played`: how often each tool answered, which goes on where a tool is made anew."""
         self.contract = contract
         self._results = [answer.result for answer in script.tool if answer.tool == contract.name]
         self._played = played
@@ -36,18 +37,20 @@ class ScriptedTool:
         """Answer without doing anything."""
         if not self._results:
             return envelope.success({"rehearsed": True, "call_id": call.call_id})
-        result = self._results[min(self._played, len(self._results) - 1)]
-        self._played += 1
+        result = self._results[min(self._played[self.contract.name], len(self._results) - 1)]
+        self._played[self.contract.name] += 1
         return envelope.success(result)
 
 
-def scripted(tools: Mapping[str, Tool], script: Script, events: Sequence[Stamped] = ()) -> dict[str, Tool]:
-    """The tools of a rehearsal; one that is resumed goes on after what they answered before."""
+def scripted(script: Script, events: Sequence[Stamped] = ()) -> Callable[[Tool], Tool]:
+    """What plays a tool in a rehearsal; one that is resumed goes on after what was answered before."""
     played = Counter(one.event.tool for one in events if isinstance(one.event, ToolFinished) and one.event.ran)
-    return {
-        name: tool if tool.contract.read_only else ScriptedTool(tool.contract, script, played[name])
-        for name, tool in tools.items()
-    }
+
+    def play(tool: Tool) -> Tool:
+        at = tool.contract
+        return tool if at.read_only else ScriptedTool(at, script, played)
+
+    return play
 
 
 class ScriptedPerson:

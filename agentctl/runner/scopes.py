@@ -18,23 +18,28 @@ if TYPE_CHECKING:
     from agentctl.runner.order import Order
 
 HOUR = 3_600
+DAY = 24 * HOUR
+STORE = "store"
+"""Whose the hourly budget is."""
+REHEARSAL = "rehearsal:"
+"""Before whose a budget is, and before the name of a minute or a circuit: those of rehearsals are their own."""
 
 
 def of(at: Drive, cap: int, *, landing: bool) -> tuple[Scope, ...]:
     """The scopes of one reservation now. What is not landing leaves the landing's share of every limit."""
     rules, order, now = at.plan.policy.budget, at.order, at.journal.clock()
-    kind = "rehearsal:" if order.rehearse else ""
+    kind = REHEARSAL if order.rehearse else ""
     found = [Scope(f"run_usd:{kind}{at.run_id}", 0, cap)]
     if not rules.enabled:
         return tuple(found)
     kept = 1.0 if landing else 1.0 - rules.landing
     daily = rules.user_daily_usd is not None or rules.tenant_daily_usd is not None
-    day = _day(now, rules.timezone) if daily else 0
+    day = day_of(now, rules.timezone) if daily else 0
     shared = (
         ("session_usd", rules.session_usd, at.session_id, 0),
         ("user_daily_usd", rules.user_daily_usd, order.user, day),
         ("tenant_daily_usd", rules.tenant_daily_usd, order.tenant, day),
-        ("hourly_usd", rules.hourly_usd, "store", int(now // HOUR) * HOUR),
+        ("hourly_usd", rules.hourly_usd, STORE, hour_of(now)),
     )
     for key, limit, whose, start in shared:
         if limit is not None:
@@ -51,7 +56,13 @@ def check(policy: Policy, order: Order) -> None:
         raise Usage("the policy limits USD per tenant, and none is named", hint="Add --tenant NAME.")
 
 
-def _day(now: float, zone: str) -> int:
+def hour_of(now: float) -> int:
+    """When the clock hour began, in seconds since the epoch."""
+    return int(now // HOUR) * HOUR
+
+
+def day_of(now: float, zone: str) -> int:
+    """When the day of this time zone began, in seconds since the epoch."""
     from datetime import datetime
     from zoneinfo import ZoneInfo  # only where a limit is of a day
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from agentctl.approvals.base import Approver
 from agentctl.core.envelope import Envelope
@@ -20,14 +20,20 @@ from agentctl.core.setup import Setup
 from agentctl.core.state import State
 from agentctl.core.task import Check
 from agentctl.journal.inbox import Letter
-from agentctl.journal.ledger import Scope
+from agentctl.journal.pace import Booking
 from agentctl.models.base import Model
+from agentctl.runner.books import Books
 from agentctl.runner.conversation import Conversation
 from agentctl.runner.order import Listener
 from agentctl.runner.recorder import Recorder
 from agentctl.tools.base import Tool
 
+if TYPE_CHECKING:
+    from agentctl.runner.asleep import Asleep
+
 T = TypeVar("T")
+Play = Callable[[Tool], Tool]
+"""From a tool to what runs where it is called."""
 
 
 class Interrupted(Exception):
@@ -87,6 +93,16 @@ class Interrupt:
             self.current.discard(held)
 
 
+def as_it_is(tool: Tool) -> Tool:
+    """What runs where a tool is called and nobody plays it."""
+    return tool
+
+
+def unchanged(_: Provider) -> str:
+    """Where there is no run to compare with."""
+    return ""
+
+
 @dataclass(slots=True)
 class World:
     """See the module."""
@@ -110,8 +126,8 @@ class World:
     """Keyed digest of the canonical bytes of a call."""
     count: Callable[[str], int]
     """Estimated tokens of a text."""
-    scopes: Callable[[int, bool], tuple[Scope, ...]]
-    """The budgets that a reservation counts against, given the run's own cap in micro-dollars and whether it lands."""
+    books: Books
+    """What all runs on the store share: money, the minute, circuits."""
     system: str
     schemas: tuple[ToolSchema, ...]
     policy_digest: str
@@ -123,7 +139,15 @@ class World:
     check_env: dict[str, str] = field(default_factory=dict[str, str])
     agree: Callable[[Tool], Awaitable[None]] | None = None
     """Pins the definition of a tool that a person let run although it has changed."""
+    asleep: Asleep | None = None
+    """The tools whose servers are not started yet."""
+    play: Play = as_it_is
+    """In a rehearsal, the script."""
+    changed_since: Callable[[Provider], str] = unchanged
+    """What this run changed of the prefix that the last run of its task had at a provider; empty: nothing."""
     interrupt: Interrupt = field(default_factory=Interrupt)
+    booked: tuple[str, tuple[Booking, ...]] = ("", ())
+    """The provider and the place in the minute that the next model call has waited for."""
     calls: dict[str, ToolUse] = field(default_factory=dict[str, ToolUse])
     """The originals of the open calls, by call id."""
     answers: dict[str, Envelope] = field(default_factory=dict[str, Envelope])

@@ -4,10 +4,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
+from agentctl.config import paths
+from agentctl.core.guards.circuit import Rules
+from agentctl.journal import circuits, ledger
 from agentctl.journal.lease import new_owner
+from agentctl.journal.store import open_store
 from agentctl.runner import health
 from tests.cli.conftest import started
 
@@ -54,6 +59,25 @@ def test_a_crashed_run_comes_with_the_command_that_goes_on(agentctl, found, reco
     assert new_owner()
 
 
+def test_open_circuits_and_what_dead_processes_hold_are_told(found, record):
+    record("r_1", started(), status="running", reason="")
+
+    def work(tx):
+        ledger.reserve(tx, "r_1:2", "r_1", 18_400, [ledger.Scope("run_usd:r_1", 0, None)])
+        for name in ("anthropic:claude-sonnet-4-6", "rehearsal:r_2:openai:gpt-5.4"):
+            for number in range(5):
+                circuits.record(tx, circuits.Outcome(name, Rules(), f"{number}", False, 1.0), time.time())
+
+    with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:
+        store.write(work)
+    code, checks = found()
+
+    assert 0 == code
+    assert "$0.0184 held by dead processes" == checks["store", "holds"]["said"]
+    circuit = checks["store", "circuits"]
+    assert ("not closed: anthropic:claude-sonnet-4-6", "agentctl circuits") == (circuit["said"], circuit["fix"])
+
+
 def test_a_store_others_can_read(found, record, isolated):
     record("r_1", started())
     (isolated / "data" / "agentctl.db").chmod(0o644)
@@ -76,6 +100,13 @@ def test_a_store_that_can_not_be_used_is_3(agentctl, found, tmp_path, url, monke
     assert checks["store", "file"]["state"] == "fail"
     assert checks["store", "file"]["fix"]
     assert agentctl("doctor", "--store", url).code == 3
+
+
+def test_a_folder_that_a_run_would_not_make_comes_with_the_command_that_does(found, tmp_path):
+    code, checks = found("--store", f"sqlite:///{tmp_path}/nope/x.db")
+
+    assert (3, f"mkdir -p {tmp_path}/nope") == (code, checks["store", "file"]["fix"])
+    assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

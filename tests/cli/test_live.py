@@ -18,14 +18,15 @@ from rich.console import Console
 
 from agentctl.approvals.wording import CHOICES
 from agentctl.cli.live import Live
-from agentctl.cli.plain import Plain
+from agentctl.cli.plain import Lines, Plain
 from agentctl.cli.status import Limits, status
-from agentctl.cli.telling import Telling
+from agentctl.cli.telling import MOST_WORDS, Telling, progressed
 from agentctl.core import events as e
 from agentctl.core.events import Stamped
 from agentctl.core.messages import Delta
 from agentctl.core.policy import Policy
 from agentctl.core.state import State, fold
+from agentctl.runner.order import Progress
 
 from .conftest import IDENTITY, replied, started
 
@@ -50,7 +51,7 @@ def test_the_status_line():
 
 
 def test_an_open_circuit_counts_down():
-    state = fold(stamped(started(), *[ASKED, FAILED] * 5))
+    state = fold(stamped(started(), ASKED, FAILED, e.CircuitMoved("anthropic", "closed", "open", 171.0)))
 
     assert "anthropic open 42s" in status(Limits(Policy()), state, 111.0 + 18.0)
     assert "anthropic half-open" in status(Limits(Policy()), state, 300.0)
@@ -97,10 +98,10 @@ def test_a_tool_call_is_one_line_with_tier_time_and_result():
     assert telling.tiers == {}
 
 
-def drawn(width=40):
+def drawn(width=40, clock=lambda: 0.0):
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=width, height=20, highlight=False, color_system=None)
-    return Live(Limits(), console=console, clock=lambda: 0.0), screen
+    return Live(Limits(), console=console, clock=clock), screen
 
 
 def visible(text):
@@ -150,7 +151,7 @@ def test_a_terminal_that_is_gone_does_not_end_the_run(monkeypatch):
 class Session:
     """The program on a terminal of its own."""
 
-    def __init__(self, *command, **env):
+    def __init__(self, *command, program=(sys.executable, "-m", "agentctl"), **env):
         self.fd, child = pty.openpty()
         fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
 
@@ -159,7 +160,7 @@ class Session:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
         self.running = subprocess.Popen(
-            [sys.executable, "-m", "agentctl", *map(str, command)],
+            [*program, *map(str, command)],
             stdin=child, stdout=child, stderr=child, env={**os.environ, **env},
             preexec_fn=own_terminal,  # noqa: PLW1509  # the test has one thread
         )  # fmt: skip
@@ -258,3 +259,118 @@ def test_a_run_that_nobody_can_be_asked_in_parks(nobody):
     assert session.end() == 12
     assert "Agent wants to" not in session.seen
     assert "decide:  agentctl approve r_" in session.seen
+
+
+# --- How far a call is ----------------------------------------------------------------------------
+
+COPY = e.ToolStarted("c1.1", "fs.copy", {}, "low", 1, False, 5.0)
+COPIED = e.ToolFinished("c1.1", "fs.copy", "success", None, False, 10, {"data": 1}, 1)
+
+
+def step(share=0.4, words="reading page 4", call="c1.1", done=40.0):
+    return Progress(call, "fs.copy", share, done, words)
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (step(), "fs.copy 40 % reading page 4"),
+        (step(0.999), "fs.copy 99 % reading page 4"),
+        (step(1.0, ""), "fs.copy 100 %"),
+        (step(None, "reading", done=1_204.0), "fs.copy 1,204 reading"),
+        (step(None, "reading", done=None), "fs.copy reading"),
+        (step(None, "", done=1e300), "fs.copy"),
+        (step(0.0, "a\n b\t\x1b[2Jc\u202ed"), "fs.copy 0 % a b \\x1b[2Jc\\u202ed"),
+    ],
+)
+def test_progress_is_one_harmless_line(at, said):
+    assert said == progressed(at)
+
+
+def test_a_server_that_says_much_is_cut_short():
+    said = progressed(step(words="\u202e" * 500)).removeprefix("fs.copy 40 % ")
+
+    assert MOST_WORDS == len(said)
+    assert said.endswith("…")
+
+
+def test_the_status_line_says_how_far_a_call_is_until_it_ends():
+    live, _ = drawn(width=200)
+    started, finished = stamped(COPY, COPIED)
+    live.event(started, State())
+    live.progress(step())
+    during = live._bottom().plain
+    live.progress(step(0.5, "reading page 5"))
+    later = live._bottom().plain
+    live.event(finished, State())
+    live.progress(step(0.9, "too late"))
+    after = live._bottom().plain
+
+    assert during.startswith("fs.copy 40 % reading page 4 0s · $")
+    assert later.startswith("fs.copy 50 % reading page 5 0s · $")
+    assert "fs.copy" not in after
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (e.Waited("tokens_per_minute", 42.0), "waits for tokens_per_minute 42s left · $"),
+        (e.Retried(2, 7.0), "waits for retry #2 7s left · $"),
+    ],
+)
+def test_a_wait_shows_the_time_that_is_left_until_it_is_over(event, said):
+    now = [100.0]
+    live, _ = drawn(width=200, clock=lambda: now[0])
+    live.event(stamped(event)[0], State())
+    begun = live._bottom().plain
+    now[0] += 2
+    later = live._bottom().plain
+    now[0] += 60
+
+    assert begun.startswith(said)
+    assert later.startswith(said.replace("42s", "40s").replace("7s", "5s"))
+    assert "left" not in live._bottom().plain
+
+
+def test_of_calls_side_by_side_the_one_heard_of_last_is_shown():
+    live, _ = drawn(width=200)
+    other = e.ToolStarted("c1.2", "fs.copy", {}, "low", 1, False, 5.0)
+    first, second, ended = stamped(COPY, other, e.ToolFinished("c1.2", "fs.copy", "success", None, False, 1, {}, 1))
+    live.event(first, State())
+    live.event(second, State())
+    live.progress(step(0.1, "one"))
+    live.progress(step(0.2, "two", "c1.2"))
+    assert "fs.copy 20 % two" in live._bottom().plain
+    live.event(ended, State())
+
+    assert "fs.copy 10 % one" in live._bottom().plain
+
+
+def test_without_a_terminal_progress_is_a_line_every_five_seconds_for_each_call(capsys):
+    now = [0.0]
+    plain = Plain(clock=lambda: now[0])
+    other = e.ToolStarted("c1.2", "fs.copy", {}, "low", 1, False, 5.0)
+    for each in stamped(COPY, other):
+        plain.event(each, State())
+    for tenth in range(120):
+        now[0] = tenth / 10
+        plain.progress(step(tenth / 120, f"at {tenth}"))
+    plain.progress(step(0.5, "other", "c1.2"))
+    plain.progress(step(0.5, "nobody's", "c1.3"))
+    plain.event(stamped(COPIED)[0], State())
+    plain.progress(step(0.9, "too late"))
+
+    told = [line for line in capsys.readouterr().err.splitlines() if "✓" not in line]
+    assert told == [
+        "  fs.copy 0 % at 0", "  fs.copy 41 % at 50", "  fs.copy 83 % at 100", "  fs.copy 50 % other",
+    ]  # fmt: skip
+    assert ["c1.2"] == list(plain._told)
+
+
+def test_progress_is_no_event(capfd):
+    lines = Lines()
+    lines.event(stamped(COPY)[0], State())
+    capfd.readouterr()
+    lines.progress(step())
+
+    assert ("", "") == capfd.readouterr()

@@ -11,12 +11,14 @@ import pytest
 import agentctl as package
 from agentctl.cli import main as program
 from agentctl.errors import Invalid, Problem
+from tests.cli.conftest import started
 
 SLOW = ("anthropic", "openai", "textual", "keyring", "mcp", "genai_prices", "httpx2", "cryptography")
 COMMANDS = [
     ["init"], ["run"], ["resume"], ["approvals"], ["approve"], ["deny"], ["runs"], ["show"], ["trace"], ["events"],
     ["policy", "list"], ["policy", "check"], ["policy", "show"], ["task", "check"], ["tools", "list"],
     ["tools", "check"], ["doctor"], ["auth", "set"], ["auth", "list"], ["auth", "remove"],
+    ["budget"], ["budget", "reset"], ["circuits"], ["circuits", "reset"],
 ]  # fmt: skip
 
 
@@ -39,7 +41,16 @@ def test_every_command_has_an_example_and_json(agentctl, command):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["runs"], ["run", "--help"], ["--version"], ["approvals"], ["policy", "check", "standard"]],
+    [
+        *(["--help"], ["runs"], ["run", "--help"], ["--version"], ["approvals"], ["policy", "check", "standard"]),
+        *(
+            ["budget"],
+            ["budget", "--json"],
+            ["circuits"],
+            ["budget", "reset", "--help"],
+            ["circuits", "reset", "--help"],
+        ),
+    ],
     ids=" ".join,
 )
 def test_nothing_slow_is_loaded_before_it_is_needed(arguments):
@@ -175,6 +186,61 @@ def test_a_reader_who_leaves_ends_it_quietly():
 
     assert done.stdout.strip() == "0"
     assert done.stderr == ""
+
+
+def piped(command, into):
+    """A command of the program, what it is piped or redirected into: its code, and what it said."""
+    line = f"{sys.executable} -m agentctl {command} {into}; echo ${{PIPESTATUS[0]}} >&2"
+    done = subprocess.run(["bash", "-c", line], check=False, capture_output=True, text=True)
+    assert done.stdout == ""
+    *said, code = done.stderr.splitlines()
+    return int(code), said
+
+
+@pytest.mark.parametrize("command", ["runs", "runs --json", "--help", "events r_a3f7b2"])
+@pytest.mark.parametrize("reader", ["| head -0", "| (exec <&-; sleep 0.3)"], ids=["head", "closed"])
+def test_nobody_reads_the_output(record, command, reader):
+    record("r_a3f7b2", *[started()] * 50)
+
+    assert (0, []) == piped(command, reader)
+
+
+def test_nobody_reads_the_answer_of_a_run_and_its_code_stays(demo):
+    policy = demo / "policy.toml"
+    policy.write_text(policy.read_text().replace("max_steps = 8", "max_steps = 1"))
+    for more in ("", "--json", "--events"):
+        code, said = piped(f"run {demo / 'task.toml'} --rehearse --var order=A-1001 {more}", "| head -0")
+
+        assert code == 10
+        assert ("stopped: max_steps" in "\n".join(said)) == (not more)
+        assert not [line for line in said if "Traceback" in line or "BrokenPipe" in line]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")  # noqa: PTH110 -- a device
+@pytest.mark.parametrize(
+    "command", ["runs", "runs --json", "--help", "--version", "policy list", "show r_a3f7b2", "events r_a3f7b2"]
+)
+def test_a_full_disk_behind_the_output_is_one_line(record, isolated, command):
+    record("r_a3f7b2", started())
+    said = "error: can't write the output: No space left on device; what was run is saved"
+
+    assert (1, [said, "", "hint: agentctl runs"]) == piped(command, "> /dev/full")
+    assert (1, []) == piped(command, "&> /dev/full")
+    assert not (isolated / "data" / "crashes").exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")  # noqa: PTH110 -- a device
+@pytest.mark.parametrize("more", ["", "--json", "--events"])
+def test_a_run_whose_answer_finds_the_disk_full_is_saved(agentctl, demo, more):
+    code, said = piped(f"run {demo / 'task.toml'} --rehearse --var order=A-1001 {more}", "> /dev/full")
+
+    assert code == 1
+    assert said[-3:] == [
+        "error: can't write the output: No space left on device; what was run is saved", "", "hint: agentctl runs",
+    ]  # fmt: skip
+    assert not [line for line in said if "Traceback" in line]
+    (item,) = agentctl("runs", "--json").json["items"]
+    assert item["status"] == "completed"
 
 
 def test_colour_only_on_a_terminal(agentctl):

@@ -1,6 +1,8 @@
 """`runs`, `show`, `trace` and `events` over recorded runs."""
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -198,3 +200,29 @@ def test_following_ends_when_the_run_does(record, isolated):
     out, _ = follower.communicate(timeout=20)
     assert follower.returncode == 0
     assert json.loads(out)["event_type"] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("column", "commands"),
+    [
+        ("runs SET task", ["runs", "show r_aaa111", "trace r_aaa111", "events r_aaa111", "resume r_aaa111"]),
+        ("specs SET spec", ["show r_bbb222", "resume r_bbb222"]),
+        ("events SET data", ["show r_aaa111", "trace r_aaa111", "events r_aaa111", "approvals", "approve r_ccc333"]),
+    ],
+)
+def test_a_row_that_is_no_longer_utf_8_is_one_line(agentctl, three, isolated, column, commands):
+    path = isolated / "data" / "agentctl.db"
+    with contextlib.closing(sqlite3.connect(path)) as store, store:
+        store.execute("DROP TRIGGER events_stay")
+        store.execute(f"UPDATE {column} = CAST(x'7b22ff1b227d' AS TEXT)")
+
+    for command in commands:
+        called = agentctl(*command.split())
+        line, *rest = called.err.splitlines()
+
+        assert (3, "") == (called.code, called.out), command
+        assert line.startswith(f"error: store {path}: it is damaged")
+        assert "Could not decode to UTF-8" in line
+        assert line.isprintable()
+        assert rest == ["", "hint: Restore it from a copy, or name another store with --store."]
+    assert not (isolated / "data" / "crashes").exists()

@@ -254,6 +254,64 @@ def test_the_tools_of_a_server_are_tools_like_any_other(agentctl, tmp_path):
     assert asked.json["code"] in {None, "INVALID_ARGS", "CONFIRMATION_REQUIRED"}
 
 
+@pytest.fixture
+def served(tmp_path):
+    """A task with two small servers, and how often each was started."""
+    program = Path(__file__).parent.parent / "tools" / "mcp_old.py"
+    schema = {"type": "object", "properties": {}}
+    tables = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        offered = [{"name": "look", "description": "Looks.", "inputSchema": schema}]
+        (tmp_path / name / "tools.json").write_text(json.dumps(offered))
+        command = json.dumps(["sh", "-c", f'cd {name}; exec "$0" "$1"', sys.executable, str(program)])
+        tables.append(f'[[tools]]\nuse = "mcp"\nname = "{name}"\ncommand = {command}\n')
+    task = tmp_path / "task.toml"
+    task.write_text('version = 1\nname = "t"\ngoal = "Go."\n' + "".join(tables))
+
+    def starts():
+        files = [tmp_path / name / "starts" for name in ("a", "b")]
+        return [len(file.read_text()) if file.exists() else 0 for file in files]
+
+    return task, starts
+
+
+def test_what_the_store_knows_of_a_server_is_linted_without_it(agentctl, served):
+    task, starts = served
+    first = agentctl("tools", "check", task, "--json")
+    again = agentctl("tools", "check", task, "--json")
+    agentctl("task", "check", task)
+    agentctl("run", task, "--explain")
+
+    assert first.json == again.json
+    assert first.json["items"]
+    assert [1, 1] == starts()
+
+
+def test_tools_are_listed_by_their_servers_every_time_and_what_they_say_is_kept(agentctl, served):
+    task, starts = served
+    agentctl("tools", "list", task)
+    offered = task.parent / "a" / "tools.json"
+    offered.write_text(offered.read_text().replace('"look"', '"peek"'))
+    listed = agentctl("tools", "list", task, "--json").json["items"]
+    checked = agentctl("tools", "check", task, "--json").json["items"]
+
+    assert ["a.peek", "b.look"] == [item["name"] for item in listed]
+    assert {"a.peek", "b.look"} <= {item["tool"] for item in checked}
+    assert [2, 2] == starts()
+
+
+def test_a_tool_by_hand_starts_its_own_server_alone(agentctl, served):
+    task, starts = served
+    agentctl("tools", "list", task)
+    offered = task.parent / "a" / "tools.json"
+    offered.write_text(offered.read_text().replace('"look"', '"peek"'))
+    tried = agentctl("tools", "try", task, "a__peek", "{}", "--yes")
+
+    assert ("success", 0) == (tried.json["status"], tried.code)
+    assert [2, 1] == starts()
+
+
 def test_a_task_that_is_wrong_is_told_as_always(agentctl, demo):
     (demo / "task.toml").write_text("version = 1\n")
 

@@ -14,10 +14,13 @@ import pytest
 from agentctl import errors
 from agentctl.cli import codes, topics
 from agentctl.cli.app import COMMANDS, GROUPS, app
+from agentctl.cli.nouns import NOUNS
 
 LANGUAGES = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 NOT_HERE = {"agentctl monitor", "agentctl drill"}
-EVERY = [[name] for _, name, *_ in COMMANDS] + [[name, each] for _, name, _, rows in GROUPS for each, *_ in rows]
+ALONE = (*COMMANDS, *(row[:4] for row in NOUNS))
+BELOW = [(name, rows) for _, name, _, rows in GROUPS] + [(name, rows) for _, name, *_, rows in NOUNS]
+EVERY = [[name] for _, name, *_ in ALONE] + [[name, each] for name, rows in BELOW for each, *_ in rows]
 
 
 def known_flags(words):
@@ -25,7 +28,7 @@ def known_flags(words):
 
     command = typer.main.get_command(app)
     for word in words:
-        if not hasattr(command, "commands"):
+        if not hasattr(command, "commands") or word.startswith("-"):
             break
         assert word in command.commands, f"no command {word!r}"
         command = command.commands[word]
@@ -47,7 +50,7 @@ def test_every_command_shows_an_example_that_names_it(agentctl, command):
 
 @pytest.mark.parametrize(
     "example",
-    [each for *_, each in COMMANDS] + [each for *_, rows in GROUPS for *_, each in rows],
+    [each for *_, each in ALONE] + [each for _, rows in BELOW for *_, each in rows],
 )
 def test_examples_use_flags_that_exist(example):
     words = shlex.split(example.partition(" | ")[0].partition(" > ")[0])[1:]
@@ -151,7 +154,7 @@ def test_on_a_terminal_it_is_set():
 
 
 @pytest.mark.parametrize(
-    ("word", "meant"), [("policy-files", ""), ("budget", '"budgets"'), ("exitcodes", '"exit-codes"')]
+    ("word", "meant"), [("policy-files", ""), ("budgest", '"budgets"'), ("exitcodes", '"exit-codes"')]
 )
 def test_an_unknown_topic_names_the_nearest(agentctl, word, meant):
     called = agentctl("help", word)
@@ -163,10 +166,11 @@ def test_an_unknown_topic_names_the_nearest(agentctl, word, meant):
 
 
 def test_the_name_of_a_command_shows_its_help(agentctl):
-    called = agentctl("help", "run")
+    for command in ("run", "budget"):
+        called = agentctl("help", command)
 
-    assert called.code == 0
-    assert "Usage: agentctl run" in called.out
+        assert called.code == 0
+        assert f"Usage: agentctl {command}" in called.out
 
 
 def test_the_table_of_codes_is_what_the_program_does():

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from agentctl.config import paths
+from agentctl.core.guards.circuit import Rules
+from agentctl.journal import circuits, ledger
+from agentctl.journal.store import open_store
 from tests.cli.conftest import requested, started
 
 
@@ -61,6 +65,39 @@ def test_variables_of_the_task(demo, monkeypatch):
     assert offered(f"agentctl run {task} --var ")[0] == ["order=", "urgent="]
     assert offered(f"agentctl run {task} --var u")[0] == ["urgent="]
     assert offered(f"agentctl run {task} --var order=A-1001 --var ")[0] == ["urgent="]
+
+
+@pytest.fixture
+def shared(isolated):
+    """Two circuits and four budgets in the default store."""
+    now = int(time.time())
+    with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:
+        for name, ok in (("anthropic:claude-sonnet-4-6", True), ("tool:lookup:3f", False), ("rehearsal:r_1:x:y", True)):
+            for _ in range(5):
+                outcome = circuits.Outcome(name, Rules(), "", ok, now)
+                store.write(lambda tx, outcome=outcome: circuits.record(tx, outcome, now))
+        for key, start in (
+            *(("run_usd:r_1", 0), ("session_usd:s_1", 0), ("hourly_usd:store", now // 3600 * 3600)),
+            *(("user_daily_usd:ada", now // 86_400 * 86_400), ("user_daily_usd:old", now - 100_000)),
+        ):
+            scope = [ledger.Scope(key, start, None)]
+            store.write(lambda tx, key=key, scope=scope: ledger.reserve(tx, key, "r_1", 5_000, scope))
+            store.write(lambda tx, key=key: ledger.settle(tx, key, 5_000))
+
+
+def test_circuits(shared):
+    assert offered("agentctl circuits reset ")[0] == ["anthropic:claude-sonnet-4-6", "tool:lookup:3f"]
+    assert offered("agentctl circuits reset to")[0] == ["tool:lookup:3f"]
+    assert offered("agentctl circuits reset re")[0] == ["rehearsal:r_1:x:y"]
+
+
+def test_budgets(shared):
+    everything = ["hourly_usd:store", "session_usd:s_1", "user_daily_usd:ada"]
+    assert offered("agentctl budget reset ")[0] == everything
+    assert offered("agentctl budget reset user_daily_usd:a")[0] == ["user_daily_usd:ada"]
+    assert offered("agentctl budget reset ho", "fish", _TYPER_COMPLETE_FISH_ACTION="get-args")[0] == [
+        "hourly_usd:store\t0.01 USD spent"
+    ]
 
 
 def test_topics():

@@ -68,7 +68,7 @@ def test_the_guards_speak_about_a_call_in_their_order():
     """C14, C71: validation, loops, budgets, limits, health, risk; each only where the one before is silent."""
     landing = ev.Decided("before_model", "budget", "land", "max_steps", "note")
     seen = loops.State((Seen("key", retry_safe=False, effect=False),))
-    broken = circuit.State({"tool:send": circuit.Circuit(failures=9, failed_at=START)})
+    broken = circuit.State({"tool:send": START + 60})
     used = results.State({"few": 1})
     spent = budget.State(tool_calls=100)
     told = []
@@ -96,7 +96,7 @@ def test_a_model_call_is_checked_for_limits_then_health_then_size_then_money():
     """C14, D48: all or none, before anything is sent."""
     setup = make_setup(policy(MAIN, tokens=tokens.Rules(enabled=False)))
     big = context.State(fresh=100_000)
-    down = circuit.State({MAIN.identity: circuit.Circuit(failures=9, failed_at=START)})
+    down = circuit.State({MAIN.name: START + 60})
     broke = budget.State(steps=20, spent_micro=1_500_000)
     state = State(context=big, circuit=down, budget=broke)
     first = next_action(setup, state, START, 0.0)
@@ -131,6 +131,7 @@ def test_a_request_says_all_that_the_loop_needs():
             max_output_tokens=8_192,
             reserve_micro=PRICE.worst(2_301, 8_192),
             cap_micro=1_380_000,
+            uncached_tokens=1_000,
         )
         == action
     )

@@ -196,6 +196,14 @@ def test_limits_trims_loops_and_the_landing_are_lines_of_it():
     ]
 
 
+def test_a_change_of_route_says_why_and_an_open_circuit_that_stays_open_says_nothing():
+    chosen = e.Decided("before_model", "route", "choose", "cheap: above 50% of run_usd")
+    events = stamped(started(), chosen, e.CircuitMoved("anthropic", "open", "open", 90.0), completed())
+
+    assert "├── route [cheap: above 50% of run_usd]" == drawn(events).splitlines()[1]
+    assert "circuit" not in drawn(events)
+
+
 def test_a_resumed_run_shows_both_drives():
     events = stamped(
         started(),

@@ -33,6 +33,9 @@ EXPECTED = {
             sealed="d3b0",
             price_source="genai-prices 0.2.3",
             variables={"order": "A-1001", "urgent": False, "tries": 2, "note": None},
+            prefix="a0b1",
+            prefix_system="a1",
+            prefix_tools="b1",
         ),
         e.StepsPlanned(
             calls=(e.CallProposed("s1", "step_1", "get_order_status", {"order_id": "A-1001"}, "5e1f"),),

@@ -102,7 +102,9 @@ def test_money_is_dollars_on_disk():
 
 
 def test_reserved_words_lose_their_underscore():
-    assert codec.encode(e.CircuitMoved("x", "closed", "open"))[2] == ('{"name":"x","from":"closed","to":"open"}')
+    assert codec.encode(e.CircuitMoved("x", "closed", "open"))[2] == (
+        '{"name":"x","from":"closed","to":"open","until":0.0}'
+    )
 
 
 REPLIED = next(event for event in EXPECTED["0.1.0"] if isinstance(event, e.ModelReplied))

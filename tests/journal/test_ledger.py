@@ -87,10 +87,12 @@ def test_a_raised_cap_counts_at_once_and_windows_are_apart(tx):
     assert None is tx(ledger.reserve, "h4", "r_1", 1500, [Scope(DAY.key, 172_800, 1500)])
 
     assert [
-        ledger.Budget("run_usd:r_1", 0, 1001, 0, 1001),
         ledger.Budget("user_daily_usd:ada", 172_800, 1500, 0, 1500),
+        ledger.Budget("run_usd:r_1", 0, 1001, 0, 1001),
     ] == tx(ledger.budgets, since=100_000)
     assert ["run_usd:r_1"] == [budget.key for budget in tx(ledger.budgets, prefix="run_usd:")]
+    assert ["run_usd:r_1"] == [budget.key for budget in tx(ledger.budgets, besides="user_daily_usd:")]
+    assert [172_800] == [budget.window_start for budget in tx(ledger.budgets, limit=1)]
 
 
 @pytest.mark.parametrize(("function", "args"), [("reserve", ("h", "r", -1, [])), ("settle", ("h", -1))])

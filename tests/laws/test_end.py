@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 
 from agentctl.core.events import ModelAsked, ModelReplied, Stamped, ToolFinished, ToolStarted
-from agentctl.core.guards import budget, circuit, loops
+from agentctl.core.guards import budget, loops
 from agentctl.core.inflight import MOST_CALLS
 from agentctl.core.state import MOST_DEGRADED
 from tests.laws.test_fold import run_through
@@ -104,8 +104,7 @@ def test_every_collection_in_the_state_keeps_its_bound(play: Play):
 
     def watch(play: Play, _: Stamped) -> None:
         state = play.state
-        assert len(state.circuit.circuits) <= len(names) + len(TOOLS)
-        assert all(len(one.outcomes) <= circuit.MOST_OUTCOMES for one in state.circuit.circuits.values())
+        assert len(state.circuit.open) <= len(names) + len(TOOLS)
         assert len(state.loops.seen) <= loops.MOST_SEEN
         assert len(state.loops.reflected) <= loops.MOST_SEEN
         assert len(state.inflight.calls) <= MOST_CALLS

@@ -11,10 +11,23 @@ from hypothesis import strategies as st
 
 from agentctl.core import envelope
 from agentctl.core.envelope import Envelope
-from agentctl.core.guards import approval, args, budget, circuit, context, loops, results, retry, risk, tokens
+from agentctl.core.guards import (
+    approval,
+    args,
+    budget,
+    circuit,
+    context,
+    loops,
+    pace,
+    results,
+    retry,
+    risk,
+    route,
+    tokens,
+)
 from agentctl.core.policy import Policy, Provider
 from agentctl.core.tiers import Tier
-from tests.play import PRICE, Asks, Crash, Fault, Play, Refused, Reply, Says, Script, contract, make_setup, writer
+from tests.play import PRICE, Asks, Crash, Fault, Full, Play, Refused, Reply, Says, Script, contract, make_setup, writer
 
 TOOLS = (
     contract("look"),
@@ -76,8 +89,14 @@ def policies(draw: st.DrawFn, *, bounded: bool = True) -> Policy:
     on = some(True, True, True, False)
     most = draw(some(700, 3_000, 75_000))
     hard = most + draw(some(0, 500, 15_000))
+    named = draw(providers())
+    rule = route.Rule(draw(st.sampled_from(named)).name, route.When(tools=draw(some(0, None))))
     return Policy(
-        providers=draw(providers()),
+        providers=named,
+        route=route.Rules(
+            enabled=draw(on), cheaper_above=draw(some(0.01, 0.5, 1.0)), rules=draw(some((), (rule,), (rule, rule)))
+        ),
+        pace=pace.Rules(enabled=draw(on)),
         budget=budget.Rules(
             enabled=bounded or draw(on),
             run_usd=draw(some(0.001, 0.02, 0.2, 1.5)),
@@ -146,7 +165,7 @@ faults = st.builds(
     some(0.0, 0.4, 1.0),
     some(0.1, 20.0),
 )
-refusals = st.builds(Refused, some("session_usd", "hourly_usd"))
+refusals = st.one_of(st.builds(Refused, some("session_usd", "hourly_usd")), st.just(Full(200.0, refused=True)))
 
 
 @st.composite

@@ -33,6 +33,7 @@ PRICE = {"input": 3.0, "output": 15.0, "cache_read": 0.3, "cache_write": 3.75}
 QUICK = {
     "retry": {"base_delay_s": 0.01, "jitter": False},
     "results": {"base_delay_s": 0.01},
+    "pace": {"tokens_per_minute": 1_000_000_000, "usd_per_minute": 1_000_000.0},
 }
 MODELS = {"messages": "claude-sonnet-4-6", "responses": "gpt-5.4", "chat": "gpt-5.4"}
 
@@ -62,6 +63,9 @@ class Watcher:
 
     def delta(self, delta: Any) -> None:
         self.stage.deltas.append(delta)
+
+    def progress(self, at: Any) -> None:
+        self.stage.progress.append(at)
 
     def note(self, text: str) -> None:
         self.stage.notes.append(text)
@@ -96,6 +100,7 @@ class Stage:
         self.stamped: list[Any] = []
         self.states: list[State] = []
         self.deltas: list[Any] = []
+        self.progress: list[Any] = []
         self.notes: list[str] = []
         self.cues: list[tuple[type, Any]] = []
         self.run_id = ""
@@ -174,6 +179,7 @@ class Stage:
     async def run(self, approver: Any = None, *, task: Path | None = None, **order: Any) -> Any:
         path = task or await self.lay_out()
         os.environ.setdefault("STAGE_KEY", KEY)
+        self.stamped, self.states, self.run_id = [], [], ""
         if self.rehearsed:
             order = {"rehearse": True, "script": self.folder / "script.toml"} | order
         given = Order(path, user="ada", **order)
@@ -330,6 +336,7 @@ from agentctl.runner.order import Order, Raise
 class Quiet:
     def event(self, stamped, state): pass
     def delta(self, delta): pass
+    def progress(self, at): pass
     def note(self, text): pass
 
 def main(task, run_id):

@@ -63,7 +63,7 @@ async def test_what_may_have_been_billed_counts_as_spent(stages, api, kind):
     stage = stages(api)
     stage.providers[0]["timeout_s"] = 0.3
     stage.policy(retry={"max_attempts": 1})
-    stage.replies = [DONE]
+    stage.replies = [Reply(text=DONE.text, usage=usage(20, 20))]  # a prompt as small as was estimated
     stage.faults = [Fault(kind)]
 
     result = await stage.run()

@@ -33,6 +33,9 @@ class Ear:
     def delta(self, delta):
         pass
 
+    def progress(self, at):
+        pass
+
     def note(self, text):
         self.watch.notes.append(text)
 

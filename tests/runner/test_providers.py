@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agentctl.core.events import CircuitMoved, ContextTrimmed, Degraded, FellBack, ProviderOut, Retried
+from agentctl.core.events import CircuitMoved, ContextTrimmed, Decided, Degraded, FellBack, ProviderOut, Retried
 from tests.runner.stage import APIS, Fault, ModelAsked, ModelFailed, ModelReplied, Reply, calls, sent, usage
 
 DONE = Reply(text="Answered.")
@@ -325,3 +325,32 @@ async def test_twenty_runs_at_once_all_get_through_a_rate_limit(stages):
     assert 40 == len(stage.asked())
     assert all(isinstance(watcher.stage.stamped[-1].event, Completed) for watcher in watchers)
     assert 20 == len({json.dumps(result.body["run_id"]) for result in results})
+
+
+async def test_above_its_share_of_the_budget_a_run_goes_on_with_the_cheapest_over_another_api(two):
+    """D18, A84: in the middle of a run; the history crosses whole, no tool runs again, and the trace says why."""
+    stage = two("messages", "chat")
+    counter = stage.effect("send", side_effects="none")
+    stage.providers[1] |= {"price": {"input": 0.1, "output": 0.5}, "priority": 9}
+    stage.policy(route={"cheaper_above": 0.01}, budget={"run_usd": 1.0})
+    stage.replies = [calls(("send", {"id": "a"}), usage=usage(2_000, 600)), calls(("send", {"id": "b"})), DONE]
+
+    result = await stage.run()
+
+    assert (0, "Answered.") == (result.exit_code, result.answer)
+    assert ["first", "second", "second"] == [seen.provider for seen in stage.asked()]
+    assert ["second: above 1% of run_usd"] == [one.reason for one in stage.events(Decided) if one.guard == "route"]
+    assert 2 == len(counter.read_text().splitlines())
+    assert '"a"' in sent(stage.asked()[1]).replace("\\", "")
+
+
+async def test_a_rule_sends_the_simple_question_to_the_small_model(two):
+    """D18"""
+    stage = two()
+    stage.policy(route={"rules": [{"provider": "second", "when": {"goal_max_chars": 200, "tools": 1}}]})
+    stage.replies = [DONE]
+
+    await stage.run()
+
+    assert ["second"] == [seen.provider for seen in stage.asked()]
+    assert [] == stage.events(FellBack)

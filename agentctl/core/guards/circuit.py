@@ -1,12 +1,27 @@
-"""A provider or a tool that keeps failing is left alone for a while, then probed gently."""
+"""A provider or a tool that keeps failing is left alone for a while, then probed gently.
+
+    closed ── failures in a row, or their rate ──▶ open ── recovery_s ──▶ half open ── a probe answered ──▶ closed
+                                                     ▲────────── the probe failed ──────┘
+
+A `Circuit` is shared by all runs on a store: `journal/circuits.py` keeps it, and moves it in transactions by the
+functions here. What a run was told of it is a fact of that run (`CircuitMoved`), and all that its `State` remembers.
+
+Rules.
+1. An open circuit is closed by the answer to one of its own probes and by nothing else: not by time, not by a success
+   that was asked for before the outage.
+2. Half open, at most `half_open_probes` are out at a time, however many ask. A probe that is not heard of again gives
+   its place back after its patience.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from agentctl.core import envelope
 from agentctl.core.bounds import Count, Seconds, Share, table
-from agentctl.core.events import ModelAsked, ModelFailed, ModelReplied, Stamped, ToolFinished, ToolStarted
+from agentctl.core.envelope import Envelope
+from agentctl.core.events import CircuitMoved, Resumed, Stamped
 
 
 @table
@@ -44,41 +59,114 @@ class Rules:
 
 
 Phase = Literal["closed", "open", "half_open"]
-MOST_OUTCOMES = 100
-"""Outcomes that a rate is judged by."""
+SLICES = 12
+"""The rolling window is counted in so many slices."""
 FAULTS = frozenset({"overloaded", "server", "timeout", "connection", "truncated", "malformed"})
 """Failures that speak of a provider's health; 429 and other 4xx do not."""
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """The calls of one slice of the window."""
+
+    start: float
+    calls: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
 class Circuit:
-    """What is known of one provider or tool.
-
-    closed ── failures in a row, or their rate ──▶ open ── recovery_s ──▶ half open ── a probe answered ──▶ closed
-                                                     ▲────────── the probe failed ──────┘
-
-    The phase is computed from this and the rules; nothing but outcomes is stored. A success that was asked for before
-    the last failure closes nothing.
-    """
+    """What all runs together know of one provider or tool. Times are seconds since the epoch."""
 
     failures: int = 0
     """In a row."""
-    outcomes: tuple[tuple[float, bool], ...] = ()
-    """When and whether it answered. Bound: MOST_OUTCOMES."""
     failed_at: float = 0.0
-    asked_at: float = 0.0
-    probing: bool = False
+    opened_at: float = 0.0
+    """0: it is closed."""
+    tallies: tuple[Tally, ...] = ()
+    """Bound: SLICES + 1."""
+    probes: tuple[tuple[str, float], ...] = ()
+    """Who probes, and until when that is waited for. Bound: half_open_probes."""
+
+
+CLOSED = Circuit()
+
+
+def phase(rules: Rules | ToolRules, circuit: Circuit, now: float) -> Phase:
+    """Where it stands. Half open: one more probe may go."""
+    if not circuit.opened_at:
+        return "closed"
+    if now < circuit.opened_at + rules.recovery_s:
+        return "open"
+    return "half_open" if len(_living(circuit, now)) < rules.half_open_probes else "open"
+
+
+def until(rules: Rules | ToolRules, circuit: Circuit, now: float) -> float:
+    """When an open circuit may let the next probe through."""
+    rested = circuit.opened_at + rules.recovery_s
+    return rested if now < rested else min((end for _, end in _living(circuit, now)), default=now)
+
+
+def probed(circuit: Circuit, owner: str, now: float, patience_s: float) -> Circuit:
+    """It is half open, and `owner` probes it."""
+    return replace(circuit, probes=(*_living(circuit, now), (owner, now + patience_s)))
+
+
+def recorded(
+    rules: Rules | ToolRules, circuit: Circuit, owner: str, *, ok: bool, asked_at: float, now: float
+) -> Circuit:
+    """After the outcome of a call that `owner` made at `asked_at`."""
+    if circuit.opened_at:
+        if owner not in {name for name, _ in circuit.probes}:
+            return circuit
+        others = tuple(probe for probe in circuit.probes if probe[0] != owner)
+        return CLOSED if ok else replace(circuit, failed_at=now, opened_at=now, probes=others)
+    tallies = _counted(circuit.tallies, rules.window_s, now, ok=ok)
+    if ok:
+        fresh = asked_at >= circuit.failed_at
+        return replace(circuit, failures=0 if fresh else circuit.failures, tallies=tallies)
+    failures = circuit.failures + 1
+    opens = failures >= rules.failure_threshold or _too_often(rules, tallies)
+    return Circuit(failures, now, now if opens else 0.0, tallies)
+
+
+def _living(circuit: Circuit, now: float) -> tuple[tuple[str, float], ...]:
+    return tuple(probe for probe in circuit.probes if probe[1] > now)
+
+
+def _counted(tallies: tuple[Tally, ...], window_s: float, now: float, *, ok: bool) -> tuple[Tally, ...]:
+    recent = tuple(tally for tally in tallies if tally.start > now - window_s)
+    failed = 0 if ok else 1
+    if recent and now < recent[-1].start + window_s / SLICES:
+        last = recent[-1]
+        return (*recent[:-1], Tally(last.start, last.calls + 1, last.failures + failed))
+    return (*recent[-SLICES:], Tally(now, 1, failed))
+
+
+def _too_often(rules: Rules | ToolRules, tallies: tuple[Tally, ...]) -> bool:
+    calls = sum(tally.calls for tally in tallies)
+    return calls >= rules.min_calls and sum(tally.failures for tally in tallies) >= rules.failure_rate * calls
+
+
+def faulty(kind: str, status: int | None) -> bool:
+    """Whether a failed model call counts."""
+    return kind in FAULTS and not (status is not None and 400 <= status < 500)
+
+
+# --- What a run was told --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Circuits by name: a provider's identity, or `tool:NAME`. Bound: the policy's providers and the task's tools."""
+    """Which circuits are open as far as this run was told: a provider's name, or `tool:NAME`, and until when.
 
-    circuits: dict[str, Circuit]
+    Bound: the policy's providers and the task's tools.
+    """
+
+    open: dict[str, float]
 
 
 EMPTY = State({})
-CLOSED = Circuit()
 
 
 def tool_name(tool: str) -> str:
@@ -88,74 +176,22 @@ def tool_name(tool: str) -> str:
 
 def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
-    ts = stamped.ts
     match stamped.event:
-        case ModelAsked(identity=name, probe=probe):
-            return _ask(state, name, ts, probe=probe)
-        case ModelReplied(identity=name):
-            return _record(state, name, ts, ok=True)
-        case ModelFailed(identity=name, kind=kind, status=status) if faulty(kind, status):
-            return _record(state, name, ts, ok=False)
-        case ToolStarted(tool=tool, probe=probe):
-            return _ask(state, tool_name(tool), ts, probe=probe)
-        case ToolFinished(tool=tool, ran=True, error_type=error):
-            if error == "permanent":
-                return state
-            return _record(state, tool_name(tool), ts, ok=error is None)
+        case CircuitMoved(name=name, to="open", until=end):
+            return State({**state.open, name: end})
+        case CircuitMoved(name=name, to="closed") if name in state.open:
+            return State({known: end for known, end in state.open.items() if known != name})
+        case Resumed():
+            return EMPTY
         case _:
             return state
 
 
-def faulty(kind: str, status: int | None) -> bool:
-    """Whether a failed model call counts."""
-    return kind in FAULTS and not (status is not None and 400 <= status < 500)
+def check(rules: Rules, state: State, name: str, now: float) -> float:
+    """Seconds for which a circuit stays open as far as this run knows; 0: it may be asked."""
+    return max(0.0, state.open.get(name, 0.0) - now) if rules.enabled else 0.0
 
 
-def _ask(state: State, name: str, ts: float, *, probe: bool) -> State:
-    circuit = state.circuits.get(name, CLOSED)
-    if circuit is CLOSED and not probe:
-        return state
-    return _put(state, name, replace(circuit, asked_at=ts, probing=probe))
-
-
-def _record(state: State, name: str, ts: float, *, ok: bool) -> State:
-    circuit = state.circuits.get(name, CLOSED)
-    if ok and circuit is CLOSED:
-        return _put(state, name, replace(circuit, outcomes=((ts, True),)))
-    if ok and circuit.probing and circuit.asked_at >= circuit.failed_at:
-        return _put(state, name, CLOSED)
-    outcomes = (*circuit.outcomes, (ts, ok))[-MOST_OUTCOMES:]
-    if not ok:
-        failures = circuit.failures + 1
-        changed = Circuit(failures, outcomes, failed_at=ts, asked_at=circuit.asked_at)
-        return _put(state, name, changed)
-    if circuit.asked_at < circuit.failed_at:
-        return _put(state, name, replace(circuit, outcomes=outcomes))
-    return _put(state, name, replace(circuit, failures=0, outcomes=outcomes, probing=False))
-
-
-def _put(state: State, name: str, circuit: Circuit) -> State:
-    return State({**state.circuits, name: circuit})
-
-
-def phase(rules: Rules | ToolRules, circuit: Circuit, now: float) -> Phase:
-    """Where it stands: opened by failures in a row or by their rate, whichever came first."""
-    recent = [ok for ts, ok in circuit.outcomes if ts > circuit.failed_at - rules.window_s]
-    rate = recent.count(False) / len(recent) if len(recent) >= rules.min_calls else 0.0
-    if circuit.failures < rules.failure_threshold and rate < rules.failure_rate:
-        return "closed"
-    if circuit.failed_at == 0.0 or (circuit.failures == 0 and now - circuit.failed_at >= rules.window_s):
-        return "closed"
-    return "open" if now < circuit.failed_at + rules.recovery_s else "half_open"
-
-
-def check(rules: Rules | ToolRules, state: State, name: str, now: float) -> Phase:
-    """The phase of a circuit by name."""
-    circuit = state.circuits.get(name)
-    return "closed" if circuit is None else phase(rules, circuit, now)
-
-
-def until(rules: Rules | ToolRules, state: State, name: str) -> float:
-    """When an open circuit lets a probe through, in seconds since the epoch."""
-    circuit = state.circuits.get(name, CLOSED)
-    return circuit.failed_at + rules.recovery_s
+def unhealthy() -> Envelope:
+    """The answer of a tool that is left alone. E08"""
+    return envelope.transient("upstream is unhealthy")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from agentctl.core.bounds import Count, Name, Natural, Share, table
-from agentctl.core.events import FellBack, ModelAsked, ModelReplied, ProviderOut, Resumed, Stamped
+from agentctl.core.events import FellBack, ModelAsked, ModelReplied, ProviderOut, Resumed, RunStarted, Stamped
+from agentctl.core.messages import Json
 
 
 @table
@@ -48,6 +49,10 @@ class State:
     """Provider to the moment until which it rests; None: for the rest of the run."""
     current: str = ""
     asked: str = ""
+    goal_chars: int = 0
+    tools: int = 0
+    variables: dict[str, Json] = field(default_factory=dict[str, Json])
+    """As the journal shows them: a secret one equals nothing. Bound: the task's."""
 
 
 EMPTY = State({})
@@ -56,6 +61,8 @@ EMPTY = State({})
 def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     match stamped.event:
+        case RunStarted() as started:
+            return replace(state, goal_chars=len(started.goal), tools=len(started.tools), variables=started.variables)
         case ModelAsked(provider=provider):
             return replace(state, asked=provider)
         case ModelReplied(provider=provider, purpose="answer" | "landing"):
@@ -86,3 +93,30 @@ def order(providers: tuple[tuple[str, int, tuple[str, ...]], ...], role: str) ->
     ranked = sorted(providers, key=lambda provider: provider[1])
     named = tuple(name for name, _, roles in ranked if role in roles)
     return named or tuple(name for name, _, roles in ranked if "answer" in roles)
+
+
+def preferred(rules: Rules, state: State) -> tuple[str, str]:
+    """The provider that the first fitting rule names, and which rule that is; empty: none fits."""
+    if rules.enabled:
+        for number, rule in enumerate(rules.rules, 1):
+            if _fits(rule.when, state):
+                return rule.provider, f"route rule {number}"
+    return "", ""
+
+
+def _fits(when: When, state: State) -> bool:
+    if when.goal_max_chars is not None and state.goal_chars > when.goal_max_chars:
+        return False
+    if when.tools is not None and state.tools != when.tools:
+        return False
+    return all(name in state.variables and state.variables[name] == value for name, value in when.vars.items())
+
+
+def saves(rules: Rules, spent_micro: int, cap_micro: int) -> bool:
+    """Whether so much of the run's money is spent that the cheapest provider is to answer. D18"""
+    return rules.enabled and rules.cheaper_above < 1.0 and spent_micro > rules.cheaper_above * cap_micro
+
+
+def first(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """The same names with one of them in front."""
+    return (name, *(other for other in names if other != name)) if name in names else names

@@ -31,18 +31,21 @@ class State:
     """Tokens of the request after the last trim; 0: there was none."""
     compressed_at: int = 0
     """`used` at the last trim."""
+    cached: int = 0
+    """Of the last prompt: what the cache answered for. A trim costs the cache."""
+    identity: str = ""
+    """Whose cache."""
 
 
 def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     match stamped.event:
-        case ModelReplied(usage=usage):
-            counted = usage.prompt - usage.cache_read + usage.output
-            return replace(state, used=state.used + counted)
+        case ModelReplied(usage=usage, identity=identity):
+            return replace(state, used=state.used + usage.counted, cached=usage.cache_read, identity=identity)
         case ModelFailed(tokens=tokens):
             return replace(state, used=state.used + tokens)
         case ContextTrimmed(tokens=tokens):
-            return replace(state, compressed_to=tokens, compressed_at=state.used)
+            return replace(state, compressed_to=tokens, compressed_at=state.used, cached=0)
         case Resumed(add_tokens=tokens):
             return replace(state, raised=state.raised + tokens)
         case _:
@@ -75,6 +78,11 @@ def left(rules: Rules, state: State, share_kept: float) -> int:
     if not rules.enabled:
         return 1 << 53
     return int(total(rules, state) * (1 - share_kept)) - state.used
+
+
+def uncached(state: State, identity: str, request_tokens: int) -> int:
+    """What of the next request no cache is expected to answer for."""
+    return max(0, request_tokens - state.cached) if identity == state.identity else request_tokens
 
 
 def message(rules: Rules, state: State) -> str:

@@ -7,54 +7,54 @@ import pytest
 from agentctl.core import envelope
 from agentctl.core import events as ev
 from agentctl.core.guards import circuit, retry
-from agentctl.core.guards.circuit import Circuit, Rules, State, ToolRules
-from agentctl.core.messages import Usage
+from agentctl.core.guards.circuit import Rules, ToolRules
 from agentctl.core.policy import Policy
 from tests.play import MAIN, SPARE, START, Fault, Play, Reply, Script, asks, call, contract, make_setup, played, policy
 
-NAME = "anthropic||model-a"
 DOWN = Fault("server", 500)
+LATE = "a call of another run"
 
 
-def asked(*, probe: bool = False) -> ev.ModelAsked:
-    return ev.ModelAsked("main", NAME, "m", 1, "answer", 1, 1, 1, 0, probe)
+class Shared:
+    """One circuit, and what happens to it."""
 
+    def __init__(self, rules: Any = None) -> None:
+        self.rules = rules or Rules()
+        self.circuit = circuit.CLOSED
 
-def failed(kind: str = "server", status: int | None = 500) -> ev.ModelFailed:
-    return ev.ModelFailed("main", NAME, kind, status, None, "x", 1, "answer", 0, 1)
+    def went(self, at: float, *, ok: bool, asked: float | None = None, owner: str = LATE) -> None:
+        asked_at = START + (at if asked is None else asked)
+        self.circuit = circuit.recorded(self.rules, self.circuit, owner, ok=ok, asked_at=asked_at, now=START + at)
 
+    def failed(self, count: int, every: float = 1.0) -> "Shared":
+        for n in range(count):
+            self.went(n * every, ok=False)
+        return self
 
-def replied() -> ev.ModelReplied:
-    return ev.ModelReplied("main", NAME, "m", Usage(1, 1), 0, 1, "end_turn", "x", (), "answer", 1)
+    def probe(self, at: float, owner: str = "probe", patience: float = 60.0) -> None:
+        assert "half_open" == self.phase(at)
+        self.circuit = circuit.probed(self.circuit, owner, START + at, patience)
 
+    def phase(self, at: float) -> str:
+        return circuit.phase(self.rules, self.circuit, START + at)
 
-def after(*events: tuple[float, ev.Event], state: State = circuit.EMPTY) -> State:
-    for ts, event in events:
-        state = circuit.apply(state, ev.Stamped("r", 1, "s", 0, START + ts, event))
-    return state
-
-
-def phase(state: State, at: float, rules: Any = None) -> str:
-    return circuit.check(rules or Rules(), state, NAME, START + at)
-
-
-def down(count: int, every: float = 1.0) -> list[tuple[float, ev.Event]]:
-    return [(n * every, failed()) for n in range(count)]
+    def until(self, at: float) -> float:
+        return circuit.until(self.rules, self.circuit, START + at) - START
 
 
 def test_five_failures_in_a_row_open_it_and_four_do_not():
     """A58, E06, C39"""
-    assert "closed" == phase(after(*down(4)), 4)
-    assert "open" == phase(after(*down(5)), 5)
+    assert "closed" == Shared().failed(4).phase(4)
+    assert "open" == Shared().failed(5).phase(5)
 
 
 def test_it_lets_a_probe_through_after_sixty_seconds():
     """A59, C38"""
-    state = after(*down(5))
+    shared = Shared().failed(5)
 
-    assert "open" == phase(state, 4 + 59.9)
-    assert "half_open" == phase(state, 4 + 60)
-    assert START + 64 == circuit.until(Rules(), state, NAME)
+    assert "open" == shared.phase(4 + 59.9)
+    assert "half_open" == shared.phase(4 + 60)
+    assert 64 == shared.until(5)
 
 
 def test_the_breaker_of_the_standard_policy_is_five_and_sixty_seconds_with_a_spare():
@@ -67,17 +67,31 @@ def test_the_breaker_of_the_standard_policy_is_five_and_sixty_seconds_with_a_spa
 
 def test_a_success_in_between_starts_the_row_again():
     """C39"""
-    state = after(*down(4), (4, asked()), (5, replied()), (6, failed()))
+    shared = Shared().failed(4)
+    shared.went(5, ok=True)
+    shared.went(6, ok=False)
 
-    assert "closed" == phase(state, 7)
+    assert "closed" == shared.phase(7)
+
+
+def test_a_success_that_was_asked_for_before_the_failures_does_not_start_the_row_again():
+    shared = Shared().failed(4)
+    shared.went(5, ok=True, asked=-1)
+    shared.went(6, ok=False)
+
+    assert "open" == shared.phase(7)
 
 
 def test_half_of_ten_calls_within_the_window_open_it_although_none_fail_in_a_row():
     """G4, E05, E03"""
-    turns = [event for n in range(5) for event in ((4 * n, asked()), (4 * n + 1, replied()), (4 * n + 2, failed()))]
+    shared = Shared()
+    for n in range(9):
+        shared.went(2 * n, ok=n % 2 == 0)
+    assert "closed" == shared.phase(18)
 
-    assert "closed" == phase(after(*turns[:-1]), 20)
-    assert "open" == phase(after(*turns), 20)
+    shared.went(19, ok=False)
+
+    assert "open" == shared.phase(20)
 
 
 def test_the_rate_of_the_standard_policy_is_half_of_ten_calls_in_a_minute():
@@ -88,18 +102,29 @@ def test_the_rate_of_the_standard_policy_is_half_of_ten_calls_in_a_minute():
 
 def test_a_steady_failure_rate_of_four_fifths_opens_it():
     """G4: whichever comes first."""
-    turns: list[tuple[float, ev.Event]] = []
+    shared = Shared()
     for n in range(10):
-        turns += [(2 * n, asked()), (2 * n + 1, replied() if n % 5 == 4 else failed())]
+        shared.went(2 * n, ok=n % 5 == 0)
 
-    assert "open" == phase(after(*turns), 20)
+    assert "open" == shared.phase(20)
 
 
 def test_failures_older_than_the_window_are_no_rate():
     """E05: a rolling window."""
-    turns = [event for n in range(5) for event in ((20 * n, asked()), (20 * n + 1, replied()), (20 * n + 2, failed()))]
+    shared = Shared()
+    for n in range(10):
+        shared.went(10 * n, ok=n % 2 == 0)
 
-    assert "closed" == phase(after(*turns), 90)
+    assert "closed" == shared.phase(100)
+
+
+def test_a_circuit_that_a_rate_opened_stays_open_until_a_probe_is_answered_however_short_the_window():
+    shared = Shared(Rules(failure_threshold=100, min_calls=2, window_s=1.0, recovery_s=10.0))
+    shared.went(0, ok=True)
+    shared.went(0.5, ok=False)
+
+    assert "open" == shared.phase(9)
+    assert "half_open" == shared.phase(11)
 
 
 @pytest.mark.parametrize(
@@ -107,53 +132,108 @@ def test_failures_older_than_the_window_are_no_rate():
     [("rate_limit", 429), ("invalid", 400), ("auth", 401), ("quota", 429), ("context", 400), ("cancelled", None)],
 )
 def test_what_says_nothing_of_health_does_not_count(kind, status):
-    assert "closed" == phase(after(*[(n, failed(kind, status)) for n in range(20)]), 20)
+    assert not circuit.faulty(kind, status)
 
 
 @pytest.mark.parametrize("kind", ["overloaded", "server", "timeout", "connection", "truncated", "malformed"])
 def test_what_speaks_of_health_counts(kind):
     """E01: the model is a dependency that times out and returns garbage."""
-    assert "open" == phase(after(*[(n, failed(kind, None)) for n in range(5)]), 5)
+    assert circuit.faulty(kind, None)
 
 
 def test_an_answered_probe_closes_it():
     """A62, E07: closed, open, half open, closed."""
-    state = after(*down(5), (70, asked(probe=True)), (71, replied()))
+    shared = Shared().failed(5)
+    shared.probe(70)
+    shared.went(71, ok=True, owner="probe")
 
-    assert "closed" == phase(state, 71)
-    assert Circuit() == state.circuits[NAME]
+    assert circuit.CLOSED == shared.circuit
 
 
 def test_a_failed_probe_opens_it_for_another_rest():
     """E10"""
-    state = after(*down(5), (70, asked(probe=True)), (71, failed()))
+    shared = Shared().failed(5)
+    shared.probe(70)
+    shared.went(71, ok=False, owner="probe")
 
-    assert "open" == phase(state, 71 + 59)
-    assert "half_open" == phase(state, 71 + 60)
+    assert "open" == shared.phase(71 + 59)
+    assert "half_open" == shared.phase(71 + 60)
+
+
+def test_exactly_one_probe_is_out_at_a_time():
+    """E10"""
+    shared = Shared().failed(5)
+    shared.probe(70, patience=30)
+
+    assert "open" == shared.phase(99)
+    assert 100 == shared.until(99)
+
+
+def test_as_many_probes_as_the_policy_says_are_out_at_a_time():
+    shared = Shared(Rules(half_open_probes=2)).failed(5)
+    shared.probe(70, "one")
+    shared.probe(70, "other")
+
+    assert "open" == shared.phase(71)
 
 
 def test_a_probe_that_hung_does_not_block_the_next_one():
     """C45: recovery is tried again on timeout."""
-    state = after(*down(5), (70, asked(probe=True)))
+    shared = Shared().failed(5)
+    shared.probe(70, "hung", patience=30)
+    shared.probe(100, "next")
+    shared.went(101, ok=True, owner="next")
 
-    assert "half_open" == phase(state, 200)
+    assert "closed" == shared.phase(101)
 
 
 def test_a_success_that_was_asked_for_before_the_outage_closes_nothing():
     """C40: only an answered probe restores traffic."""
-    state = after((0, failed()), (0.5, asked()), *[(1 + n, failed()) for n in range(5)], (7, replied()))
+    shared = Shared().failed(5)
+    shared.went(7, ok=True, asked=0.5)
+    assert "open" == shared.phase(8)
 
-    assert "open" == phase(state, 8)
+    shared.probe(70)
+    shared.went(71, ok=True, asked=0.5)
+
+    assert "open" == shared.phase(72)
 
 
-def test_an_unknown_circuit_is_closed():
-    assert "closed" == phase(circuit.EMPTY, 0)
+def test_what_is_remembered_is_bounded():
+    shared = Shared(Rules(failure_rate=1.0, failure_threshold=1_000))
+    for n in range(500):
+        shared.went(n / 2, ok=n % 3 > 0)
+
+    assert len(shared.circuit.tallies) <= circuit.SLICES + 1
 
 
-def test_outcomes_are_bounded():
-    state = after(*[(n / 10, replied()) for n in range(500)])
+# --- What a run was told --------------------------------------------------------------------------
 
-    assert circuit.MOST_OUTCOMES == len(state.circuits[NAME].outcomes)
+
+def told(*events: ev.Event) -> circuit.State:
+    state = circuit.EMPTY
+    for event in events:
+        state = circuit.apply(state, ev.Stamped("r", 1, "s", 0, START, event))
+    return state
+
+
+def test_an_unknown_circuit_may_be_asked():
+    assert 0.0 == circuit.check(Rules(), circuit.EMPTY, "main", START)
+
+
+def test_an_open_circuit_is_left_alone_until_its_next_probe():
+    state = told(ev.CircuitMoved("main", "closed", "open", START + 60))
+
+    assert 20.0 == circuit.check(Rules(), state, "main", START + 40)
+    assert 0.0 == circuit.check(Rules(), state, "main", START + 60)
+    assert 0.0 == circuit.check(Rules(enabled=False), state, "main", START)
+
+
+def test_a_closed_one_is_forgotten_and_a_resumed_run_asks_again():
+    opened = ev.CircuitMoved("main", "closed", "open", START + 60)
+
+    assert circuit.EMPTY == told(opened, ev.CircuitMoved("main", "half_open", "closed"))
+    assert circuit.EMPTY == told(opened, ev.Resumed(1, "ada"))
 
 
 # --- In a run -------------------------------------------------------------------------------------
@@ -273,7 +353,7 @@ def test_a_tools_permanent_errors_say_nothing_of_its_health():
     play = played(policy(), Script([*many, Reply("done")], wrong), contract("look"))
 
     assert 8 == len(play.of(ev.ToolStarted))
-    assert "closed" == circuit.check(ToolRules(), play.state.circuit, circuit.tool_name("look"), play.now)
+    assert 0.0 == circuit.check(Rules(), play.state.circuit, circuit.tool_name("look"), play.now)
 
 
 def test_a_tool_that_answers_its_probe_is_well_again():
@@ -289,7 +369,7 @@ def test_a_tool_that_answers_its_probe_is_well_again():
     play = played(policy(), script, contract("look", retry_policy="none"), contract("rest"))
 
     assert [True] == [event.probe for event in play.of(ev.ToolStarted) if event.probe]
-    assert "closed" == circuit.check(ToolRules(), play.state.circuit, circuit.tool_name("look"), play.now)
+    assert 0.0 == circuit.check(Rules(), play.state.circuit, circuit.tool_name("look"), play.now)
 
 
 class ByProvider(Script):

@@ -7,7 +7,9 @@ import pytest
 from agentctl.core import events as ev
 from agentctl.core.guards import budget, retry, route
 from agentctl.core.guards.route import EMPTY, State
+from agentctl.core.messages import Usage
 from agentctl.core.policy import Policy, Provider
+from agentctl.core.prices import Price, Rate
 from tests.play import MAIN, SPARE, Fault, Play, Reply, Script, asks, call, contract, make_setup, played, policy
 
 DOWN = Fault("connection")
@@ -160,3 +162,86 @@ def test_who_was_stood_in_for_is_said_once():
 @pytest.mark.parametrize(("key", "default"), [("enabled", True), ("cheaper_above", 1.0), ("rules", ())])
 def test_no_route_is_taken_by_price_or_rule_unless_asked_for(key, default):
     assert default == getattr(route.Rules(), key)
+
+
+# --- By rule and by budget ------------------------------------------------------------------------
+
+CHEAP = Provider(name="cheap", sdk="openai", model="model-c", priority=5)
+DEAR = Price((Rate(30.0, 200.0, 3.0, 37.5, 60.0),), "tests")
+LOW = Price((Rate(0.1, 0.5, 0.01, 0.1, 0.1),), "tests")
+
+
+def begun(goal: str = "goal", tools: int = 1, **variables: object) -> State:
+    started = ev.RunStarted(
+        "task", "policy", "digest", "user", "", goal, "system", 1, 1, {f"t{n}": "d" for n in range(tools)},
+        variables=variables,  # type: ignore[arg-type]
+    )  # fmt: skip
+    return after(started)
+
+
+@pytest.mark.parametrize(
+    ("when", "fits"),
+    [
+        (route.When(), True),
+        (route.When(goal_max_chars=4), True),
+        (route.When(goal_max_chars=3), False),
+        (route.When(tools=1), True),
+        (route.When(tools=0), False),
+        (route.When(vars={"kind": "refund"}), True),
+        (route.When(vars={"kind": "other"}), False),
+        (route.When(vars={"none": "x"}), False),
+        (route.When(goal_max_chars=4, tools=1, vars={"kind": "refund", "n": 3}), True),
+    ],
+)
+def test_all_that_a_rule_names_must_hold(when, fits):
+    """D18"""
+    rules = route.Rules(rules=(route.Rule("cheap", when),))
+
+    assert (("cheap", "route rule 1") if fits else ("", "")) == route.preferred(rules, begun(kind="refund", n=3))
+
+
+def test_the_first_rule_that_fits_decides_and_a_route_that_is_off_has_none():
+    rules = route.Rules(
+        rules=(route.Rule("a", route.When(tools=9)), route.Rule("b", route.When()), route.Rule("c", route.When()))
+    )
+
+    assert ("b", "route rule 2") == route.preferred(rules, begun())
+    assert ("", "") == route.preferred(replace(rules, enabled=False), begun())
+
+
+def test_a_simple_question_goes_to_the_provider_of_its_rule_and_the_trace_says_why():
+    """D18, D19"""
+    rules = route.Rules(rules=(route.Rule("cheap", route.When(goal_max_chars=200)),))
+    play = played(policy(MAIN, CHEAP, route=rules), Script([asks(call("look")), Reply("done")]), contract("look"))
+    chosen = [event.reason for event in play.of(ev.Decided) if event.guard == "route"]
+
+    assert ["cheap", "cheap"] == [asked.provider for asked in play.asked]
+    assert ["cheap: route rule 1"] == chosen
+
+
+def test_a_provider_of_a_rule_that_fails_is_stood_in_for_by_the_others():
+    rules = route.Rules(rules=(route.Rule("cheap", route.When()),))
+    play = played(policy(MAIN, CHEAP, route=rules), Script([Fault("auth", 401), Reply("from main")]))
+
+    assert ["cheap", "main"] == [asked.provider for asked in play.asked]
+
+
+def test_above_its_share_of_the_budget_the_cheapest_answers_with_the_others_behind_it():
+    """D18"""
+    rules = {"route": route.Rules(cheaper_above=0.4), "budget": budget.Rules(run_usd=1.0)}
+    half = Reply(calls=(call("look", q=1),), usage=Usage(input=100, output=2_000))
+    prices = {"main": DEAR, "cheap": LOW}
+    script = Script([half, Fault("auth", 401), Reply("done")])
+    play = played(policy(MAIN, CHEAP, **rules), script, contract("look"), prices=prices)
+
+    assert ["main", "cheap", "main"] == [asked.provider for asked in play.asked]
+    assert ["cheap: above 40% of run_usd"] == [d.reason for d in play.of(ev.Decided) if d.guard == "route"]
+
+
+def test_at_the_share_itself_nothing_changes():
+    rules = route.Rules(cheaper_above=0.5)
+
+    assert not route.saves(rules, 500_000, 1_000_000)
+    assert route.saves(rules, 500_001, 1_000_000)
+    assert not route.saves(route.Rules(), 1_000_000, 1_000_000)
+    assert not route.saves(replace(rules, enabled=False), 900_000, 1_000_000)

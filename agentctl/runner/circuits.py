@@ -1,0 +1,47 @@
+"""Circuits as a run meets them: what the store says of one becomes a fact of the run, how a call went is told back.
+
+`name` is the run's word for a circuit, a provider's name or `tool:NAME`; the question has the store's.
+"""
+
+from __future__ import annotations
+
+from agentctl.core.events import CircuitMoved
+from agentctl.journal.circuits import Ask, Outcome
+from agentctl.runner.world import World
+
+
+def look(world: World, name: str, ask: Ask | None) -> None:
+    """See where a circuit stands, and record it where this run believed otherwise."""
+    if ask is None:
+        return
+    told, known = world.recorder.told(ask), world.state.circuit.open.get(name)
+    if told.phase == "open" and told.until != known:
+        world.recorder.record(CircuitMoved(name, "closed" if known is None else "open", "open", told.until))
+    elif told.phase == "closed" and known is not None:
+        world.recorder.record(CircuitMoved(name, "open", "closed"))
+
+
+async def probing(world: World, name: str, ask: Ask | None) -> bool | None:
+    """Whether the call that follows probes a half open circuit; None: it must not be made, others probe it."""
+    if ask is None or name not in world.state.circuit.open:
+        return False
+    told = await world.recorder.take(ask)
+    if told.phase == "open":
+        world.recorder.record(CircuitMoved(name, "open", "open", told.until))
+        return None
+    world.recorder.record(CircuitMoved(name, "open", told.phase))
+    return told.phase == "half_open"
+
+
+async def weigh(world: World, name: str, ask: Ask | None, *, ok: bool, asked_at: float, probe: bool) -> None:
+    """Tell a circuit how a call went, and the run where that leaves it."""
+    if ask is None:
+        return
+    outcome = Outcome(ask.name, ask.rules, ask.owner, ok, asked_at)
+    if ok and not probe:
+        world.recorder.count(outcome)
+        return
+    told = await world.recorder.weigh(outcome)
+    was = "half_open" if probe else "open" if name in world.state.circuit.open else "closed"
+    if told.phase != was:
+        world.recorder.record(CircuitMoved(name, was, told.phase, told.until))
