@@ -13,23 +13,28 @@ from typing import Any, Literal
 
 from agentctl.core import decisions as do
 from agentctl.core import events as ev
+from agentctl.core import recap
+from agentctl.core.callkey import canonical_bytes, keys
 from agentctl.core.contract import ArgsProblem, Contract
 from agentctl.core.decide import next_action
 from agentctl.core.decide_call import after_tool, before_tool
 from agentctl.core.envelope import Envelope, success
-from agentctl.core.guards import approval, circuit, loops
+from agentctl.core.guards import approval, circuit, progress, trust
 from agentctl.core.inflight import CallState
 from agentctl.core.messages import Usage
 from agentctl.core.policy import Policy, Provider
 from agentctl.core.prices import Price, Rate
 from agentctl.core.setup import Call, Setup
 from agentctl.core.state import State, apply
+from agentctl.core.taint import Copied
 from agentctl.core.tiers import Tier
 
 START = 1_700_000_000.0
 RATE = Rate(input=3.0, output=15.0, cache_read=0.3, cache_write=3.75, cache_write_1h=6.0)
 PRICE = Price((RATE,), "tests")
 MAIN = Provider(name="main", sdk="anthropic", model="model-a")
+SAME_AGAIN = {"progress": progress.Rules(enabled=False)}
+"""For a world whose tools answer the same each time, where that is not what is looked at."""
 SPARE = Provider(name="spare", sdk="openai", model="model-b", priority=2)
 
 
@@ -55,6 +60,7 @@ class Reply:
     share: float = 1.0
     """Without `usage`: the part of the reserved output that is used, at most 20 tokens."""
     refusal: str = ""
+    withheld: str = ""
     took: float = 1.0
 
 
@@ -111,7 +117,7 @@ class Script:
 
     models: Iterable[Reply | Fault | Refused | Full | Crash] = (Reply("done"),)
     tools: Mapping[str, Iterable[Envelope | Crash]] = field(default_factory=dict)
-    """By tool name; a tool that is not here answers `ok`."""
+    """By tool name; a tool that is not here answers each call with something else."""
     people: Iterable[Says | None] = (None,)
     cycle: bool = False
     tool_took: float = 0.5
@@ -127,7 +133,7 @@ class Script:
         return self._next("model", self.models)
 
     def tool(self, name: str, call_id: str) -> Envelope | Crash:
-        return self._next(f"tool {name}", self.tools.get(name, (success("ok"),)))
+        return self._next(f"tool {name}", self.tools.get(name, (success(f"ok {call_id}"),)))
 
     def person(self, call_id: str) -> Says | None:
         return self._next("person", self.people)
@@ -150,6 +156,8 @@ def contract(name: str, **changes: Any) -> Contract:
         recovery="rerun",
         digest=f"digest of {name}",
         check=fits,
+        untrusted=False,
+        egress=False,
     )
     return replace(made, **changes)
 
@@ -292,6 +300,8 @@ class Play:
             self.made.append(Made(len(self.events), "next", action, now, dice))
             stop = self._obey(action)
             if stop is not None:
+                if stop.handed is not None:
+                    self.record(stop.handed)
                 spent, answer = self.state.budget.spent_micro, self.state.run.answer
                 self.record(ev.Completed(stop.status, stop.reason, stop.exit_code, spent, answer, stop.message))
                 return stop
@@ -319,14 +329,30 @@ class Play:
             case do.LeaveProvider(provider=provider, to=to, reason=reason, until=until):
                 self.record(ev.ProviderOut(provider, reason, until))
                 self.record(ev.FellBack(provider, to, reason))
-            case do.Trim(first_kept=first, dropped=dropped, tokens=tokens, limit=limit):
-                self.record(ev.ContextTrimmed(tokens, limit, dropped, first))
+            case do.Trim():
+                self._trim(action)
+            case do.Report(loop=loop):
+                self.record(loop)
             case do.Land(guard=guard, reason=reason, message=message, note=note):
+                self._circling(action)
                 self.record(ev.Decided("before_model", guard, "land", reason, note, len(note) // 4, message))
             case do.Say(guard=guard, reason=reason, text=text):
+                self._circling(action)
                 self.record(ev.Decided("before_answer", guard, "say", reason, text, len(text) // 4))
             case _:
                 raise AssertionError(f"nobody obeys {action!r}")
+
+    def _trim(self, action: do.Trim) -> None:
+        earlier = next((one.summary for one in reversed(self.of(ev.ContextTrimmed)) if one.summary), "")
+        new = self.events[action.summary - 1].event.text if action.summary else ""  # type: ignore[union-attr]
+        text = recap.joined(earlier, new, action.most, count)
+        tokens = count(recap.told(text)) if text != earlier else 0
+        shown = text if text != earlier else ""
+        self.record(ev.ContextTrimmed(action.tokens, action.limit, action.dropped, action.first_kept, shown, tokens))
+
+    def _circling(self, action: do.Land | do.Say) -> None:
+        if action.loop is not None:
+            self.record(action.loop)
 
     def _ask(self, action: do.AskModel) -> None:
         provider = self.setup.provider(action.provider)
@@ -337,12 +363,12 @@ class Play:
             return
         outcome = self.script.model(action)
         if isinstance(outcome, Refused | Full):
-            self._refused(outcome)
+            self._refused(outcome, action)
             return
         self.record(
             ev.ModelAsked(
                 provider.name, provider.identity, provider.model, action.attempt, action.purpose,
-                action.estimated_tokens, action.max_output_tokens, action.reserve_micro, 0, probe,
+                action.estimated_tokens, action.max_output_tokens, action.reserve_micro, 0, probe, action.upto,
             )
         )  # fmt: skip
         if action.chosen_why:
@@ -370,11 +396,14 @@ class Play:
                 self._replied(provider, action, outcome)
                 self._weigh(provider.name, self.setup.policy.circuit, asked_at, ok=True, probe=probe)
 
-    def _refused(self, outcome: Refused | Full) -> None:
+    def _refused(self, outcome: Refused | Full, action: do.AskModel) -> None:
+        if action.purpose == "summary" and (isinstance(outcome, Refused) or outcome.refused):
+            self.record(ev.Decided("before_model", "context", "no_summary", "no room"))
+            return
         if isinstance(outcome, Refused):
             self.record(ev.BudgetCounted(outcome.key, outcome.used, outcome.limit, "refused"))
             return
-        self.record(ev.Waited("tokens_per_minute", outcome.seconds, outcome.refused))
+        self.record(ev.Waited("tokens_per_minute", outcome.seconds, outcome.refused, action.provider))
         self.now += 0 if outcome.refused else outcome.seconds
 
     # The circuits that all runs share, as the runner's store has them.
@@ -394,7 +423,7 @@ class Play:
     def _admitted(self, name: str, rules: Any) -> bool | None:
         phase = self._look(name, rules)
         if phase == "half_open":
-            self.circuits[name] = circuit.probed(self.circuits[name], "play", self.now, 60.0)
+            self.circuits[name] = circuit.probed(rules, self.circuits[name], "play", self.now, 60.0)
         return None if phase == "open" else phase == "half_open"
 
     def _weigh(self, name: str, rules: Any, asked_at: float, *, ok: bool, probe: bool) -> None:
@@ -419,14 +448,27 @@ class Play:
             known = self.setup.contracts.get(wanted.tool)
             name = wanted.tool if known is None else known.name
             self.args[call_id] = wanted.args
-            proposed.append(ev.CallProposed(call_id, f"w{step}_{number}", name, wanted.args, key_of(name, wanted.args)))
+            both = keys(digest_of, name, wanted.args)
+            proposed.append(ev.CallProposed(call_id, f"w{step}_{number}", name, wanted.args, *both))
         price = self.setup.prices.get(provider.name)
+        if action.purpose == "summary":
+            self._summarised(provider, action, reply, usage)
+            return
         stop = reply.stop or ("tool_use" if reply.calls else "end_turn")
         self.record(
             ev.ModelReplied(
                 provider.name, provider.identity, provider.model, usage, 0 if price is None else price.cost(usage),
                 round(reply.took * 1000), stop, reply.text, tuple(proposed), action.purpose, usage.output, "",
-                reply.refusal,
+                reply.refusal, reply.withheld,
+            )
+        )  # fmt: skip
+
+    def _summarised(self, provider: Provider, action: do.AskModel, reply: Reply, usage: Usage) -> None:
+        price, text = self.setup.prices.get(provider.name), "" if reply.stop == "refusal" else reply.text
+        self.record(
+            ev.ModelReplied(
+                provider.name, provider.identity, provider.model, usage, 0 if price is None else price.cost(usage),
+                round(reply.took * 1000), "end_turn", text, (), "summary", count(recap.told(text)) if text else 0,
             )
         )  # fmt: skip
 
@@ -448,7 +490,9 @@ class Play:
         """A call with its original arguments, and the digest of what would run."""
         args, known = self.args[at.call_id], self.setup.contracts.get(at.tool)
         digest = "" if known is None else approval.digest(known.name, known.digest, args, "digest")
-        return Call(at, args, "" if args is not None else "not json", digest)
+        words = args or {}  # the arguments say themselves what the runner would find in them
+        copied = (Copied(words["copied"], "page"),) if "copied" in words else ()
+        return Call(at, args, "" if args is not None else "not json", digest, copied, words.get("writes", ""))
 
     def _decide(self, at: CallState) -> do.CallDecision:
         if at.tool in self.setup.contracts:
@@ -462,12 +506,15 @@ class Play:
         match decision:
             case do.RefuseCall(envelope=envelope, loop=loop, halt=halt):
                 if loop is not None:
-                    self.record(ev.LoopSeen(loop[0], at.tool, loop[1], self.setup.policy.loops.window))
+                    self.record(loop)
                 self._finish(at, envelope, ran=False)
                 return halt
             case do.ShareCall(with_call=other):
-                self._finish(at, self.results[other], ran=False, shared_with=other)
+                labels = next(one.labels for one in reversed(self.answers) if one.call_id == other)
+                self._finish(at, self.results[other], ran=False, shared_with=other, labels=labels)
                 return None
+            case do.Stop():
+                return decision
         assert known is not None
         if isinstance(decision, do.AskPerson):
             return self._ask_person(at, known, decision)
@@ -478,7 +525,10 @@ class Play:
         args, digest = self.args[at.call_id], self.call(at).digest
         if at.phase != "waiting" or at.digest != digest:
             tier = decision.tier.word
-            self.record(ev.ApprovalRequested(at.call_id, known.name, tier, decision.rule, digest, args))
+            found = self.call(at).copied
+            self.record(
+                ev.ApprovalRequested(at.call_id, known.name, tier, decision.rule, digest, args, found, decision.once)
+            )
         says = self.script.person(at.call_id)
         if says is None:
             rules = self.setup.policy.approval
@@ -518,7 +568,7 @@ class Play:
             weighs = answer.error_type == "transient" or answer.ok or probe
             fine = answer.error_type not in {"transient", "rate_limit"}
             if isinstance(decision, do.FinishCall):
-                self._finish(at, decision.envelope, effect=effect)
+                self._finish(at, decision.envelope, labels=trust.labels(known), effect=effect, pollable=known.pollable)
                 if weighs:
                     self._weigh(name, rules, asked_at, ok=fine, probe=probe)
                 return
@@ -542,8 +592,16 @@ class Play:
         self.record(replace(finished, **changes))
 
 
+def count(text: str) -> int:
+    return -(-len(text) // 4)
+
+
 def key_of(tool: str, args: object) -> str:
-    return hashlib.sha256(loops.canonical_bytes(tool, args)).hexdigest()
+    return digest_of(canonical_bytes(tool, args))
+
+
+def digest_of(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
 
 
 def again(play: Play, made: Made, state: State) -> Any:

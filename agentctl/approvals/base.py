@@ -26,6 +26,10 @@ class Question:
     spent_usd: float
     limit_usd: float
     timeout_s: float
+    copied: tuple[tuple[str, str], ...] = ()
+    """Source and text of what the arguments copy from somebody else's words."""
+    untrusted: tuple[str, ...] = ()
+    """Whose words are in the run."""
 
 
 @dataclass(frozen=True, slots=True)

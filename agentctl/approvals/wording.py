@@ -29,6 +29,8 @@ def wording(question: Question) -> list[str]:
         "",
         f"Agent wants to {tool} with args: {arguments(question.args)}",
         f"  tier   {tier}",
+        *(f'  copied from {one_line(source)}: "{one_line(_cut_text(text))}"' for source, text in question.copied),
+        *([f"  words  of {one_line(', '.join(question.untrusted))} are in the run"] if question.untrusted else []),
         f"  owner  {one_line(question.owner) or 'nobody is named'}",
         f"  spend  {spend}",
         f"  run    {one_line(question.run_id)}, call {one_line(question.call_id)}",
@@ -45,10 +47,16 @@ def one_line(text: str) -> str:
     return blanks.sub(lambda run: f"  (+ {len(run[0]) - 2:,} blanks)  ", unmistakable(text))
 
 
+def _cut_text(text: str) -> str:
+    if len(text) <= HEAD + TAIL + 40:
+        return text
+    return f"{text[:HEAD]}… ({len(text):,} characters) …{text[-TAIL:]}"
+
+
 def _cut(value: Json) -> Json:
     match value:
-        case str() if len(value) > HEAD + TAIL + 40:
-            return f"{value[:HEAD]}… ({len(value):,} characters) …{value[-TAIL:]}"
+        case str():
+            return _cut_text(value)
         case dict():
             return {str(_cut(key)): _cut(each) for key, each in cast("JsonObject", value).items()}
         case list():

@@ -100,10 +100,10 @@ def span(flag: str, text: str) -> int:
     return int(found[1]) * UNITS[found[2]]
 
 
-def variables(pairs: list[str]) -> tuple[dict[str, str], bool]:
-    """`K=V` pairs, and whether stdin was read for one of them (`K=-`)."""
+def variables(pairs: list[str]) -> tuple[dict[str, str], str]:
+    """`K=V` pairs, and the one that stdin was read for (`K=-`); empty: none."""
     values: dict[str, str] = {}
-    used = False
+    used = ""
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not name or not equals:
@@ -113,7 +113,7 @@ def variables(pairs: list[str]) -> tuple[dict[str, str], bool]:
         if value == "-":
             if used:
                 raise Usage("--var: only one variable can be read from stdin")
-            used = True
+            used = name
             value = sys.stdin.read().removesuffix("\n")
         values[name] = value
     return values, used

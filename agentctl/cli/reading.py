@@ -9,7 +9,7 @@ from agentctl.cli.pending import Request
 from agentctl.cli.status import Limits, limits_of_run
 from agentctl.core import summary
 from agentctl.core.events import Completed, RunStarted, Stamped
-from agentctl.core.guards import budget
+from agentctl.core.guards import budget, trust
 from agentctl.core.messages import JsonObject
 from agentctl.core.state import State, fold
 from agentctl.core.summary import Summary
@@ -69,6 +69,8 @@ def page(journal: Store, name: str, now: float) -> Page:
         "task": row.task,
         "user": row.user_id,
         "started_at": timestamp(row.created),
+        "untrusted": list(trust.sources(state.trust)),
+        "private": list(state.trust.private),
     }
     policy = started.policy if started else "-"
     warn_at = limits.policy.budget.warn_at if limits.policy else 0.75

@@ -79,11 +79,11 @@ def run(
         from agentctl.cli import detach as background
 
         background.start(ctx, store, background.piped(var or [], lines))
-    given, stdin_used = options.variables(var or [])
+    given, piped = options.variables(var or [])
     from agentctl.runner.order import Order
 
     orders = [
-        Order(task, policy, given, who, payer, conversation, max_usd, auto_approve, rehearse, script, real_tools)
+        Order(task, policy, given, who, payer, conversation, max_usd, auto_approve, rehearse, script, real_tools, piped)
         for task in tasks
     ]
     if explain:
@@ -96,7 +96,7 @@ def run(
         from agentctl.cli import many
 
         many.drive(orders, many.Together(lines or "", parallel, store, as_json, as_events), passed)
-    _run(orders[0], store, passed, as_json=as_json, as_events=as_events, stdin_used=stdin_used)
+    _run(orders[0], store, passed, as_json=as_json, as_events=as_events, stdin_used=bool(piped))
 
 
 def _check(*, as_json: bool, as_events: bool, rehearse: bool, only_rehearsed: bool) -> None:

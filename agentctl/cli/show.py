@@ -41,6 +41,10 @@ def _print(page: Page) -> None:
     for key, value in _figures(body):
         render.out(f"{key:<16} {value}")
     _limits(page)
+    for label in ("untrusted", "private"):
+        sources = ", ".join(cast("list[str]", body[label]))
+        if sources:
+            render.out(f"{label:<16} {printable(sources, lines=False)}")
     for each in cast("list[JsonObject]", body["degraded"]):
         render.out(f"degraded         {each['provider']}: {printable(str(each['notice']), lines=False)}", "warn")
     for request in page.waiting:

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentctl.core.guards import budget, circuit
+from agentctl.core.guards import budget, circuit, trust
 from agentctl.core.state import State
 from agentctl.errors import AgentctlError
 
 if TYPE_CHECKING:
     from agentctl.core.policy import Policy
     from agentctl.journal.store import Store
+
+
+SHOWN = 3
+"""Sources of untrusted text that are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,21 @@ def limits_of_run(journal: Store, run_id: str, policy: str | None = None) -> Lim
 
 def status(limits: Limits, state: State, now: float) -> str:
     """`$0.0123 of $0.50 · context 1,204 of 75,000 · anthropic closed · step 2 of 20`."""
-    parts = (_spent(limits, state), _context(limits, state), _health(limits, state, now), _steps(limits, state))
+    parts = (
+        _spent(limits, state),
+        _context(limits, state),
+        _health(limits, state, now),
+        _steps(limits, state),
+        untrusted(state),
+    )
     return " · ".join(part for part in parts if part)
+
+
+def untrusted(state: State) -> str:
+    """`untrusted: http_get, var.mail`: whose words are in the run."""
+    sources = trust.sources(state.trust)
+    more = f" and {len(sources) - SHOWN} more" if len(sources) > SHOWN else ""
+    return f"untrusted: {', '.join(sources[:SHOWN])}{more}" if sources else ""
 
 
 def _spent(limits: Limits, state: State) -> str:

@@ -9,15 +9,13 @@ from agentctl.approvals.printable import printable
 from agentctl.cli.render import Tone
 from agentctl.core import events as e
 from agentctl.core.messages import Json
-from agentctl.core.people import who
+from agentctl.core.people import circling, who
 from agentctl.runner.order import Progress
 
 MOST = 110
 """Characters of a tool's result on its line."""
 MOST_WORDS = 80
 """Characters of what a server says of a call's progress."""
-
-
 MOST_COUNTED = 1e15
 """A count above this is none."""
 
@@ -50,6 +48,10 @@ class Telling:
                 word = {"approve": "approved", "deny": "denied", "stop": "stopped"}[decided.decision]
                 why = f": {one(decided.why)}" if decided.why else ""
                 return Line(f"! {word} {one(who(decided))}{why}", "warn")
+            case e.LoopSeen() as loop:
+                return Line(f"! loop: {one(circling(loop))}", "warn")
+            case e.HandedOff(reason=reason, contact=contact):
+                return Line(f"! handed over to {one(contact)}: {one(reason)}", "warn")
             case e.RunStarted() as started:
                 rehearsed = " · rehearsed: a script plays the model" if started.rehearsed else ""
                 return Line(f"{one(started.task)} under {one(started.policy)}{rehearsed}", "quiet")
@@ -89,8 +91,7 @@ def _finished(done: e.ToolFinished, tier: str) -> Line:
 
 def short(value: Json) -> str:
     """The beginning of a result."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = one(" ".join(text.split()))
+    text = one(" ".join((value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).split()))
     return text if len(text) <= MOST else f"{text[: MOST - 1]}…"
 
 
@@ -103,6 +104,8 @@ def _model(event: e.Event) -> Line | None:
             return Line(f"  retry #{retried.attempt} in {retried.delay_s:.1f}s", "quiet")
         case e.CacheSeen(miss_reason=why) if why:
             return Line(f"! the cache was missed: {short(why)}", "warn")
+        case e.Waited(reason=reason, seconds=seconds, refused=True):
+            return Line(f"! {one(reason)}: would wait {seconds:,.0f}s, too long", "warn")
         case e.Waited(reason=reason, seconds=seconds):
             return Line(f"  waits {seconds:.1f}s: {one(reason)}", "quiet")
         case e.FellBack() as fell:
@@ -124,18 +127,19 @@ def _model(event: e.Event) -> Line | None:
 
 def _limits(event: e.Event) -> Line | None:
     match event:
-        case e.ContextTrimmed(dropped=dropped, tokens=tokens):
-            return Line(f"! context trimmed: {dropped} messages left, {tokens:,} tokens remain", "warn")
+        case e.ContextTrimmed(dropped=dropped, tokens=tokens, summary=summary):
+            how = "summarised" if summary else "trimmed"
+            return Line(f"! context {how}: {dropped} messages left, {tokens:,} tokens remain", "warn")
         case e.Checked(passed=True):
             return Line("✓ check passed", "good")
         case e.Checked(code=code, output=output):
             return Line(f"✗ check failed (exit {code}): {short(output)}", "bad")
-        case e.LoopSeen() as loop:
-            return Line(f"! loop: {one(loop.tool)} with the same arguments, {loop.count} times", "warn")
         case e.BudgetCounted(state="warning") as close:
             return Line(f"! {close.key} is close to its limit: {close.used:g} of {close.limit:g}", "warn")
         case e.BudgetCounted(state="refused") as over:
             return Line(f"! {over.key} is used up: {over.used:g} of {over.limit:g}", "warn")
+        case e.InjectionSuspected() as found:
+            return Line(f"! injection suspected in {one(found.tool)}: {found.kind.replace('_', ' ')}", "warn")
         case e.Decided(guard="route", reason=reason):
             return Line(f"  routed to {one(reason)}", "quiet")
         case e.Decided(decision="land") as landing:

@@ -13,7 +13,8 @@ from agentctl.config import paths, policy_checks, schema, shape, toml
 from agentctl.config.merge import Merged, merge
 from agentctl.config.problems import KeyPath, did_you_mean, invalid, one_of, show, unheard
 from agentctl.config.text import display
-from agentctl.core.policy import Policy
+from agentctl.config.urls import normal
+from agentctl.core.policy import Policy, Provider
 from agentctl.core.task import Task
 from agentctl.core.tiers import Tier
 from agentctl.errors import Invalid, Problem, Usage
@@ -98,7 +99,12 @@ def load_file(path: Path) -> LoadedPolicy:
         problems += unheard(problems, policy_checks.check(policy, partial))
     if problems or policy is None:
         raise invalid(problems)
+    policy = replace(policy, providers=tuple(map(_one_spelling, policy.providers)))
     return LoadedPolicy(policy, path, digest(policy), partial)
+
+
+def _one_spelling(provider: Provider) -> Provider:
+    return replace(provider, base_url=normal(provider.base_url)) if provider.base_url is not None else provider
 
 
 def digest(policy: Policy) -> str:

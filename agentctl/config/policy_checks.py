@@ -20,6 +20,7 @@ SECRET_WORDS = {"authorization", "key", "apikey", "token", "secret", "cookie", "
 
 variable = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 header_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+provider_name = re.compile(r"[A-Za-z0-9._-]{1,64}")
 counter = re.compile(r"calibrated|python:[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -47,6 +48,9 @@ def providers(policy: Policy, merged: Merged) -> Iterator[Problem]:
 def provider_values(provider: Provider, here: KeyPath, merged: Merged) -> Iterator[Problem]:
     """One provider's own values."""
     at = partial(_at, merged, here)
+    if not provider_name.fullmatch(provider.name):
+        # It stands beside a tool's in circuits, `tool:look`, and in the list of a flag.
+        yield at("name", f"expected 1 to 64 letters, digits, _, - or dots, got {show(provider.name)}")
     if provider.base_url is not None and (words := server(provider.base_url)):
         yield at("base_url", *words)
     if provider.key_env is not None and not variable.fullmatch(provider.key_env):

@@ -131,7 +131,7 @@ def essentials(entry: Entry, kind: Form) -> Iterator[Problem]:
         both = "both are given" if tool.url else "neither is given"
         key = "url" if tool.url else "command"
         yield entry.problem(key, f"expected either command or url; {both}")
-    elif tool.url and (words := server(tool.url)):
+    elif tool.url and (words := server(tool.url, query=True)):
         yield entry.problem("url", *words)
     if kind != "program":
         return

@@ -22,27 +22,19 @@ NOT_BUILT = "not in this version; remove it to run without it"
 
 # Table and key, and the values that ask for nothing. `*` is every key; a table that is off asks for nothing either.
 UNSAFE: dict[tuple[str, str], tuple[object, ...]] = {
-    ("context", "strategy"): ("oldest",),
-    ("context", "counter"): ("calibrated",),
     ("approval", "command"): ([],),
     ("scrub", "patterns"): ([],),
     ("scrub", "to_model"): (False,),
-    ("handoff", "enabled"): (False,),
     ("sandbox", "mode"): ("off", "auto"),
-    ("progress", "*"): (),
-    ("trust", "*"): (),
 }
 HARMLESS: tuple[tuple[str, str], ...] = (
     ("scrub", "detectors"),
-    ("handoff", "after_tool_errors"),
-    ("handoff", "before_tier"),
-    ("handoff", "contact"),
     ("sandbox", "network"),
     ("sandbox", "write"),
     ("alerts", "*"),
     ("telemetry", "*"),
 )
-TABLES = ("progress", "trust", "alerts", "telemetry")
+TABLES = ("alerts", "telemetry")
 """Tables of `standard` that nothing asks yet."""
 BUILT_TOOLS = (
     *("builtin:read_file", "builtin:list_files", "builtin:search_files"),
@@ -82,8 +74,7 @@ def _asks(policy: LoadedPolicy, path: tuple[str, str]) -> bool:
 def _own(policy: LoadedPolicy) -> list[tuple[str, str]]:
     """The keys of tables that the user's files set."""
     keys = [cast("tuple[str, str]", path) for path in policy.explicit if len(path) == 2]
-    # `enabled` is obeyed where there is nothing to enforce; in [handoff] it turns something on.
-    return sorted(path for path in keys if path[1] != "enabled" or path in UNSAFE)
+    return sorted(path for path in keys if path[1] != "enabled")  # obeyed where there is nothing to enforce
 
 
 def _listed(rows: Collection[tuple[str, str]], path: tuple[str, str]) -> bool:
@@ -95,7 +86,7 @@ def _of_policy(policy: LoadedPolicy) -> Iterator[Problem]:
     for path in _own(policy):
         table, key = path
         row = path if path in UNSAFE else (table, "*")
-        if row not in UNSAFE or (key != "enabled" and tables[table].get("enabled") is False):
+        if row not in UNSAFE or tables[table].get("enabled") is False:
             continue
         value = tables[table][key]
         if value not in UNSAFE[row] and value != _standard(table, key):

@@ -1,8 +1,8 @@
 """The seams: what happens next, decided from what happened.
 
-With `decide_call.py` the only file that knows more than one guard. `next_action` is asked again after every event;
-the order of the lines is the order in which the guards speak. Nothing here reads a clock or throws dice: `now` and
-`dice` are arguments, and what the shared ledger said is an event.
+Only this file, `decide_call.py` and `decide_end.py` know more than one guard. `next_action` is asked again after every
+event; the order of the lines is the order in which the guards speak. Nothing here reads a clock or throws dice: `now`
+and `dice` are arguments, and what the shared ledger said is an event.
 
     reply with open calls ─▶ UseTools ─▶ before_tool for each ─▶ after_tool
     failed model call     ─▶ after_failure
@@ -13,39 +13,57 @@ the order of the lines is the order in which the guards speak. Nothing here read
 from __future__ import annotations
 
 from agentctl.core import decisions as do
-from agentctl.core import transcript
+from agentctl.core import recap, transcript
+from agentctl.core.decide_end import circling, give_up, goes_on, land
 from agentctl.core.events import ModelFailed, ModelReplied, Purpose
-from agentctl.core.guards import approval, budget, circuit, context, pace, retry, route, tokens
+from agentctl.core.guards import (
+    approval,
+    budget,
+    circuit,
+    context,
+    handoff,
+    pace,
+    retry,
+    route,
+    tokens,
+    trust,
+)
 from agentctl.core.policy import Provider
 from agentctl.core.setup import Setup
 from agentctl.core.state import State
 
 NO_ANSWER = "The model gave no answer."
 CUT = "Your reply was cut at the output limit. Go on exactly where it stopped."
-RESUMED = "The limit was raised. Go on with the task; tools can be called again."
 SHAPE = "Your answer must be JSON of the required shape, and nothing else. {problem}"
 UNCHECKED = "Your work does not pass the check. Mend it, then answer again. The check said:\n{output}"
 EMPTY = "Your last reply said nothing. Give your final answer now, in words."
-LANDING = (
-    "A limit of this run is reached ({reason}), so this is your last reply and no tool can be called. "
-    "Say what you found, what is left undone, and what should be done next."
-)
+CLOCK_S = 1.0
+"""No delay is longer than its limit and this: where one seems to be, the clock was set back, and it is over."""
 
 
 def next_action(setup: Setup, state: State, now: float, dice: float) -> do.Action:
     """What the loop has to do now. While landing, nothing but a person's word hides the limit that was reached."""
     action = _next(setup, state, now, dice)
-    if state.run.landing is not None and isinstance(action, do.Stop) and action.reason != "denied":
-        return _give_up(state)
+    if (
+        state.run.landing is not None
+        and isinstance(action, do.Stop)
+        and action.reason not in {"denied", "system_prompt"}
+    ):
+        return give_up(state)
     return action
 
 
 def _next(setup: Setup, state: State, now: float, dice: float) -> do.Action:
     if approval.check(setup.policy.approval, state.approval):
         return do.Stop("stopped", "denied", 13, "Stopped: every recent request was denied.")
+    handed = handoff.check(setup.policy.handoff, state.handoff)
+    if handed is not None:
+        return do.Stop("stopped", "handoff", 19, handoff.sentence(handed), handed)
     if any(call.phase == "stopped" for call in state.inflight.calls):
         return do.Stop("stopped", "denied", 13, "Stopped by a person.")
     last = state.inflight.last
+    if last is not None and last.withheld:
+        return do.Stop("failed", last.withheld, 15, trust.WITHHELD)
     if last is not None and last.stop_reason == "refusal" and last.purpose == "answer":
         return before_answer(setup, state, last, now)
     if state.inflight.open_calls:
@@ -63,22 +81,22 @@ def before_model(setup: Setup, state: State, now: float) -> do.Action:
     if landing is None:
         reached = budget.check(policy.budget, state.budget, now)
         if reached is not None:
-            return _land(state, reached)
-    stuck = pace.check(policy.pace, state.pace)
-    if stuck:
-        return do.Stop("stopped", "pace", 10, stuck)
+            return land(state, reached)
+        stuck_in = circling(setup, state)
+        if stuck_in is not None:
+            return stuck_in
     provider = _choose(setup, state, now)
     if provider is None:
         return _no_provider(setup, state, now)
     trim = _trim(setup, state, provider)
     if trim is not None:
-        return trim
+        return _summary(setup, state, provider, trim, now) or trim
     purpose: Purpose = "answer" if landing is None else "landing"
     room = _room(setup, state, provider, purpose)
     if isinstance(room, budget.Reached):
-        return _land(state, room) if landing is None else _give_up(state)
+        return land(state, room) if landing is None else give_up(state)
     if landing is None and state.run.landed is not None:
-        return do.Say("budget", "resumed", RESUMED)
+        return goes_on(state.run.landed)
     failed = state.inflight.failed
     again = failed is not None and failed.provider == provider.name
     fell_from = _stood_in_for(setup, state, provider.name)
@@ -101,7 +119,9 @@ def _chain(setup: Setup, state: State) -> tuple[tuple[str, ...], str]:
     """Who is tried, in this order, and what put the first one there if it was not its priority."""
     policy = setup.policy
     role = "landing" if state.run.landing is not None else "answer"
-    names = route.order(tuple((p.name, p.priority, p.roles) for p in policy.providers), role)
+    named = tuple((p.name, p.priority, p.roles) for p in policy.providers if p.name in setup.ready)
+    names = route.order(named, role)
+    names += tuple(name for name in route.order(named, "answer") if name not in names)
     cap = budget.cap_micro(policy.budget, state.budget)
     if policy.budget.enabled and route.saves(policy.route, state.budget.spent_micro, cap):
         costs = {
@@ -125,16 +145,23 @@ def _stood_in_for(setup: Setup, state: State, chosen: str) -> str:
 def _choose(setup: Setup, state: State, now: float, but: str = "") -> Provider | None:
     """The first provider of the chain that is ready, not out, not passed, and whose circuit may be asked."""
     for name in _chain(setup, state)[0]:
-        if name not in setup.ready or name in state.inflight.passed or name == but:
-            continue
-        if not route.available(state.route, name, now):
-            continue
-        if not circuit.check(setup.policy.circuit, state.circuit, name, now):
+        if name != but and _may_be_asked(setup, state, name, now):
             return setup.provider(name)
     return None
 
 
+def _may_be_asked(setup: Setup, state: State, name: str, now: float) -> bool:
+    if name not in setup.ready or name in state.inflight.passed or not route.available(state.route, name, now):
+        return False
+    rests = circuit.check(setup.policy.circuit, state.circuit, name, now)
+    return not (rests or pace.check(setup.policy.pace, state.pace, name, now))
+
+
 def _no_provider(setup: Setup, state: State, now: float) -> do.Stop:
+    full = [name for name in _chain(setup, state)[0] if pace.check(setup.policy.pace, state.pace, name, now)]
+    if full:
+        rest = min((state.pace.rests[name] for name in full), key=lambda each: each.until)
+        return do.Stop("stopped", "pace", 10, pace.message(setup.policy.pace, rest))
     reasons = "; ".join(_why_not(setup, state, p.name, now) for p in setup.policy.providers if "answer" in p.roles)
     return do.Stop("failed", "providers", 14, f"Max retries exceeded: no provider is left ({reasons})")
 
@@ -148,40 +175,117 @@ def _why_not(setup: Setup, state: State, name: str, now: float) -> str:
     left = circuit.check(setup.policy.circuit, state.circuit, name, now)
     if left:
         return f"{name}: circuit open for {left:.0f}s"
+    left = pace.check(setup.policy.pace, state.pace, name, now)
+    if left:
+        return f"{name}: {state.pace.rests[name].window} full for {left:.0f}s"
     return f"{name}: failed"
 
 
 def _trim(setup: Setup, state: State, provider: Provider) -> do.Trim | do.Stop | None:
-    policy = setup.policy
-    rules, size = policy.context, state.prompt_tokens
+    rules, size = setup.policy.context, state.prompt_tokens
     if not rules.enabled:
         return None
     limit, hard = context.limits(rules, setup.windows.get(provider.name), provider.max_output_tokens)
+    if state.context.summary and (trim := _cut_for_summary(rules, state, limit)):
+        return trim
     too_large = do.Stop("stopped", "context", 10, context.message(size))
     if state.context.refused:
         harder = int(size * context.HARDER)
-        return too_large if state.context.hardened else _cut(rules, state, harder, harder) or too_large
-    if tokens.compress(policy.tokens, state.tokens, size):
-        trimmed = _cut(rules, state, int(size * rules.trim_to), limit)
+        return too_large if state.context.hardened else _cut(rules, state, limit, harder, harder) or too_large
+    if tokens.compress(setup.policy.tokens, state.tokens, size):
+        trimmed = _cut(rules, state, limit, int(size * rules.trim_to), limit)
         if trimmed is not None:
             return trimmed
     if size >= limit:
-        trimmed = _cut(rules, state, int(limit * rules.trim_to), limit)
+        trimmed = _cut(rules, state, limit, int(limit * rules.trim_to), limit)
         if trimmed is not None:
             return trimmed
     return too_large if size > hard else None
 
 
-def _cut(rules: context.Rules, state: State, target: int, limit: int) -> do.Trim | None:
-    size, groups = state.prompt_tokens, transcript.units(state.transcript)
-    ratio = size / max(1, state.run.fixed_tokens + state.transcript.tokens)
-    middle = (target + limit) // 2  # kept messages may not fill the request again at once: each trim costs the cache
+def _cut(rules: context.Rules, state: State, limit: int, target: int, most: int) -> do.Trim | None:
+    """A trim down to `target`; recent messages may keep it up to halfway between that and `most`."""
+    size, groups, ratio = state.prompt_tokens, transcript.units(state.transcript), _ratio(state)
+    if _summarises(rules, state, limit):
+        grown = _grown(rules, state, limit, context.SUMMARY_TOKENS)
+        target, most = target - grown, most - grown
+    middle = (target + most) // 2  # kept messages may not fill the request again at once: each trim costs the cache
     units = tuple(
         context.Unit(group[0].seq, len(group), round(sum(entry.tokens for entry in group) * ratio)) for group in groups
     )
     fixed = size - sum(unit.tokens for unit in units)
     made = context.cut(rules, fixed, units, target, middle)
-    return None if made is None else do.Trim(made.first_kept, made.dropped, made.tokens, size)
+    if made is None:
+        return None
+    return do.Trim(made.first_kept, made.dropped, made.tokens, size, most=context.summaries(rules, limit))
+
+
+def _cut_for_summary(rules: context.Rules, state: State, limit: int) -> do.Trim | None:
+    """The trim that the summary in hand was made for."""
+    first, size = state.context.covers, state.prompt_tokens
+    dropped = state.transcript.before(first)
+    gone = round(sum(entry.tokens for entry in dropped) * _ratio(state))
+    left = size - gone + _grown(rules, state, limit, state.context.summary_tokens)
+    most = context.summaries(rules, limit)
+    return do.Trim(first, len(dropped), left, size, state.context.summary, most) if dropped else None
+
+
+def _ratio(state: State) -> float:
+    """How much larger messages were counted than they were estimated."""
+    return state.prompt_tokens / max(1, state.run.fixed_tokens + state.transcript.tokens)
+
+
+def _grown(rules: context.Rules, state: State, limit: int, tokens: int) -> int:
+    """How much longer the summaries get by one of so many tokens."""
+    has = state.transcript.summary_tokens
+    return min(has + tokens, context.summaries(rules, limit)) - has
+
+
+def _summarises(rules: context.Rules, state: State, limit: int) -> bool:
+    """Not for the last answer: what is left is kept for that."""
+    messages = len(state.transcript.messages)
+    return state.run.landing is None and context.summarises(rules, state.context, messages, limit)
+
+
+def _summary(
+    setup: Setup, state: State, answering: Provider, trim: do.Trim | do.Stop, now: float
+) -> do.AskModel | None:
+    """The request for a summary of what a trim drops, where one is wanted and to be had. B03, B06"""
+    policy = setup.policy
+    limit = context.limits(policy.context, setup.windows.get(answering.name), answering.max_output_tokens)[0]
+    if not isinstance(trim, do.Trim) or trim.summary or not _summarises(policy.context, state, limit):
+        return None
+    provider = _summariser(setup, state, answering, now)
+    size = recap.size(state.transcript.before(trim.first_kept))
+    output = min(context.SUMMARY_TOKENS, provider.max_output_tokens, trim.most)
+    if size > context.limits(policy.context, setup.windows.get(provider.name), output)[1]:
+        return None
+    if size + output > tokens.left(policy.tokens, state.tokens, policy.budget.landing):
+        return None
+    price, worst = setup.prices.get(provider.name), int(size * context.DENSEST)
+    room = budget.room(policy.budget, state.budget, price, worst, output, landing=False)
+    if isinstance(room, budget.Reached):
+        return None
+    return do.AskModel(
+        provider.name,
+        "summary",
+        attempt=1,
+        estimated_tokens=size,
+        max_output_tokens=room.max_output_tokens,
+        reserve_micro=room.reserve_micro,
+        cap_micro=room.cap_micro,
+        uncached_tokens=size,
+        upto=trim.first_kept,
+    )
+
+
+def _summariser(setup: Setup, state: State, answering: Provider, now: float) -> Provider:
+    """Who has the role and may be asked now; else who answers."""
+    policy = setup.policy
+    for name in route.order(tuple((p.name, p.priority, p.roles) for p in policy.providers), "summary"):
+        if _may_be_asked(setup, state, name, now):
+            return setup.provider(name)
+    return answering
 
 
 def _room(setup: Setup, state: State, provider: Provider, purpose: Purpose) -> budget.Room | budget.Reached:
@@ -197,30 +301,13 @@ def _room(setup: Setup, state: State, provider: Provider, purpose: Purpose) -> b
     return budget.room(policy.budget, state.budget, price, prompt, output, landing=landing)
 
 
-def _land(state: State, reached: budget.Reached) -> do.Land | do.Stop:
-    """The last answer; or the stop at once, where that limit has had its last answer and stands as it stood."""
-    landed = state.run.landed
-    if landed is not None and state.run.landing_done and landed.reason == reached.reason:
-        return do.Stop("stopped", reached.reason, _limit_code(reached.reason), reached.message)
-    return do.Land("budget", reached.reason, reached.message, LANDING.format(reason=reached.reason))
-
-
-def _give_up(state: State) -> do.Stop:
-    landing = state.run.landing
-    reason, message = (landing.reason, landing.message) if landing is not None else ("run_usd", "")
-    return do.Stop("stopped", reason, _limit_code(reason), message)
-
-
-def _limit_code(reason: str) -> int:
-    return 11 if reason in {"loop", "no_progress"} else 10
-
-
 def after_failure(setup: Setup, state: State, failed: ModelFailed, now: float, dice: float) -> do.Action:
     """Wait and try again, rest this provider, take the next one, trim harder, or stop."""
     policy = setup.policy
     if state.inflight.retry_at:
         left = state.inflight.retry_at - now
-        return do.Sleep(left) if left > 0 else before_model(setup, state, now)
+        due = left <= 0 or left > policy.retry.max_delay_s + CLOCK_S
+        return before_model(setup, state, now) if due else do.Sleep(left)
     if failed.kind == "context":
         if not policy.context.enabled:
             return do.Stop("stopped", "context", 10, context.message(state.context.asked))
@@ -248,7 +335,7 @@ def before_answer(setup: Setup, state: State, reply: ModelReplied, now: float) -
         why = f": {reply.refusal}" if reply.refusal else ""
         return do.Stop("failed", "refusal", 18, f"The model refused to answer{why}")
     if reply.purpose == "landing":
-        return before_model(setup, state, now) if landing is None else _give_up(state)
+        return before_model(setup, state, now) if landing is None else give_up(state)
     match reply.stop_reason:
         case "pause":
             return before_model(setup, state, now)

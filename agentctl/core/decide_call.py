@@ -1,6 +1,7 @@
 """The seams around one tool call: whether it runs, and whether its answer is the answer.
 
-With `decide.py` the only file that knows more than one guard; the order of the lines is the order in which they speak.
+Only this file, `decide.py` and `decide_end.py` know more than one guard; the order of the lines is the order in which
+they speak.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from agentctl.core import decisions as do
 from agentctl.core import envelope
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
-from agentctl.core.guards import approval, args, budget, circuit, loops, results, risk
+from agentctl.core.events import LoopSeen
+from agentctl.core.guards import approval, args, budget, circuit, handoff, loops, results, risk, trust
 from agentctl.core.inflight import CallState
 from agentctl.core.setup import Call, Setup
 from agentctl.core.state import State
@@ -24,20 +26,10 @@ CHANGED = "tool, arguments or policy have changed since it was approved"
 
 def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDecision:
     """Whether one call runs: known, well-formed, no repeat, within its limits, healthy, allowed."""
-    policy, at = setup.policy, call.state
-    contract = setup.contracts.get(at.tool)
-    if state.run.landing is not None:
-        return do.RefuseCall("budget", _over(state.run.landing.reason))
-    if contract is None:
-        return do.RefuseCall("args", unknown_tool(at.tool, tuple(c.name for c in setup.contracts.values())))
-    if at.phase == "denied" or contract.gone:
-        return do.RefuseCall("approval", _denied(contract, at) if at.phase == "denied" else _gone(contract))
-    bad = args.check(policy.args, contract, call.args, call.garbled)
-    if bad is not None:
-        halt = None
-        if policy.args.error_format == "throw":
-            halt = do.Stop("failed", "invalid_args", 15, f"{bad.message}. {bad.hint}")
-        return do.RefuseCall("args", bad, halt=halt)
+    at, contract = call.state, setup.contracts.get(call.state.tool)
+    unfit = _unfit(setup, state, call, contract)
+    if unfit is not None or contract is None:
+        return unfit or do.RefuseCall("args", unknown_tool(at.tool, tuple(c.name for c in setup.contracts.values())))
     shared = _shared(state, at)
     if shared:
         return do.ShareCall(shared)
@@ -48,28 +40,73 @@ def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDe
         return refusal
     if contract.requires_check and not state.run.checked:
         return do.RunCheck() if state.run.checked is None and setup.check_retries is not None else _unchecked(contract)
-    return _permission(setup, contract, call)
+    return _handed(setup, state, at, _permission(setup, state, contract, call))
 
 
-def _permission(setup: Setup, contract: Contract, call: Call) -> do.RunCall | do.AskPerson:
-    """Whether it may run by itself. What was started and not seen to finish is in doubt, and asked about first."""
+def _unfit(setup: Setup, state: State, call: Call, contract: Contract | None) -> do.RefuseCall | None:
+    """Why this call is none that could run: the run ends, a person said no, or the call is not what its tool takes."""
     policy, at = setup.policy, call.state
-    tier = risk.tier(policy.risk, contract).tier
+    if state.run.landing is not None:
+        return do.RefuseCall("budget", _over(state.run.landing.reason))
+    if state.loops.halted is not None:
+        return do.RefuseCall("loops", _ending())
+    if contract is None:
+        return None
+    if at.phase == "denied" or contract.gone:
+        return do.RefuseCall("approval", _denied(contract, at) if at.phase == "denied" else _gone(contract))
+    bad = args.check(policy.args, contract, call.args, call.garbled)
+    if bad is None:
+        return None
+    halt = None
+    if policy.args.error_format == "throw":
+        halt = do.Stop("failed", "invalid_args", 15, f"{bad.message}. {bad.hint}")
+    return do.RefuseCall("args", bad, halt=halt)
+
+
+def _handed(
+    setup: Setup, state: State, at: CallState, asked: do.RunCall | do.AskPerson
+) -> do.RunCall | do.AskPerson | do.Stop:
+    """Instead of asking a person, the run may give the case away. D94"""
+    if isinstance(asked, do.RunCall):
+        return asked
+    handed = handoff.check_call(setup.policy.handoff, state.handoff, at.call_id, at.tool, asked.tier)
+    if handed is None:
+        return asked
+    return do.Stop("stopped", "handoff", 19, handoff.sentence(handed), handed)
+
+
+def _permission(setup: Setup, state: State, contract: Contract, call: Call) -> do.RunCall | do.AskPerson:
+    """Whether it may run by itself. What was started and not seen to finish is in doubt, and asked about first."""
+    at = call.state
+    tier, asks = _tier(setup, state, contract, call)
+    once = asks is not None and asks.once
     started = at.phase == "started" or (at.phase == "waiting" and at.attempts > 0)
     if started and contract.recovery not in {"rerun", "same_key"}:
-        return do.AskPerson(Tier.HIGH, DOUBT)
+        return do.AskPerson(Tier.HIGH, DOUBT, once=once)
     if at.approved and at.digest == call.digest:
         return do.RunCall(tier)
     if contract.changed:  # also where it was approved as something else
-        return do.AskPerson(Tier.HIGH, REDEFINED.format(diff=contract.changed))
+        return do.AskPerson(Tier.HIGH, REDEFINED.format(diff=contract.changed), once=once)
     if at.approved:
-        return do.AskPerson(tier, CHANGED)
-    ruling = risk.check(policy.risk, contract)
-    if ruling is not None and policy.approval.enabled:
-        return do.AskPerson(ruling.tier, ruling.rule)
+        return do.AskPerson(tier, CHANGED, once=once)
+    if asks is not None:
+        return asks
     if at.phase == "waiting":
         return do.AskPerson(tier, "it was asked before")
     return do.RunCall(tier)
+
+
+def _tier(setup: Setup, state: State, contract: Contract, call: Call) -> tuple[Tier, do.AskPerson | None]:
+    """The tier as risk sees it and trust raises it; and the question, where it may not run by itself."""
+    policy = setup.policy
+    ruling = risk.tier(policy.risk, contract)
+    raised = trust.check(policy.trust, state.trust, contract, ruling.tier, call.copied, call.writes)
+    tier = ruling.tier if raised is None else raised.tier
+    always = raised is not None and raised.always
+    if not policy.approval.enabled or not (always or risk.above(policy.risk, tier)):
+        return tier, None
+    rule = ruling.rule if raised is None else f"{ruling.rule}; {raised.why}"
+    return tier, do.AskPerson(tier, rule, once=always)
 
 
 def _gone(contract: Contract) -> Envelope:
@@ -95,16 +132,17 @@ def _fallback(setup: Setup, state: State, call: Call, contract: Contract, now: f
     other = setup.contracts.get(contract.fallback_tool)
     if other is None or other.changed or other.gone or call.args is None or other.check(call.args) is not None:
         return None
-    if risk.check(setup.policy.risk, other) is not None or _limits(setup, state, call, other, now) is not None:
+    tier, asks = _tier(setup, state, other, call)
+    if asks is not None or _limits(setup, state, call, other, now) is not None:
         return None
-    return do.RunCall(risk.tier(setup.policy.risk, other).tier, instead=other.name)
+    return do.RunCall(tier, instead=other.name)
 
 
 def _shared(state: State, at: CallState) -> str:
     for other in state.inflight.calls:
         if other.call_id == at.call_id:
             return ""
-        if other.key == at.key and other.phase != "denied":
+        if (other.key, other.exact) == (at.key, at.exact) and other.phase != "denied":
             return other.call_id
     return ""
 
@@ -114,10 +152,8 @@ def _limits(setup: Setup, state: State, call: Call, contract: Contract, now: flo
     if at.attempts == 0:
         repeat = loops.check(policy.loops, state.loops, at.key, pollable=contract.pollable)
         if repeat is not None:
-            why = f"{contract.name} was called {repeat.count} times with the same arguments"
-            halt = do.Stop("stopped", "loop", 11, f"Could not complete: {why}. Please try a more specific query.")
-            kind = (repeat.kind, repeat.count)
-            return do.RefuseCall("loops", loops.reflection(), kind, halt if repeat.halt else None)
+            seen = LoopSeen(repeat.kind, contract.name, repeat.count, repeat.window, repeat.halt)
+            return do.RefuseCall("loops", loops.reflection(), seen)
         reached = budget.check_call(policy.budget, state.budget, now)
         if reached is not None:
             return do.RefuseCall("budget", _over(reached.reason))
@@ -131,6 +167,10 @@ def _limits(setup: Setup, state: State, call: Call, contract: Contract, now: flo
 
 def _over(reason: str) -> Envelope:
     return envelope.permanent(f"Not run: {reason} is reached.", code="LIMIT", hint="Conclude with what you know.")
+
+
+def _ending() -> Envelope:
+    return envelope.permanent("Not run: this run went in circles and ends.", code="LIMIT")
 
 
 def unknown_tool(name: str, known: tuple[str, ...]) -> Envelope:

@@ -6,10 +6,10 @@ Facts (`events.py`) say what happened; decisions say what is to happen. Neither 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from agentctl.core.envelope import Envelope
-from agentctl.core.events import Purpose, Status
+from agentctl.core.events import HandedOff, LoopSeen, Purpose, Status
 from agentctl.core.tiers import Tier
 
 
@@ -32,6 +32,8 @@ class AskModel:
     """What made this provider the first of the chain, where that has just changed: a rule, or the budget."""
     uncached_tokens: int = 0
     """Of the estimated prompt: what no cache is expected to answer for."""
+    upto: int = 0
+    """For a summary: the seq of the oldest message that it leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,10 @@ class Trim:
     dropped: int
     tokens: int
     limit: int
+    summary: int = 0
+    """Seq of the reply whose text joins the summaries behind the goal; 0: they stay as they are."""
+    most: int = 0
+    """Tokens that all summaries may take together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +97,26 @@ class Land:
     """The stop's own sentence."""
     note: str
     """What the model is told."""
+    loop: LoopSeen | None = None
+    """The stall that it is for, recorded with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Add a user message and go on: the reply was cut, or said nothing."""
+    """Add a user message and go on: the reply was cut, or said nothing, or results are the same again and again."""
 
     guard: str
     reason: str
     text: str
+    loop: LoopSeen | None = None
+    """The stall that it is for, recorded with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something to be recorded and no more."""
+
+    loop: LoopSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +127,8 @@ class Stop:
     reason: str
     exit_code: int
     message: str = field(default="", compare=False)
+    handed: HandedOff | None = None
+    """What is recorded before the end, where a person takes over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +156,8 @@ class RefuseCall:
 
     guard: str
     envelope: Envelope
-    loop: tuple[Literal["consecutive", "window"], int] | None = None
-    """Kind and count, where it is a repeat."""
+    loop: LoopSeen | None = None
+    """What is recorded with it, where it is a repeat."""
     halt: Stop | None = None
     """The run stops too."""
 
@@ -157,6 +176,8 @@ class AskPerson:
     tier: Tier
     rule: str
     """What set the tier."""
+    once: bool = False
+    """No answer may be remembered for another call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +196,7 @@ class FinishCall:
 
 
 Action: TypeAlias = (
-    AskModel | Sleep | Retry | LeaveProvider | NextProvider | Trim | Land | Say | Stop | UseTools | RunCheck
+    AskModel | Sleep | Retry | LeaveProvider | NextProvider | Trim | Land | Say | Report | Stop | UseTools | RunCheck
 )
-CallDecision: TypeAlias = RunCall | RefuseCall | ShareCall | AskPerson | RunCheck
+CallDecision: TypeAlias = RunCall | RefuseCall | ShareCall | AskPerson | RunCheck | Stop
 ResultDecision: TypeAlias = RetryCall | FinishCall

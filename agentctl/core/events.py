@@ -10,19 +10,27 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from agentctl.core.messages import Json, JsonObject, Usage
+from agentctl.core.seen import (
+    BudgetCounted,
+    CacheSeen,
+    CircuitMoved,
+    ContextTrimmed,
+    Degraded,
+    HandedOff,
+    LoopSeen,
+)
+from agentctl.core.taint import Copied, InjectionSuspected
+
+__all__ = [
+    "ApprovalDecided", "ApprovalRequested", "BudgetCounted", "CacheSeen", "CallProposed", "Checked", "CircuitMoved",
+    "Completed", "ContextTrimmed", "Copied", "Decided", "Degraded", "Event", "Failed", "FellBack", "HandedOff",
+    "InjectionSuspected", "LoopSeen", "ModelAsked", "ModelFailed", "ModelReplied", "ProviderOut", "Purpose",
+    "Resumed", "Retried", "RunStarted", "Stamped", "Status", "StepsPlanned", "Thought", "ToolFinished",
+    "ToolStarted", "Waited",
+]  # fmt: skip
 
 Purpose = Literal["answer", "landing", "summary"]
-Status = Literal[
-    "queued",
-    "running",
-    "parked",
-    "paused",
-    "stopped",
-    "completed",
-    "failed",
-    "cancelled",
-    "crashed",
-]
+Status = Literal["queued", "running", "parked", "paused", "stopped", "completed", "failed", "cancelled", "crashed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,10 @@ class RunStarted:
     """Keyed digest of the system prompt alone; empty in journals that do not tell."""
     prefix_tools: str = ""
     """Keyed digest of the tools alone."""
+    earlier_calls: dict[str, int] = field(default_factory=dict[str, int])
+    """Calls by tool that other runs of the session had made by then."""
+    untrusted: tuple[str, ...] = ()
+    """Variables whose words are somebody else's, as `var.NAME`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,8 @@ class ModelAsked:
     """In a rehearsal: the stand-in's position before this call."""
     probe: bool = False
     """It tests an open circuit."""
+    upto: int = 0
+    """For a summary: the seq of the oldest message that it leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +119,8 @@ class CallProposed:
     """Scrubbed; a string where the arguments were no JSON object."""
     key: str
     """Keyed digest of name and canonical arguments: equal calls have equal keys, and it tells nothing else."""
+    exact: str = ""
+    """The same of the arguments as they came; empty: they came as the canonical ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +138,12 @@ class ModelReplied:
     calls: tuple[CallProposed, ...]
     purpose: Purpose
     tokens: int
-    """What this message adds to later prompts: the reported output."""
+    """What this message adds to later prompts: the reported output; for a summary the estimate of its text."""
     sealed: str = ""
     """Digest of the sealed original; empty: text and calls are the original."""
     refusal: str = ""
+    withheld: str = ""
+    """Why a line stands for the text: `system_prompt`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +183,8 @@ class Waited:
     seconds: float
     refused: bool = False
     """It was too long: nothing is waited for."""
+    provider: str = ""
+    """Whose minute is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +228,7 @@ class ToolStarted:
     idempotency_key: str = ""
     probe: bool = False
     """It tests an open circuit."""
+    copied: tuple[Copied, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +254,10 @@ class ToolFinished:
     sealed: str = ""
     shared_with: str = ""
     """The call of the same step whose result this is."""
+    labels: tuple[str, ...] = ()
+    """What the tool's contract says of its words: `untrusted`, `private`, `egress`; none where it did not run."""
+    pollable: bool = False
+    """The same call may repeat, and may answer the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +271,9 @@ class ApprovalRequested:
     digest: str
     """Of tool, definition, exact arguments and policy: what the answer is bound to."""
     args: Json
+    copied: tuple[Copied, ...] = ()
+    once: bool = False
+    """No answer to it may be remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,68 +304,6 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class ContextTrimmed:
-    """Older messages left the request; the goal, the system prompt and whole pairs stay."""
-
-    tokens: int
-    """After the trim, estimated."""
-    limit: int
-    dropped: int
-    first_kept: int
-    """The seq of the oldest message that stays beside the goal."""
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetCounted:
-    """A limit came close, was refused by the ledger, or was raised. USD limits are in dollars."""
-
-    key: str
-    used: float
-    limit: float
-    state: Literal["warning", "refused", "raised"]
-
-
-@dataclass(frozen=True, slots=True)
-class CircuitMoved:
-    """What the run was told of a circuit that all runs share: it opened, let a probe through, or closed."""
-
-    name: str
-    """A provider's name, or `tool:NAME`."""
-    from_: str
-    to: str
-    until: float = 0.0
-    """Open: when the next probe may go, in seconds since the epoch."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoopSeen:
-    """The same call again."""
-
-    kind: Literal["consecutive", "window"]
-    tool: str
-    count: int
-    window: int
-
-
-@dataclass(frozen=True, slots=True)
-class CacheSeen:
-    """What the provider's cache did for the run so far."""
-
-    hit_ratio: float
-    read: int
-    write: int
-    miss_reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Degraded:
-    """The user gets something lesser and is told so."""
-
-    provider: str
-    notice: str
-
-
-@dataclass(frozen=True, slots=True)
 class Resumed:
     """Another process goes on with this run."""
 
@@ -353,6 +319,8 @@ class Resumed:
     """Keyed digest of system prompt and tools, in their order."""
     fixed_tokens: int = 0
     """Estimate of them where they are others than before; 0: they are the same."""
+    earlier_calls: dict[str, int] = field(default_factory=dict[str, int])
+    """As in `RunStarted`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +347,8 @@ class Completed:
 Event: TypeAlias = (
     RunStarted | ModelAsked | ModelReplied | ModelFailed | Retried | Waited | FellBack | ProviderOut | Thought
     | ToolStarted | ToolFinished | ApprovalRequested | ApprovalDecided | Decided | ContextTrimmed | BudgetCounted
-    | StepsPlanned | Checked | CircuitMoved | LoopSeen | CacheSeen | Degraded | Resumed | Failed | Completed
+    | StepsPlanned | Checked | CircuitMoved | LoopSeen | CacheSeen | Degraded | HandedOff | Resumed | Failed
+    | Completed | InjectionSuspected
 )  # fmt: skip
 
 

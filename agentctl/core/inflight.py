@@ -41,6 +41,9 @@ class CallState:
     call_id: str
     tool: str
     key: str
+    """The same for calls that mean the same."""
+    exact: str = ""
+    """With `key`: the same for identical calls."""
     phase: CallPhase = "proposed"
     attempts: int = 0
     """Attempts that were started."""
@@ -86,13 +89,15 @@ def find(state: State, call_id: str) -> CallState | None:
 def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     match stamped.event:
+        case ModelAsked(purpose="summary") | ModelReplied(purpose="summary") | ModelFailed(purpose="summary") as event:
+            return replace(state, asked=event if isinstance(event, ModelAsked) else None)
         case ModelAsked() as asked:
             return replace(state, asked=asked, failed=None, retry_at=0.0, last=None)
         case ModelReplied() as reply:
-            calls = tuple(CallState(c.call_id, c.tool, c.key) for c in reply.calls)
+            calls = tuple(CallState(c.call_id, c.tool, c.key, c.exact) for c in reply.calls)
             return State(last=reply, calls=calls)
         case StepsPlanned(calls=calls):
-            return State(calls=tuple(CallState(c.call_id, c.tool, c.key) for c in calls))
+            return State(calls=tuple(CallState(c.call_id, c.tool, c.key, c.exact) for c in calls))
         case ModelFailed() as failed:
             return replace(state, asked=None, failed=failed)
         case Retried(call_id="", delay_s=delay):
@@ -100,15 +105,26 @@ def apply(state: State, stamped: Stamped) -> State:
         case FellBack(from_=provider):
             passed = state.passed if provider in state.passed else (*state.passed, provider)
             return replace(state, failed=None, passed=passed)
+        case Resumed():
+            calls = tuple(_reopened(call) if call.phase == "stopped" else call for call in state.calls)
+            return replace(state, asked=None, failed=None, retry_at=0.0, passed=(), calls=calls)
+        case _:
+            return _apply_to_turn(state, stamped)
+
+
+def _apply_to_turn(state: State, stamped: Stamped) -> State:
+    match stamped.event:
         case Decided(decision="say"):
             return replace(state, last=None)
         case ContextTrimmed():
             return replace(state, failed=None)
-        case Resumed():
-            calls = tuple(replace(c, phase="proposed") if c.phase == "stopped" else c for c in state.calls)
-            return replace(state, asked=None, failed=None, retry_at=0.0, passed=(), calls=calls)
         case _:
             return _apply_to_call(state, stamped)
+
+
+def _reopened(call: CallState) -> CallState:
+    """A call that was asked about when somebody stopped the run; one that was in doubt still is."""
+    return replace(call, phase="started" if call.attempts else "proposed")
 
 
 def _apply_to_call(state: State, stamped: Stamped) -> State:

@@ -10,6 +10,7 @@ from agentctl.core.inflight import CallState
 from agentctl.core.messages import JsonObject
 from agentctl.core.policy import Policy, Provider
 from agentctl.core.prices import Price
+from agentctl.core.taint import Copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +46,7 @@ class Call:
     garbled: str = ""
     digest: str = ""
     """Of the exact action as it would run now: what an approval is compared with."""
+    copied: tuple[Copied, ...] = ()
+    """Which parts of the arguments stand in untrusted text."""
+    writes: str = ""
+    """The instruction, hook, CI or policy file that the arguments name; empty: none."""

@@ -15,6 +15,8 @@ from agentctl.core.events import (
     Completed,
     Decided,
     Degraded,
+    Event,
+    HandedOff,
     ModelReplied,
     Resumed,
     RunStarted,
@@ -22,7 +24,21 @@ from agentctl.core.events import (
     Status,
     ToolFinished,
 )
-from agentctl.core.guards import approval, budget, cache, circuit, context, loops, pace, results, route, tokens
+from agentctl.core.guards import (
+    approval,
+    budget,
+    cache,
+    circuit,
+    context,
+    handoff,
+    loops,
+    pace,
+    progress,
+    results,
+    route,
+    tokens,
+    trust,
+)
 
 MOST_DEGRADED = 16
 
@@ -71,14 +87,17 @@ class State:
     transcript: transcript.State = transcript.State()
     budget: budget.State = budget.State()
     tokens: tokens.State = tokens.State()
-    pace: pace.State = pace.State()
+    pace: pace.State = field(default_factory=lambda: pace.EMPTY)
     circuit: circuit.State = field(default_factory=lambda: circuit.EMPTY)
     route: route.State = field(default_factory=lambda: route.EMPTY)
     context: context.State = context.State()
     loops: loops.State = loops.State()
+    progress: progress.State = field(default_factory=lambda: progress.EMPTY)
     results: results.State = field(default_factory=lambda: results.EMPTY)
     approval: approval.State = approval.State()
     cache: cache.State = field(default_factory=lambda: cache.EMPTY)
+    handoff: handoff.State = handoff.State()
+    trust: trust.State = trust.State()
 
     @property
     def prompt_tokens(self) -> int:
@@ -99,9 +118,12 @@ def apply(state: State, stamped: Stamped) -> State:
         route=route.apply(state.route, stamped),
         context=context.apply(state.context, stamped),
         loops=loops.apply(state.loops, stamped),
+        progress=progress.apply(state.progress, stamped),
         results=results.apply(state.results, stamped),
         approval=approval.apply(state.approval, stamped),
         cache=cache.apply(state.cache, stamped),
+        handoff=handoff.apply(state.handoff, stamped),
+        trust=trust.apply(state.trust, stamped),
     )
 
 
@@ -125,7 +147,7 @@ def _apply_run(run: Run, stamped: Stamped) -> Run:
                 fixed_tokens=started.fixed_tokens,
                 rehearsed=started.rehearsed,
             )
-        case ModelReplied() as reply:
+        case ModelReplied(purpose="answer" | "landing") as reply:
             return _reply(run, reply)
         case Checked(passed=passed, output=output):
             tries = run.check_tries + (not passed)
@@ -151,6 +173,14 @@ def _apply_run(run: Run, stamped: Stamped) -> Run:
         case Resumed(fixed_tokens=fixed):
             fixed = fixed or run.fixed_tokens
             return replace(run, status="running", reason="", landing=None, nudged=False, fixed_tokens=fixed)
+        case _:
+            return _end(run, stamped.event)
+
+
+def _end(run: Run, event: Event) -> Run:
+    match event:
+        case HandedOff() as handed:
+            return replace(run, answer=handoff.sentence(handed), continued=False)
         case Completed(status=status, reason=reason):
             return replace(run, status=status, reason=reason)
         case _:
@@ -159,7 +189,7 @@ def _apply_run(run: Run, stamped: Stamped) -> Run:
 
 def _reply(run: Run, reply: ModelReplied) -> Run:
     step = run.step + (reply.purpose == "answer")
-    answer = run.answer + reply.text if run.continued else reply.text
+    answer = run.answer + reply.text if run.continued and not reply.withheld else reply.text
     nudged = run.nudged and not reply.text
     done = run.landing_done or reply.purpose == "landing"
     return replace(run, step=step, answer=answer, continued=False, nudged=nudged, landing_done=done)

@@ -28,6 +28,8 @@ class Var:
     choices: tuple[str | int | float | bool, ...] = ()
     secret: bool = False
     """Masked wherever it would be written or shown."""
+    untrusted: bool | None = None
+    """Its words are someone else's. Default: those of a file, and a text from stdin, without `pattern` or `choices`."""
 
 
 @table

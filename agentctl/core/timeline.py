@@ -125,7 +125,7 @@ def _take_model(tracing: _Tracing, at: e.Stamped) -> None:
         case e.Thought(text=text):
             tracing.thought.append(f"thought: {text}")
         case _:
-            note = _about_model(at.event) or _about_run(at.event)
+            note = _about_model(at.event) or _about_run(at.event) or _about_circles(at.event)
             if note is not None:
                 _note(tracing, at, *note)
 
@@ -293,8 +293,11 @@ def _about_model(event: e.Event) -> tuple[str, str, Tone] | None:
             return "fallback", f"{fell.from_} → {fell.to}, {_short(fell.reason, 80)}", "warn"
         case e.ProviderOut(provider=provider, reason=reason):
             return "provider.out", f"{provider}, {_short(reason, 80)}", "bad"
-        case e.ContextTrimmed(dropped=dropped, tokens=tokens):
-            return "context.trim", f"{dropped:,} messages dropped, {tokens:,} tokens left", "warn"
+        case e.ContextTrimmed(dropped=dropped, tokens=tokens, summary=summary):
+            how = "summarised" if summary else "dropped"
+            return "context.trim", f"{dropped:,} messages {how}, {tokens:,} tokens left", "warn"
+        case e.Decided(decision="no_summary", reason=reason):
+            return "context.summary", f"none: {_short(reason, 80)}", "warn"
         case e.CacheSeen(hit_ratio=ratio, miss_reason=why) if why:
             return "cache.miss", f"hit ratio {ratio:.1%}, {why}", "warn"
         case e.Degraded(provider=provider, notice=notice):
@@ -309,12 +312,12 @@ def _about_run(event: e.Event) -> tuple[str, str, Tone] | None:
             return "check", f"{ms:,}ms, passed", "good"
         case e.Checked(code=code, duration_ms=ms):
             return "check", f"{ms:,}ms, failed (exit {code})", "bad"
-        case e.LoopSeen() as loop:
-            return f"loop.{loop.tool}", f"{loop.kind}, {loop.count} times within {loop.window}", "warn"
         case e.BudgetCounted() as counted:
             return f"budget.{counted.key}", f"{counted.state}, {counted.used:g} of {counted.limit:g}", "warn"
         case e.Decided(decision="land") as landing:
             return "landing", f"{landing.reason}, {_short(landing.message, 100)}", "warn"
+        case e.InjectionSuspected(tool=tool, kind=kind):
+            return f"injection.{tool}", f"suspected, {kind.replace('_', ' ')}", "warn"
         case e.Decided(guard="route", reason=reason):
             return "route", _short(reason, 100), "quiet"
         case e.Decided(decision="say") as said:
@@ -323,6 +326,20 @@ def _about_run(event: e.Event) -> tuple[str, str, Tone] | None:
             return "run.resumed", _raised(resumed), "plain"
         case e.Failed(code=code, message=message):
             return "error", f"{code}, {_short(message, 100)}", "bad"
+        case _:
+            return None
+
+
+def _about_circles(event: e.Event) -> tuple[str, str, Tone] | None:
+    match event:
+        case e.LoopSeen(kind="cycle") as loop:
+            return f"loop.{loop.tool}", f"cycle of {loop.window} calls, round {loop.count}", "warn"
+        case e.LoopSeen(kind="stall") as loop:
+            return f"loop.{loop.tool}", f"stall, {loop.count} of the last {loop.window} results are the same", "warn"
+        case e.LoopSeen() as loop:
+            return f"loop.{loop.tool}", f"{loop.kind}, {loop.count} times within {loop.window}", "warn"
+        case e.HandedOff(reason=reason, contact=contact):
+            return "handoff", f"{_short(contact, 80)}, {_short(reason, 100)}", "warn"
         case _:
             return None
 

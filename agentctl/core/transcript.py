@@ -6,7 +6,8 @@ Rules.
    their thinking (`bare_until`).
 2. A reply with calls and all its answers are one unit; the answers enter together, in call order, when the last is
    there.
-3. The goal is the first message and is never dropped.
+3. The goal is the first message and is never dropped. A summary of what was dropped stands behind it, in the same
+   message.
 
 Bound: what fits the context limit; a trim keeps it so.
 """
@@ -57,6 +58,17 @@ class State:
     """Calls of the last reply, in order, whose answers have not all come."""
     answers: tuple[tuple[str, int, int], ...] = ()
     """Call id, seq and tokens of the answers that came."""
+    summary_tokens: int = 0
+    """Of the goal's message: what the summary of dropped messages takes, which is its second part."""
+
+    @property
+    def messages(self) -> tuple[Entry, ...]:
+        """All but the goal."""
+        return tuple(entry for entry in self.entries if entry.kind != "goal")
+
+    def before(self, seq: int) -> tuple[Entry, ...]:
+        """What a trim down to the message of that seq drops."""
+        return tuple(entry for entry in self.messages if entry.seq < seq)
 
 
 def apply(state: State, stamped: Stamped) -> State:
@@ -76,8 +88,8 @@ def apply(state: State, stamped: Stamped) -> State:
             return _add(state, Entry("note", seq, (seq,), tokens))
         case Resumed(fixed_tokens=fixed) if fixed:
             return replace(state, epoch=state.epoch + 1, bare_until=seq)
-        case ContextTrimmed(first_kept=first):
-            return _trim(state, first, seq)
+        case ContextTrimmed() as trimmed:
+            return _trim(state, trimmed, seq)
         case _:
             return state
 
@@ -97,10 +109,15 @@ def _answer(state: State, answer: tuple[str, int, int]) -> State:
     return replace(_add(state, entry), pending=(), answers=())
 
 
-def _trim(state: State, first_kept: int, seq: int) -> State:
-    kept = tuple(e for e in state.entries if e.kind == "goal" or e.seq >= first_kept)
+def _trim(state: State, trimmed: ContextTrimmed, seq: int) -> State:
+    kept = tuple(e for e in state.entries if e.kind == "goal" or e.seq >= trimmed.first_kept)
+    summed = state.summary_tokens
+    if trimmed.summary and kept and kept[0].kind == "goal":
+        goal, summed = kept[0], trimmed.summary_tokens
+        grown = replace(goal, parts=(goal.seq, seq), tokens=goal.tokens - state.summary_tokens + summed)
+        kept = (grown, *kept[1:])
     tokens = sum(entry.tokens for entry in kept)
-    return replace(state, entries=kept, tokens=tokens, epoch=state.epoch + 1, bare_until=seq)
+    return replace(state, entries=kept, tokens=tokens, epoch=state.epoch + 1, bare_until=seq, summary_tokens=summed)
 
 
 def units(state: State) -> tuple[tuple[Entry, ...], ...]:

@@ -1,11 +1,10 @@
 """What one model call asks of the books that all runs share: the circuit, the minute, the money.
 
-One transaction, in this order; whatever refuses leaves nothing behind, except that a place in a later minute stays
-booked while its call waits for it.
+One transaction, in this order; whatever refuses leaves nothing behind but a place in the queue for the minute.
 
     admit ─▶ Open       the circuit is open: somebody else is asked
           ─▶ TooLong    the minute is full for longer than anybody may wait
-          ─▶ Wait       booked for later: wait, then ask again with what is booked
+          ─▶ Wait       the minute is full: ask again in a second, under the same place
           ─▶ Refused    a budget has no room
           ─▶ Granted    circuit, minute and money are taken: call, then `settle`
 """
@@ -20,7 +19,7 @@ from agentctl.core.guards.pace import Demand
 from agentctl.journal import circuits, ledger, pace
 from agentctl.journal.circuits import Ask
 from agentctl.journal.ledger import Refused, Scope
-from agentctl.journal.pace import Booking, TooLong
+from agentctl.journal.pace import Booking, Place, TooLong, Wait
 from agentctl.journal.tx import Tx
 
 
@@ -37,8 +36,8 @@ class Request:
     demands: tuple[Demand, ...] = ()
     """What it takes from the minute."""
     max_wait_s: float = 0.0
-    booked: tuple[Booking, ...] = ()
-    """The place in the minute that was waited for."""
+    since: float | None = None
+    """When it was first asked for; None: just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +45,6 @@ class Open:
     """The circuit is open."""
 
     until: float
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """There is a place in the minute later on."""
-
-    booked: tuple[Booking, ...]
-    until: float
-    scope: str
-    """The window that is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +62,21 @@ def admit(tx: Tx, request: Request, now: float) -> Answer:
     if request.circuit is not None:
         standing = circuits.told(tx, request.circuit.name, request.circuit.rules, now)
         if standing.phase == "open":
-            give_back(tx, request.booked)
+            pace.leave(tx, request.run_id)
             return Open(standing.until)
-    booked: tuple[Booking, ...] | TooLong = request.booked
-    if not pace.stands(request.booked, request.demands, now):
-        give_back(tx, request.booked)
-        booked = pace.book(tx, request.demands, now, request.max_wait_s)
-    if isinstance(booked, TooLong):
+    place = Place(request.run_id, now if request.since is None else request.since)
+    booked = pace.book(tx, place, request.demands, now, request.max_wait_s)
+    if not isinstance(booked, tuple):
         return booked
-    starts = max((booking.at for booking in booked), default=0)
-    if starts > now:
-        return Wait(booked, starts, booked[0].demand.scope)
     refused = ledger.reserve(tx, request.hold_id, request.run_id, request.amount, request.scopes, now=now)
     if refused is not None:
-        give_back(tx, booked)
+        for booking in booked:
+            pace.correct(tx, booking, 0)
         return refused
     if booked:
         _keep(tx, request.hold_id, booked)
     probes = request.circuit is not None and circuits.take(tx, request.circuit, now).phase == "half_open"
     return Granted(probes)
-
-
-def give_back(tx: Tx, booked: Sequence[Booking]) -> None:
-    """The call is not made: its place in the minute is free again."""
-    for booking in booked:
-        pace.correct(tx, booking, 0)
 
 
 def settle(tx: Tx, hold_id: str, micro: int, tokens: int) -> None:

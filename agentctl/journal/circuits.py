@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 
 from agentctl.core.guards import circuit
-from agentctl.core.guards.circuit import Circuit, Phase, Rules, Tally, ToolRules
+from agentctl.core.guards.circuit import Circuit, Phase, Probe, Rules, Tally, ToolRules
 from agentctl.journal.tx import Tx
 
 
@@ -44,7 +44,8 @@ class Outcome:
     name: str
     rules: Rules | ToolRules
     owner: str
-    ok: bool
+    ok: bool | None
+    """None: nobody knows, it was cut short."""
     asked_at: float
 
 
@@ -68,7 +69,7 @@ def take(tx: Tx, ask: Ask, now: float) -> Told:
     """Ask to make a call. Half open: the place of a probe is taken."""
     answer = told(tx, ask.name, ask.rules, now)
     if answer.phase == "half_open":
-        _write(tx, ask.name, circuit.probed(read(tx, ask.name), ask.owner, now, ask.patience_s), now)
+        _write(tx, ask.name, circuit.probed(ask.rules, read(tx, ask.name), ask.owner, now, ask.patience_s), now)
     return answer
 
 
@@ -100,7 +101,8 @@ def read(tx: Tx, name: str) -> Circuit:
 
 def _write(tx: Tx, name: str, at: Circuit, now: float) -> None:
     tallies = [[tally.start, tally.calls, tally.failures] for tally in at.tallies]
-    text = json.dumps([at.failures, at.failed_at, at.opened_at, tallies, at.probes], separators=(",", ":"))
+    probes = [[probe.owner, probe.at, probe.until] for probe in at.probes]
+    text = json.dumps([at.failures, at.failed_at, at.opened_at, tallies, probes], separators=(",", ":"))
     tx.execute(
         "INSERT INTO circuits(name, circuit, updated) VALUES(?, ?, ?)"
         " ON CONFLICT(name) DO UPDATE SET circuit = excluded.circuit, updated = excluded.updated",
@@ -115,5 +117,5 @@ def _loads(text: str) -> Circuit:
         failed_at,
         opened_at,
         tuple(Tally(start, calls, bad) for start, calls, bad in tallies),
-        tuple((owner, end) for owner, end in probes),
+        tuple(Probe(owner, begun, end) for owner, begun, end in probes),
     )

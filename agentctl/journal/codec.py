@@ -46,9 +46,11 @@ TAGS: Final[dict[type[Any], str]] = {
     e.LoopSeen: "loop",
     e.CacheSeen: "cache",
     e.Degraded: "degraded",
+    e.HandedOff: "handoff",
     e.Resumed: "resumed",
     e.Failed: "error",
     e.Completed: "complete",
+    e.InjectionSuspected: "injection",
 }
 VERSIONS: Final[dict[str, int]] = {}
 """The version in which a tag is written; 1 where it is not named."""
@@ -82,11 +84,25 @@ def _usage_in(data: JsonObject) -> Usage:
 
 
 def _calls_out(calls: tuple[e.CallProposed, ...]) -> Json:
-    return [{"call_id": c.call_id, "wire_id": c.wire_id, "tool": c.tool, "args": c.args, "key": c.key} for c in calls]
+    return [
+        {"call_id": c.call_id, "wire_id": c.wire_id, "tool": c.tool, "args": c.args, "key": c.key}
+        | ({"exact": c.exact} if c.exact else {})
+        for c in calls
+    ]
 
 
 def _calls_in(calls: list[dict[str, Any]]) -> tuple[e.CallProposed, ...]:
-    return tuple(e.CallProposed(c["call_id"], c["wire_id"], c["tool"], c["args"], c["key"]) for c in calls)
+    return tuple(
+        e.CallProposed(c["call_id"], c["wire_id"], c["tool"], c["args"], c["key"], c.get("exact", "")) for c in calls
+    )
+
+
+def _copied_out(copied: tuple[e.Copied, ...]) -> Json:
+    return [{"text": c.text, "source": c.source, "recipient": c.recipient} for c in copied]
+
+
+def _copied_in(copied: list[dict[str, Any]]) -> tuple[e.Copied, ...]:
+    return tuple(e.Copied(c["text"], c["source"], c.get("recipient", False)) for c in copied)
 
 
 def _usd_out(micro: int) -> float:
@@ -112,6 +128,16 @@ class _Plan:
     back: tuple[tuple[str, Callable[[Any], Any]], ...]
 
 
+_CONVERSIONS: Final[dict[str, tuple[Callable[[Any], Json], Callable[[Any], Any]]]] = {
+    "usage": (_usage_out, _usage_in),
+    "calls": (_calls_out, _calls_in),
+    "copied": (_copied_out, _copied_in),
+    "labels": (list, tuple),
+    "untrusted": (list, tuple),
+}
+"""By the name of the field."""
+
+
 def _key(name: str) -> str:
     return f"{name[:-6]}_usd" if name.endswith("_micro") else name.rstrip("_")
 
@@ -119,9 +145,7 @@ def _key(name: str) -> str:
 def _conversion(name: str) -> tuple[Callable[[Any], Json], Callable[[Any], Any]] | None:
     if name.endswith("_micro"):
         return _usd_out, _usd_in
-    if name == "usage":
-        return _usage_out, _usage_in
-    return (_calls_out, _calls_in) if name == "calls" else None
+    return _CONVERSIONS.get(name)
 
 
 def _plan(cls: type[Any], tag: str) -> _Plan:

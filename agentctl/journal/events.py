@@ -120,6 +120,17 @@ def in_doubt(tx: Tx, run_id: str) -> list[InDoubt]:
     return [InDoubt(run_id, call_id, tool, bool(effect), *rest) for call_id, tool, effect, *rest in rows]
 
 
+def calls_of_the_session(tx: Tx, run_id: str) -> dict[str, int]:
+    """How often the other runs of this run's session started each tool; rehearsals count rehearsals. D88"""
+    rows = tx.execute(
+        "SELECT c.tool, COUNT(*) FROM runs me JOIN runs other ON other.session_id = me.session_id"
+        " AND other.run_id <> me.run_id AND other.rehearsed = me.rehearsed"
+        " JOIN tool_calls c ON c.run_id = other.run_id AND c.attempt > 0 WHERE me.run_id = ? GROUP BY c.tool",
+        (run_id,),
+    ).fetchall()
+    return {str(tool): int(count) for tool, count in rows}
+
+
 def _fence(tx: Tx, draft: Draft, epoch: int, change: Change, now: float, until: float) -> None:
     first = draft.events[0]
     # The status is indexed: naming it only where it changes spares an index write per append.

@@ -7,7 +7,8 @@ does to the cap blocks the next reservation.
 - A hold is settled once. Asking again changes nothing, so that an outcome that is told twice is paid once.
 - No clock expires a hold. The next owner of the run settles in full whatever may have been sent (`settle_orphans`),
   and releases only what the journal shows was never sent. For runs that nobody resumes, `reaper.py` settles in full.
-- A reaped hold is charged and still waits for its outcome: that corrects the amount, it does not come on top.
+- A reaped hold is charged and still waits for its outcome: that corrects the amount, it does not come on top. Where
+  the charge was forgiven meanwhile, only what the call cost beyond it is added: what others spent since is theirs.
 - A hold that was released and turns out to have been billed after all is still charged: money spent is never
   forgotten.
 """
@@ -109,6 +110,16 @@ def release(tx: Tx, hold_id: str) -> bool:
     return True
 
 
+def forgiven(tx: Tx, key: str, window_start: int) -> None:
+    """Remember that what is spent in a scope was set to nothing, in the reaped holds that are charged there."""
+    rows = tx.execute("SELECT hold_id, scopes FROM holds INDEXED BY holds_reaped WHERE reaped = 1").fetchall()
+    for hold_id, text in rows:
+        scopes: list[list[str | int]] = json.loads(text)
+        marked = [[*scope[:2], 1] if scope[:2] == [key, window_start] else scope for scope in scopes]
+        if marked != scopes:
+            tx.execute("UPDATE holds SET scopes = ? WHERE hold_id = ?", (json.dumps(marked), hold_id))
+
+
 def open_holds(tx: Tx, run_id: str) -> list[tuple[str, int]]:
     """The holds of a run whose outcome nobody told, reaped ones too, with their amounts."""
     rows = tx.execute(
@@ -175,22 +186,24 @@ class _Hold:
     amount: int
     actual: int
     reaped: bool
-    scopes: list[tuple[str, int]]
+    scopes: list[tuple[str, int, bool]]
+    """Keys and windows, and whether a reaper's charge was forgiven there."""
 
 
 def _hold(tx: Tx, hold_id: str) -> _Hold:
     row = tx.execute("SELECT state, amount, actual, reaped, scopes FROM holds WHERE hold_id = ?", (hold_id,)).fetchone()
     if row is None:
         raise KeyError(hold_id)
-    return _Hold(row[0], row[1], row[2], bool(row[3]), json.loads(row[4]))
+    scopes = [(key, start, bool(marks)) for key, start, *marks in json.loads(row[4])]
+    return _Hold(row[0], row[1], row[2], bool(row[3]), scopes)
 
 
 def _move(tx: Tx, hold: _Hold, actual: int) -> None:
     """Nothing of it is held any more, and `actual` is spent, instead of what a reaper took for spent."""
     held = hold.amount if hold.state == "open" else 0
     more = actual - hold.actual if hold.reaped else actual
-    # What a reaper charged may have been forgiven since: no budget goes below nothing.
+    # `max`: a store of before may have forgiven without a mark.
     tx.executemany(
         "UPDATE budgets SET held = held - ?, spent = max(0, spent + ?) WHERE scope = ? AND window_start = ?",
-        [(held, more, key, start) for key, start in hold.scopes],
+        [(held, max(0, more) if waived else more, key, start) for key, start, waived in hold.scopes],
     )

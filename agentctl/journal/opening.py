@@ -80,6 +80,8 @@ def _version(path: Path, lock_timeout_s: float) -> int:
     """How many migrations it has seen, 0: it is empty; StoreUnusable where it is not ours or from a later program."""
     connection = connect_reader(path, lock_timeout_s)
     try:
+        # Both looks are at one moment: another process may be making it. The close ends the transaction.
+        connection.execute("BEGIN")
         application, version = schema.describe(connection)
         if application != schema.APPLICATION_ID and not schema.is_empty(connection):
             raise refused(path, ("it is another program's database", CORRUPT[1]))

@@ -26,6 +26,7 @@ def reset(tx: Tx, scope: str, window_start: int, sender: str, now: float) -> int
     if not spent:
         return 0
     tx.execute("UPDATE budgets SET spent = 0 WHERE scope = ? AND window_start = ?", (scope, window_start))
+    ledger.forgiven(tx, scope, window_start)
     tx.execute("INSERT INTO resets VALUES(?, ?, ?, ?, ?)", (scope, window_start, spent, sender, now))
     return spent
 

@@ -129,7 +129,16 @@ ALTER TABLE holds ADD COLUMN reaped INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX holds_reaped ON holds(run_id) WHERE reaped = 1;
 """
 
-MIGRATIONS: Final = (_FIRST, _PINS, _SHARED, _LISTINGS, _REAPED)
+_QUEUE = """
+ALTER TABLE token_buckets ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE waiting(
+  scope TEXT NOT NULL, owner TEXT NOT NULL, since REAL NOT NULL, amount INTEGER NOT NULL, seen REAL NOT NULL,
+  PRIMARY KEY(scope, owner)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX waiting_by_owner ON waiting(owner);
+"""
+
+MIGRATIONS: Final = (_FIRST, _PINS, _SHARED, _LISTINGS, _REAPED, _QUEUE)
 VERSION: Final = len(MIGRATIONS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from agentctl.approvals.base import Approver
@@ -15,7 +16,7 @@ from agentctl.errors import Forbidden, Usage
 from agentctl.journal import lease
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
-from agentctl.runner import explanation, plan, reaping, recall, starting
+from agentctl.runner import explanation, plan, reaping, recall, starting, words
 from agentctl.runner.drive import Drive, driven
 from agentctl.runner.order import Listener, Order, Raise, Result
 from agentctl.runner.servers import served
@@ -27,9 +28,11 @@ MOST_USD, MOST_COUNT = 1_000_000, 1_000_000_000
 """What a resume may add: more is a slip of the finger."""
 
 
-def _held(store: str | Store | None) -> AbstractContextManager[Store]:
+def _held(
+    store: str | Store | None, opened: Callable[[str | None], AbstractContextManager[Store]]
+) -> AbstractContextManager[Store]:
     """A store of its own for one run; who drives many opens it once, for all of them."""
-    return nullcontext(store) if isinstance(store, Store) else open_journal(store)
+    return nullcontext(store) if isinstance(store, Store) else opened(store)
 
 
 def explain(order: Order) -> JsonObject:
@@ -46,7 +49,7 @@ async def run(order: Order, *, store: str | Store | None, listener: Listener, ap
     """
     planned = plan.make(order)
     filled = task.fill(planned.task, order.variables)
-    with _held(store) as journal:
+    with _held(store, open_journal) as journal:
         await reaping.reap(journal)
         async with served(planned, journal, listener) as complete:
             for note in complete.notes:
@@ -66,7 +69,7 @@ async def resume(
     run_id: str,
     raised: Raise,
     *,
-    store: str | None,
+    store: str | Store | None,
     listener: Listener,
     approver: Approver | None,
     user: str = "",
@@ -80,7 +83,7 @@ async def resume(
         raise Usage("--add-usd, --add-steps and --add-tokens only raise")
     if not (raised.usd <= MOST_USD and raised.steps <= MOST_COUNT and raised.tokens <= MOST_COUNT):
         raise Usage(f"--add-usd goes up to {MOST_USD:,}, --add-steps and --add-tokens up to {MOST_COUNT:,}")
-    with existing(store) as journal:
+    with _held(store, existing) as journal:
         await reaping.reap(journal)
         row = journal.run(run_id)
         if row.status in ENDED or (row.status == "failed" and row.reason != "providers"):
@@ -109,6 +112,8 @@ def _restart(at: Drive, world: World, row: RunRow, known: recall.Start, raised: 
     """Everything as it was, what is new recorded, and the person told what is resumed."""
     recall.conversation(world, at.journal, at.events)
     world.system = known.system
+    words.begun(world, known.goal, known.system, known.foreign)
+    words.recalled(world, at.journal, at.events)
     changed = at.plan.digest != recall.policy_digest(at.events)
     told = recall.told(row, fold(at.events), changed=changed, policy=at.plan.policy.name)
     for note in (*at.plan.notes, told):
@@ -125,5 +130,6 @@ def _restart(at: Drive, world: World, row: RunRow, known: recall.Start, raised: 
             starting.placed(raised.policy) or "",
             recall.prefix(world, at.plan, known.system),
             recall.new_prefix(world, at.plan, at.events, known.system),
+            world.recorder.calls_of_the_session() if at.order.session else {},
         )
     )

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from dataclasses import dataclass
 
 from agentctl.core import decisions as do
+from agentctl.core import echo
+from agentctl.core.callkey import keys
+from agentctl.core.echo import Echo
 from agentctl.core.events import (
     BudgetCounted,
     CallProposed,
-    CircuitMoved,
     Decided,
     Degraded,
     FellBack,
-    ModelAsked,
     ModelFailed,
     ModelReplied,
     Purpose,
     Thought,
-    Waited,
 )
-from agentctl.core.guards import budget, circuit, loops
+from agentctl.core.guards import budget, circuit
 from agentctl.core.inflight import MOST_CALLS
 from agentctl.core.messages import Block, Failure, Message, Outcome, Reply, Request, Text, Thinking, ToolUse
 from agentctl.core.policy import Provider
-from agentctl.journal.admission import Granted, Open, Wait
 from agentctl.journal.failpoints import failpoint
-from agentctl.journal.ledger import Refused
-from agentctl.journal.pace import Booking, TooLong
-from agentctl.runner import caching, originals
-from agentctl.runner.books import window
-from agentctl.runner.circuits import weigh
+from agentctl.runner import caching, originals, recaps
+from agentctl.runner.admitting import admitted
+from agentctl.runner.circuits import let_go, weigh
 from agentctl.runner.streaming import Stream
 from agentctl.runner.world import World
 
+WITHHELD = "[withheld: it repeats the system prompt]"
 MOST_NAME = 128
 """Characters of a tool's name that nobody knows."""
 
@@ -44,76 +41,33 @@ async def ask(world: World, action: do.AskModel) -> None:
     provider = world.setup.provider(action.provider)
     if action.fell_from:
         world.recorder.record(FellBack(action.fell_from, action.provider, action.fell_why))
-    asked = ModelAsked(
-        provider.name,
-        provider.identity,
-        provider.model,
-        action.attempt,
-        action.purpose,
-        action.estimated_tokens,
-        action.max_output_tokens,
-        action.reserve_micro,
-        world.position(),
-    )
-    hold = f"{world.recorder.identity.run_id}:{world.state.run.seq + 1}"
-    answer = await world.recorder.reserve(asked, world.books.request(action, provider, hold, _booked(world, provider)))
-    if isinstance(answer, Granted):
-        await _granted(world, provider, action, hold, probe=answer.probe)
-    else:
-        await _refused(world, provider, answer)
-
-
-def _booked(world: World, provider: Provider) -> tuple[Booking, ...]:
-    """The place in the minute that this call has waited for; another provider's is given back."""
-    (name, booked), world.booked = world.booked, ("", ())
-    if booked and name != provider.name:
-        world.recorder.give_back(booked)
-        return ()
-    return booked
-
-
-async def _refused(world: World, provider: Provider, answer: Open | TooLong | Wait | Refused) -> None:
-    """What the books said, as a fact: the core decides what follows from it."""
-    record = world.recorder.record
-    match answer:
-        case Refused():
-            used, limit = (answer.spent + answer.held) / 1e6, answer.cap / 1e6
-            record(BudgetCounted(window(answer.scope.key), used, limit, "refused"))
-        case Open(until=until):
-            was = "open" if provider.name in world.state.circuit.open else "closed"
-            record(CircuitMoved(provider.name, was, "open", until))
-        case TooLong(demand=demand, seconds=seconds):
-            record(Waited(window(demand.scope), round(seconds, 1), refused=True))
-        case Wait(booked=booked, until=until, scope=scope):
-            seconds = max(0.0, until - world.clock())
-            record(Waited(window(scope), round(seconds, 1)))
-            await world.recorder.flush()
-            try:
-                await world.interrupt.guard(lambda: asyncio.sleep(seconds))
-            except BaseException:  # whatever ends the wait, others may have the place
-                world.recorder.give_back(booked)
-                raise
-            world.booked = (provider.name, booked)
+    granted = await admitted(world, action, provider)
+    if granted is not None:
+        hold, probe = granted
+        await _granted(world, provider, action, hold, probe=probe)
 
 
 async def _granted(world: World, provider: Provider, action: do.AskModel, hold: str, *, probe: bool) -> None:
     if action.chosen_why:
         world.recorder.record(Decided("before_model", "route", "choose", f"{provider.name}: {action.chosen_why}"))
-    if probe:
-        world.recorder.record(CircuitMoved(provider.name, "open", "half_open"))
     failpoint("after-model-intent")
     started = world.clock()
+    probed = world.books.provider(provider, hold) if probe else None
     if world.interrupt.code:
+        let_go(world, probed, started)
         world.recorder.settle(hold, _cut_short(provider, action, 0, 0))
         world.interrupt.check()
     try:
         outcome = await world.interrupt.guard(lambda: _send(world, provider, action))
     except BaseException:  # whatever cut it short, it may have been billed
         cut = _cut_short(provider, action, action.reserve_micro, _ms(world, started))
+        let_go(world, probed, started)
         world.recorder.settle(hold, cut)
         raise
     made = Made(provider, action, hold, started, _ms(world, started), probe)
     match outcome:
+        case Reply() if action.purpose == "summary":
+            await _summarised(world, made, outcome)
         case Reply():
             await _replied(world, made, outcome)
         case Failure():
@@ -142,6 +96,8 @@ def _cut_short(provider: Provider, action: do.AskModel, billed: int, ms: int) ->
 
 
 async def _send(world: World, provider: Provider, action: do.AskModel) -> Outcome:
+    if action.purpose == "summary":
+        return await world.open_aside(provider).ask(recaps.request(world, action), recaps.unseen)
     request = Request(
         world.system,
         world.schemas,
@@ -150,10 +106,22 @@ async def _send(world: World, provider: Provider, action: do.AskModel) -> Outcom
         use_tools=action.purpose != "landing",
     )
 
-    stream = Stream(world.scrub, world.listener.delta)
+    stream = Stream(world.scrub, world.listener.delta, _echo(world), _said_before(world))
     outcome = await world.open_model(provider).ask(request, stream.take)
     stream.end()
     return outcome
+
+
+def _echo(world: World) -> Echo:
+    """What no reply may repeat. D09"""
+    rules = world.setup.policy.trust
+    return echo.of(world.system if rules.enabled and rules.protect_system_prompt else "")
+
+
+def _said_before(world: World) -> str:
+    """The answer so far, where this reply goes on with it."""
+    run = world.state.run
+    return run.answer if run.continued else ""
 
 
 def _ms(world: World, started: float) -> int:
@@ -176,8 +144,9 @@ async def _failed(world: World, made: Made, failure: Failure) -> None:
         _used(action, failure),
     )
     world.recorder.settle(made.hold, event)
-    if made.probe or circuit.faulty(failure.kind, failure.status):
-        await _weigh(world, made, ok=False)
+    ill = circuit.faulty(failure.kind, failure.status)
+    if ill or made.probe:  # who refuses a request answers
+        await _weigh(world, made, ok=not ill)
 
 
 async def _weigh(world: World, made: Made, *, ok: bool) -> None:
@@ -210,15 +179,20 @@ async def _replied(world: World, made: Made, reply: Reply) -> None:
         await _failed(world, made, Failure("malformed", text, usage=reply.usage))
         return
     message = _own(world, provider, reply, action.purpose)
+    leaked = _echo(world).heard(_said_before(world) + _text(message))
+    if leaked:
+        message = Message("assistant", (Text(WITHHELD),), provider.identity)
     uses = tuple(block for block in message.blocks if isinstance(block, ToolUse))
     for block in message.blocks:
         if isinstance(block, Thinking) and block.text:
-            world.recorder.record(Thought(world.scrub.text(block.text)))
+            hidden = _echo(world).heard(block.text)
+            world.recorder.record(Thought(WITHHELD if hidden else world.scrub.text(block.text)))
     price = world.setup.prices.get(provider.name)
-    said = "".join(block.text for block in message.blocks if isinstance(block, Text))
+    said = _text(message)
     text = world.scrub.text(said)
     proposed = tuple(_propose(world, use) for use in uses)
-    same = text == said and not message.raw and all(p.args == use.args for p, use in zip(proposed, uses, strict=True))
+    told = all(_says_it(world, p, use) for p, use in zip(proposed, uses, strict=True))
+    same = text == said and not message.raw and told
     plain = same and [type(block) for block in message.blocks] in (
         [Text],
         [ToolUse] * len(uses),
@@ -238,15 +212,29 @@ async def _replied(world: World, made: Made, reply: Reply) -> None:
         reply.usage.output,
         "" if plain else world.recorder.seal(originals.of_message(message)),
         world.scrub.text(reply.refusal),
+        "system_prompt" if leaked else "",
     )
     before = world.state.cache
     stamped = world.recorder.settle(made.hold, event)
     world.conversation.hold(stamped.seq, message)
     world.calls = {use.call_id: use for use in uses}
-    world.answers = {}
+    world.answers, world.labels = {}, {}
     await _weigh(world, made, ok=True)
     _tell(world, provider)
     caching.tell(world, provider, before, reply, action.purpose)
+
+
+async def _summarised(world: World, made: Made, reply: Reply) -> None:
+    """No part of the conversation before its trim takes it in."""
+    text = recaps.text_of(reply, made.action)
+    stamped = world.recorder.settle(made.hold, recaps.event(world, made.provider, reply, text, made.ms))
+    world.conversation.hold(stamped.seq, Text(text))
+    await _weigh(world, made, ok=True)
+    _warn(world)
+
+
+def _text(message: Message) -> str:
+    return "".join(block.text for block in message.blocks if isinstance(block, Text))
 
 
 def _own(world: World, provider: Provider, reply: Reply, purpose: Purpose) -> Message:
@@ -277,17 +265,27 @@ def _propose(world: World, use: ToolUse) -> CallProposed:
     contract = world.setup.contracts.get(use.name)
     name = world.scrub.text(use.name)[:MOST_NAME] if contract is None else contract.name
     args = use.garbled if use.args is None else use.args
-    key = world.call_key(loops.canonical_bytes(name, args))
-    return CallProposed(use.call_id, use.wire_id, name, world.scrub.data(args), key)
+    return CallProposed(use.call_id, use.wire_id, name, world.scrub.data(args), *keys(world.call_key, name, args))
+
+
+def _says_it(world: World, proposed: CallProposed, use: ToolUse) -> bool:
+    """Whether the event alone gives the call back word for word, as `recall.py` reads it."""
+    contract = world.setup.contracts.get(proposed.tool)
+    return proposed.args == use.args and use.name == (proposed.tool if contract is None else contract.wire)
 
 
 def _tell(world: World, provider: Provider) -> None:
     """What the reply means for the user: a lesser model, a limit that comes close."""
-    recorder, policy = world.recorder, world.setup.policy
+    recorder = world.recorder
     if provider.degraded:
         notice = f"answered by {provider.model} ({provider.name}): it may be less polished"
         if all(notice != known for _, known in recorder.totals.degraded):
             recorder.record(Degraded(provider.name, notice))
+    _warn(world)
+
+
+def _warn(world: World) -> None:
+    recorder, policy = world.recorder, world.setup.policy
     for gauge in budget.gauges(policy.budget, world.state.budget, world.clock()):
         if gauge.used >= gauge.limit * policy.budget.warn_at and gauge.key not in recorder.totals.warned:
             recorder.record(BudgetCounted(gauge.key, round(gauge.used, 6), gauge.limit, "warning"))

@@ -1,7 +1,8 @@
 """The tools of MCP servers that are known from the store alone: their servers are started when they are first called.
 
 Rules. What such a tool is by now is looked at before a call of it is decided for good; from then on its server is like
-any other. A server that can't be started is looked at once for each call: the call itself then says why.
+any other. A server that can't be started is looked at once for each call: the call itself then says why, and does not
+try again.
 """
 
 from __future__ import annotations
@@ -34,14 +35,17 @@ class Asleep:
         Nothing is said of the tools of a server that can't be started.
         """
         self._tried.update(wanted)
-        servers = {tool.server for name in wanted.values() if (tool := self._tools.get(name)) is not None}
-        found = await asyncio.gather(*(self._looked_at(server) for server in servers))
+        servers: dict[Server, list[str]] = {}
+        for call_id, name in wanted.items():
+            if (tool := self._tools.get(name)) is not None:
+                servers.setdefault(tool.server, []).append(call_id)
+        found = await asyncio.gather(*(self._looked_at(server, calls) for server, calls in servers.items()))
         return [tool for tools in found for tool in tools]
 
-    async def _looked_at(self, server: Server) -> tuple[McpTool, ...]:
+    async def _looked_at(self, server: Server, calls: list[str]) -> tuple[McpTool, ...]:
         shown = [tool for tool in self._tools.values() if tool.server is server]
         try:
-            now = await server.look(shown)
+            now = await server.look(shown, calls)
         except Unreachable:
             return ()
         await remember(self._journal, [server])

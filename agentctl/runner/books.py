@@ -17,7 +17,6 @@ from agentctl.core.prices import micro
 from agentctl.journal.admission import Request
 from agentctl.journal.circuits import Ask
 from agentctl.journal.ledger import Scope
-from agentctl.journal.pace import Booking
 
 DIGEST = 12
 
@@ -35,7 +34,7 @@ class Books:
     payer: Callable[[Provider], str]
     """Whose key pays: a digest."""
 
-    def request(self, action: do.AskModel, provider: Provider, hold_id: str, booked: tuple[Booking, ...]) -> Request:
+    def request(self, action: do.AskModel, provider: Provider, hold_id: str, since: float | None) -> Request:
         """All that one model call takes."""
         return Request(
             hold_id,
@@ -45,8 +44,13 @@ class Books:
             self.provider(provider, hold_id),
             self._demands(action, provider),
             self.policy.pace.max_wait_s,
-            booked,
+            since,
         )
+
+    def limit(self, key: str, cap: int) -> int:
+        """The policy's limit in micro-dollars, of which `cap` is what an ordinary call may use."""
+        limit = getattr(self.policy.budget, key, None)
+        return cap if limit is None or key == "run_usd" else micro(limit)
 
     def _demands(self, action: do.AskModel, provider: Provider) -> tuple[Demand, ...]:
         rules = self.policy.pace

@@ -22,16 +22,16 @@ from agentctl.core.contract import Contract
 from agentctl.core.decide import next_action
 from agentctl.core.decide_call import after_tool, before_tool
 from agentctl.core.envelope import Envelope
-from agentctl.core.events import Decided, Degraded, LoopSeen, Retried, ToolFinished, ToolStarted
-from agentctl.core.guards import circuit, results
+from agentctl.core.events import Decided, Degraded, Retried, ToolFinished, ToolStarted
+from agentctl.core.guards import circuit, results, trust
 from agentctl.core.inflight import CallState, find
 from agentctl.core.messages import ToolAnswer
 from agentctl.core.setup import Call
 from agentctl.core.tiers import Tier
 from agentctl.journal.failpoints import failpoint
-from agentctl.runner import circuits
+from agentctl.runner import circuits, words
 from agentctl.runner.answers import run_check
-from agentctl.runner.people import ask_person, digest_of
+from agentctl.runner.people import ask_person, exactly
 from agentctl.runner.waking import woken
 from agentctl.runner.wishes import wish
 from agentctl.runner.world import World
@@ -89,39 +89,32 @@ async def _all(running: Running) -> None:
 async def _handle(world: World, call: CallState, running: Running) -> do.Stop | None:
     contract = world.setup.contracts.get(call.tool)
     _look(world, contract)
-    decision = before_tool(world.setup, world.state, _call(world, call, contract), world.clock())
+    exact = exactly(world, call)
+    decision = before_tool(world.setup, world.state, exact, world.clock())
     if await woken(world, call, decision):
         return None
     if isinstance(decision, do.ShareCall):
         return await _share(world, call, decision.with_call, running)
     if isinstance(decision, do.RefuseCall):
         return _refuse(world, call, decision)
-    if contract is None:
-        raise TypeError(f"{call.tool} was decided without a contract")
+    if isinstance(decision, do.Stop):
+        return decision
     if isinstance(decision, do.RunCheck):
         await _settle(world, running)
         await run_check(world)
         return None
-    if isinstance(decision, do.RunCall) and decision.instead:
-        contract = world.setup.contracts[decision.instead]
+    contract = world.setup.contracts[getattr(decision, "instead", "") or call.tool]
     if running and (isinstance(decision, do.AskPerson) or not contract.read_only):
         await _settle(world, running)
         return None
     if isinstance(decision, do.AskPerson):
         return await ask_person(world, call, contract, decision) or _stopped(world)
     if contract.read_only:
-        running[call.call_id] = asyncio.create_task(_run(world, call, contract, decision.tier))
+        running[call.call_id] = asyncio.create_task(_run(world, exact, contract, decision.tier))
         await asyncio.sleep(0)  # it begins, and so it is counted before the next call is decided
         return None
-    await _run(world, call, contract, decision.tier)
+    await _run(world, exact, contract, decision.tier)
     return _stopped(world)
-
-
-def _call(world: World, call: CallState, contract: Contract | None) -> Call:
-    """The call with its original arguments, and the digest of what would run."""
-    use = world.calls[call.call_id]
-    digest = "" if contract is None else digest_of(world, call, contract)
-    return Call(call, use.args, use.garbled, digest)
 
 
 def _look(world: World, contract: Contract | None) -> None:
@@ -142,14 +135,14 @@ async def _share(world: World, call: CallState, with_call: str, running: Running
         await _settle(world, running)
     answer = world.answers[with_call]
     finished = _finished(world, call, answer, 0, ran=False, effect=False)
-    _answer(world, call, answer, replace(finished, shared_with=with_call))
+    labels = world.labels.get(with_call, ())
+    _answer(world, call, answer, replace(finished, shared_with=with_call, labels=labels))
     return None
 
 
 def _refuse(world: World, call: CallState, decision: do.RefuseCall) -> do.Stop | None:
     if decision.loop is not None:
-        kind, count = decision.loop
-        world.recorder.record(LoopSeen(kind, call.tool, count, world.setup.policy.loops.window))
+        world.recorder.record(decision.loop)
     reason = decision.envelope.code or decision.envelope.message
     world.recorder.record(Decided("before_tool", decision.guard, "refuse", f"{call.tool}: {reason}"))
     finished = _finished(world, call, decision.envelope, 0, ran=False, effect=False)
@@ -157,8 +150,9 @@ def _refuse(world: World, call: CallState, decision: do.RefuseCall) -> do.Stop |
     return decision.halt
 
 
-async def _run(world: World, call: CallState, contract: Contract, tier: Tier) -> None:
+async def _run(world: World, exact: Call, contract: Contract, tier: Tier) -> None:
     """Attempt after attempt, until the core takes an answer for the answer."""
+    call, copied = exact.state, words.shown(world, exact.copied)
     attempt = call.attempts
     wait = call.retry_at - world.clock()
     while True:
@@ -173,7 +167,16 @@ async def _run(world: World, call: CallState, contract: Contract, tier: Tier) ->
             _unhealthy(world, call)
             return
         started = world.clock()
-        answer, ms = await _attempt(world, call, contract, tier, attempt, probe=probe)
+        args, key = world.scrub.data(world.args(call.call_id)), f"{world.recorder.identity.run_id}:{call.call_id}"
+        intent = ToolStarted(
+            call.call_id, contract.name, args, tier.word, attempt, not contract.read_only, contract.timeout_s, key,
+            probe, copied,
+        )  # fmt: skip
+        try:
+            answer, ms = await _attempt(world, intent)
+        except BaseException:  # whatever cut it short, its place as a probe is free again
+            circuits.let_go(world, asked if probe else None, started)
+            raise
         decision = after_tool(world.setup, contract, answer, attempt)
         weighed = partial(circuits.weigh, world, name, asked, asked_at=started, probe=probe)
         if isinstance(decision, do.RetryCall):
@@ -199,14 +202,13 @@ async def _weigh(weighed: Callable[..., Awaitable[None]], answer: Envelope, *, p
     if answer.error_type == "transient":
         await weighed(ok=False)
     elif answer.ok or probe:
-        await weighed(ok=answer.error_type != "rate_limit")
+        await weighed(ok=True)
 
 
 def _is_open(world: World, call: CallState) -> bool:
     """The circuit is asked again before every attempt."""
     now = find(world.state.inflight, call.call_id) or call
-    contract = world.setup.contracts.get(call.tool)
-    decision = before_tool(world.setup, world.state, _call(world, now, contract), world.clock())
+    decision = before_tool(world.setup, world.state, exactly(world, now), world.clock())
     return isinstance(decision, do.RefuseCall) and decision.guard == "circuit"
 
 
@@ -215,31 +217,15 @@ def _unhealthy(world: World, call: CallState) -> None:
     _answer(world, call, answer, _finished(world, call, answer, 0, ran=False, effect=False))
 
 
-async def _attempt(
-    world: World, call: CallState, contract: Contract, tier: Tier, attempt: int, *, probe: bool
-) -> tuple[Envelope, int]:
-    run_id = world.recorder.identity.run_id
-    key = f"{run_id}:{call.call_id}"
-    args = world.args(call.call_id)
-    effect = not contract.read_only
-    world.recorder.record(
-        ToolStarted(
-            call.call_id,
-            contract.name,
-            world.scrub.data(args),
-            tier.word,
-            attempt,
-            effect,
-            contract.timeout_s,
-            key,
-            probe=probe,
-        )
-    )
-    if effect:
+async def _attempt(world: World, intent: ToolStarted) -> tuple[Envelope, int]:
+    world.recorder.record(intent)
+    if intent.effect:
         await world.recorder.own()
     failpoint("after-intent")
-    started = world.clock()
-    answer = await world.tools[contract.name].run(Invocation(run_id, call.call_id, key, args, contract.timeout_s))
+    started, run_id = world.clock(), world.recorder.identity.run_id
+    args = world.args(intent.call_id)
+    made = Invocation(run_id, intent.call_id, intent.idempotency_key, args, intent.timeout_s)
+    answer = await world.tools[intent.tool].run(made)
     failpoint("before-outcome")
     return answer, max(0, round((world.clock() - started) * 1000))
 
@@ -249,8 +235,11 @@ def _conclude(world: World, call: CallState, contract: Contract, answer: Envelop
         notice = f"{call.tool} is unhealthy: answered by {contract.name}"
         answer = replace(answer, message=f"{notice}. {answer.message}".strip())
         world.recorder.record(Degraded(call.tool, notice))
-    finished = _finished(world, call, answer, ms, ran=True, effect=not contract.read_only, by=contract.name)
-    _answer(world, call, answer, finished)
+    taken = words.cleaned(world, contract, answer)
+    finished = _finished(world, call, taken, ms, ran=True, effect=not contract.read_only, by=contract.name)
+    finished = replace(finished, pollable=contract.pollable, labels=trust.labels(contract))
+    _answer(world, call, taken, finished)
+    words.suspect(world, contract.name, [answer.data, answer.message], call.call_id)
 
 
 def _finished(
@@ -288,10 +277,14 @@ def _short(world: World, text: str) -> str:
 
 def _answer(world: World, call: CallState, answer: Envelope, finished: ToolFinished) -> None:
     """Record the answer and keep its original for the model; seal it where the event says something else."""
-    text = _short(world, answer.text())
-    if finished.result != answer.as_json():
+    short = _short(world, answer.text())
+    text = words.sent(world, finished, short)
+    if text != short:
+        finished = replace(finished, tokens=world.count(text))
+    if text != short or finished.result != answer.as_json():
         finished = replace(finished, sealed=world.recorder.seal(text))
     stamped = world.recorder.record(finished)
     use = world.calls[call.call_id]
     world.conversation.hold(stamped.seq, ToolAnswer(call.call_id, use.wire_id, text, is_error=not answer.ok))
     world.answers[call.call_id] = answer
+    world.labels[call.call_id] = finished.labels

@@ -21,16 +21,30 @@ def look(world: World, name: str, ask: Ask | None) -> None:
         world.recorder.record(CircuitMoved(name, "open", "closed"))
 
 
+def refresh(world: World) -> None:
+    """See again to the providers that this run believes to be left alone: somebody may have closed their circuits."""
+    for provider in world.setup.policy.providers if world.state.circuit.open else ():
+        if provider.name in world.state.circuit.open:
+            look(world, provider.name, world.books.provider(provider, ""))
+
+
 async def probing(world: World, name: str, ask: Ask | None) -> bool | None:
     """Whether the call that follows probes a half open circuit; None: it must not be made, others probe it."""
-    if ask is None or name not in world.state.circuit.open:
+    if ask is None or world.recorder.told(ask).phase == "closed":
         return False
     told = await world.recorder.take(ask)
     if told.phase == "open":
         world.recorder.record(CircuitMoved(name, "open", "open", told.until))
         return None
-    world.recorder.record(CircuitMoved(name, "open", told.phase))
+    if told.phase == "half_open":
+        world.recorder.record(CircuitMoved(name, "open", told.phase))
     return told.phase == "half_open"
+
+
+def let_go(world: World, ask: Ask | None, asked_at: float) -> None:
+    """A probe that was cut short says nothing, and gives its place back: written with what is recorded next."""
+    if ask is not None:
+        world.recorder.count(Outcome(ask.name, ask.rules, ask.owner, None, asked_at))
 
 
 async def weigh(world: World, name: str, ask: Ask | None, *, ok: bool, asked_at: float, probe: bool) -> None:

@@ -6,7 +6,7 @@ when the transcript does. Nothing here is written anywhere: what must outlive th
 
 from __future__ import annotations
 
-from agentctl.core import transcript
+from agentctl.core import recap, transcript
 from agentctl.core.messages import Block, History, Message, Text, ToolAnswer
 from agentctl.core.transcript import Entry
 
@@ -40,6 +40,22 @@ class Conversation:
         )
         return history
 
+    def before(self, state: transcript.State, seq: int) -> list[Message]:
+        """The messages that a trim down to the one of that seq drops."""
+        dropped = {entry.seq for entry in state.before(seq)}
+        built = zip(self.sync(state).messages, state.entries, strict=True)
+        return [message for message, entry in built if entry.seq in dropped]
+
+    def summary(self, state: transcript.State) -> str:
+        """What stands behind the goal; empty: nothing was summarised yet."""
+        parts = state.entries[0].parts[1:] if state.entries else ()
+        return "".join(self.text(seq) for seq in parts)
+
+    def text(self, seq: int) -> str:
+        """The words that were held."""
+        body = self._bodies[seq]
+        return body.text if isinstance(body, Text) else ""
+
     def _message(self, entry: Entry, bare_until: int) -> Message:
         bodies = tuple(self._bodies[seq] for seq in entry.parts)
         first = bodies[0]
@@ -47,6 +63,9 @@ class Conversation:
             bare = first.raw and entry.seq <= bare_until
             return Message(first.role, first.blocks, first.maker) if bare else first
         blocks: tuple[Block, ...] = tuple(body for body in bodies if isinstance(body, ToolAnswer | Text))
+        if entry.kind == "goal":  # one text: some APIs make a message of each
+            summaries = [recap.told(self.text(seq)) for seq in entry.parts[1:]]
+            blocks = (Text("\n\n".join([self.text(entry.seq), *summaries])),)
         return Message("user", blocks)
 
     def _forget(self, state: transcript.State) -> None:

@@ -12,7 +12,6 @@ import contextlib
 import os
 import random
 import signal
-import time
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,13 +28,12 @@ from agentctl.core.state import State, fold
 from agentctl.errors import AgentctlError, Defect, LeaseLost, StoreUnusable
 from agentctl.journal.store import Store
 from agentctl.models.base import Model, open_model
-from agentctl.models.tokens import Estimator
 from agentctl.runner import caching, scopes
 from agentctl.runner.books import DIGEST, Books
 from agentctl.runner.conversation import Conversation
 from agentctl.runner.loop import drive
 from agentctl.runner.order import Listener, Order, Result
-from agentctl.runner.plan import Plan
+from agentctl.runner.plan import Plan, own_files
 from agentctl.runner.recorder import Identity, Recorder
 from agentctl.runner.result import result_of
 from agentctl.runner.servers import agree
@@ -123,6 +121,8 @@ async def _to_the_end(at: Drive, world: World) -> Result:
 
 
 async def _end(at: Drive, world: World, stop: do.Stop) -> None:
+    if stop.handed is not None:
+        world.recorder.record(stop.handed)
     answer = world.scrub.text(world.state.run.answer.strip())
     world.recorder.record(
         Completed(
@@ -171,25 +171,27 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
     return World(
         setup=plan.setup,
         recorder=Recorder(
-            at.journal, Identity(at.run_id, at.session_id, at.epoch), at.listener, time.time, state, totals
+            at.journal, Identity(at.run_id, at.session_id, at.epoch), at.listener, at.journal.clock, state, totals
         ),
         conversation=Conversation(),
-        open_model=_models(at, standin, stack),
+        open_model=_models(at, standin, stack, aside=False),
+        open_aside=_models(at, standin, stack, aside=True),
         tools={name: play(tool) for name, tool in plan.tools.items()},
         offered=plan.tools,
         approver=approver,
         letters=lambda: at.journal.letters(at.run_id),
         listener=at.listener,
         scrub=scrub.make(plan.policy.scrub, _secrets(at)),
-        clock=time.time,
+        clock=at.journal.clock,
         dice=random.random,
         call_key=lambda canonical: seal.call_key("", canonical),
-        count=Estimator().count,
+        count=plan.counter(at.listener.note),
         books=_books(at),
         system="",
         schemas=plan.schemas,
         policy_digest=plan.digest,
         folder=plan.task.base,
+        own_files=own_files(plan.task, plan.loaded),
         check=plan.task.task.check,
         check_env={name: os.environ[name] for name in plan.policy.sandbox.env if name in os.environ},
         agree=lambda tool: agree(at.journal, tool),
@@ -219,8 +221,8 @@ def _secrets(at: Drive) -> set[str]:
     return ambient | loaded | set(at.secrets)
 
 
-def _models(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> Callable[[Provider], Model]:
-    """Adapters, opened once each when they are first asked."""
+def _models(at: Drive, standin: StandIn | None, stack: AsyncExitStack, *, aside: bool) -> Callable[[Provider], Model]:
+    """Adapters, opened once each when they are first asked. `aside`: nothing of what they are sent comes again."""
     opened: dict[str, Model] = {}
 
     def of(provider: Provider) -> Model:
@@ -229,8 +231,8 @@ def _models(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> Callab
             model = open_model(
                 provider,
                 at.plan.keys[provider.name],
-                cache_ttl=caching.ttl_of(at.plan.policy.cache),
-                tag=at.plan.task.digest[:32],
+                cache_ttl="off" if aside else caching.ttl_of(at.plan.policy.cache),
+                tag="" if aside else at.plan.task.digest[:32],
                 endpoint=endpoint,
             )
             stack.push_async_callback(model.close)

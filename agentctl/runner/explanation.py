@@ -11,7 +11,6 @@ from collections.abc import Callable
 from agentctl.config.task import Filled
 from agentctl.core.guards import context, risk, scrub
 from agentctl.core.messages import JsonObject, ToolSchema
-from agentctl.models.tokens import Estimator
 from agentctl.runner.plan import Plan, answering
 
 
@@ -23,7 +22,8 @@ def fixed_tokens(count: Callable[[str], int], system: str, schemas: tuple[ToolSc
 
 def of(plan: Plan, filled: Filled) -> JsonObject:
     """The whole explanation, as one object."""
-    count = Estimator().count
+    notes = list(plan.notes)
+    count = plan.counter(notes.append)
     masks = scrub.make(plan.policy.scrub, filled.secrets)
     fixed = fixed_tokens(count, filled.system, plan.schemas)
     size = fixed + count(filled.goal)
@@ -45,7 +45,7 @@ def of(plan: Plan, filled: Filled) -> JsonObject:
             "context.max_tokens": plan.policy.context.max_tokens,
         },
         "worst_case_usd": budget.run_usd if budget.enabled else None,
-        "notes": list(plan.notes),
+        "notes": notes,
     }
 
 

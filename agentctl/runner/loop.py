@@ -7,13 +7,13 @@ import asyncio
 from agentctl.core import decisions as do
 from agentctl.core.decide import next_action
 from agentctl.core.events import (
-    ContextTrimmed,
     Decided,
     FellBack,
     ProviderOut,
     Retried,
 )
 from agentctl.core.messages import Text
+from agentctl.runner import circuits, recaps
 from agentctl.runner.answers import run_check
 from agentctl.runner.ask import ask
 from agentctl.runner.calls import use_tools
@@ -29,6 +29,7 @@ async def drive(world: World) -> do.Stop:
             wanted = wish(world)
             if wanted is not None:
                 return wanted
+            circuits.refresh(world)
             action = next_action(world.setup, world.state, world.clock(), world.dice())
             stop = await obey(world, action)
             if stop is not None:
@@ -66,13 +67,22 @@ def _note(world: World, action: do.Action) -> None:
         case do.LeaveProvider(provider=provider, to=to, reason=reason, until=until):
             record(ProviderOut(provider, reason, until))
             record(FellBack(provider, to, reason))
-        case do.Trim(first_kept=first, dropped=dropped, tokens=tokens, limit=limit):
-            record(ContextTrimmed(tokens, limit, dropped, first))
+        case do.Trim():
+            recaps.trim(world, action)
+        case do.Report(loop=loop):
+            record(loop)
         case do.Land(guard=guard, reason=reason, message=message, note=note):
+            _circling(world, action)
             decided = Decided("before_model", guard, "land", reason, note, world.count(note), message)
             world.conversation.hold(record(decided).seq, Text(note))
         case do.Say(guard=guard, reason=reason, text=text):
+            _circling(world, action)
             decided = Decided("before_answer", guard, "say", reason, text, world.count(text))
             world.conversation.hold(record(decided).seq, Text(text))
         case _:
             raise TypeError(f"the loop does not know {type(action).__name__}")
+
+
+def _circling(world: World, action: do.Land | do.Say) -> None:
+    if action.loop is not None:
+        world.recorder.record(action.loop)

@@ -26,6 +26,8 @@ class Order:
     rehearse: bool = False
     script: Path | None = None
     real_tools: bool = False
+    piped: str = ""
+    """The variable that was read from stdin."""
 
 
 @dataclass(frozen=True, slots=True)

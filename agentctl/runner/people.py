@@ -13,10 +13,11 @@ from agentctl.approvals.base import Answer, Question
 from agentctl.core import decisions as do
 from agentctl.core.contract import Contract
 from agentctl.core.decide_call import before_tool
-from agentctl.core.events import ApprovalDecided, ApprovalRequested
+from agentctl.core.events import ApprovalDecided, ApprovalRequested, Copied
 from agentctl.core.guards import approval, budget
 from agentctl.core.inflight import CallState, find
 from agentctl.core.setup import Call
+from agentctl.runner import words
 from agentctl.runner.wishes import wish
 from agentctl.runner.world import World
 
@@ -41,14 +42,27 @@ async def ask_person(world: World, call: CallState, contract: Contract, decision
     return None
 
 
+def exactly(world: World, call: CallState) -> Call:
+    """The call as it would run now: its original arguments, its digest, and where their words came from."""
+    use, contract = world.calls[call.call_id], world.setup.contracts.get(call.tool)
+    digest = "" if contract is None else digest_of(world, call, contract)
+    return Call(call, use.args, use.garbled, digest, *words.compared(world, contract, use.args))
+
+
 def request(world: World, call: CallState, contract: Contract, decision: do.AskPerson) -> None:
     """Say that this call needs a person: once, and again where tool, arguments or policy are others by now."""
     digest = digest_of(world, call, contract)
     if call.phase == "waiting" and call.digest == digest:
         return
     args = world.scrub.data(world.args(call.call_id))
-    tier = decision.tier.word
-    world.recorder.record(ApprovalRequested(call.call_id, contract.name, tier, decision.rule, digest, args))
+    tier, copied = decision.tier.word, _copied(world, call)
+    world.recorder.record(
+        ApprovalRequested(call.call_id, contract.name, tier, decision.rule, digest, args, copied, decision.once)
+    )
+
+
+def _copied(world: World, call: CallState) -> tuple[Copied, ...]:
+    return words.shown(world, exactly(world, call).copied)
 
 
 def digest_of(world: World, call: CallState, contract: Contract) -> str:
@@ -87,6 +101,8 @@ async def _here(world: World, call: CallState, contract: Contract, decision: do.
         spent.spent_micro / 1e6,
         budget.cap_micro(policy.budget, spent) / 1e6,
         policy.approval.timeout_s,
+        tuple((each.source, each.text) for each in _copied(world, call)),
+        words.around(world, contract),
     )
     return await world.approver.ask(question)
 
@@ -135,10 +151,8 @@ async def _nobody(world: World, call: CallState, asked: float) -> do.Stop | None
 def _ask_for_the_rest(world: World) -> None:
     """The other calls of this reply that need a person too, so that all can be decided at once."""
     for call in world.state.inflight.open_calls:
-        use, contract = world.calls[call.call_id], world.setup.contracts.get(call.tool)
-        digest = "" if contract is None else digest_of(world, call, contract)
-        asked = Call(call, use.args, use.garbled, digest)
-        decision = before_tool(world.setup, world.state, asked, world.clock())
+        contract = world.setup.contracts.get(call.tool)
+        decision = before_tool(world.setup, world.state, exactly(world, call), world.clock())
         if isinstance(decision, do.AskPerson) and contract is not None:
             request(world, call, contract, decision)
 

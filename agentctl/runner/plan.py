@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +21,11 @@ from agentctl.core.prices import Price
 from agentctl.core.setup import Setup
 from agentctl.errors import Invalid, ProvidersOut
 from agentctl.models.prices import context_window, find_price
+from agentctl.models.tokens import count
 from agentctl.runner import answers, scopes
 from agentctl.runner.order import Order
 from agentctl.tools.base import Tool, open_tools
+from agentctl.tools.counter import Forgiving, open_counter
 
 if TYPE_CHECKING:
     from agentctl.rehearsal.script import Script
@@ -52,6 +55,12 @@ class Plan:
     """Those of its tools whose servers are not started yet."""
     relay: Relay | None = None
     """What its servers tell of running calls."""
+    own_count: Callable[[str], int] | None = None
+    """The policy's own counter of tokens."""
+
+    def counter(self, tell: Callable[[str], None]) -> Callable[[str], int]:
+        """What counts the tokens of texts; `tell` hears when the policy's own counter fails."""
+        return count if self.own_count is None else Forgiving(self.own_count, count, tell)
 
 
 def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
@@ -76,7 +85,7 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
     scopes.check(policy, order)
     script = _script(order, loaded_task) if order.rehearse else None
     found, missing = _keys(policy, rehearse=order.rehearse, sends=sends)
-    opened = open_tools(loaded_task.task, loaded_task.base, policy, _own_files(loaded_task, loaded))
+    opened = open_tools(loaded_task.task, loaded_task.base, policy, own_files(loaded_task, loaded))
     tools = {tool.contract.name: tool for tool in opened}
     contracts: dict[str, Contract] = {}
     for tool in opened:
@@ -94,10 +103,12 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
     )
     schemas = tuple(ToolSchema(t.contract.wire, t.contract.description, t.contract.parameters) for t in opened)
     notes = (*_off(policy), *unbuilt.notices(loaded), *loaded_task.warnings, *missing)
-    return Plan(loaded_task, loaded, policy, load.digest(policy), setup, tools, schemas, found, script, notes)
+    own_count = open_counter(policy.context.counter, loaded_task.base)
+    digest = load.digest(policy)
+    return Plan(loaded_task, loaded, policy, digest, setup, tools, schemas, found, script, notes, own_count=own_count)
 
 
-def _own_files(loaded_task: LoadedTask, loaded: LoadedPolicy) -> tuple[Path, ...]:
+def own_files(loaded_task: LoadedTask, loaded: LoadedPolicy) -> tuple[Path, ...]:
     """What a run may not write: the task, its policy and the policy's parents."""
     parents = {paths.expanded(document.file) for document, _ in loaded.merged.sources.values()}
     return (loaded_task.path, loaded.path, *sorted(parents))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from agentctl.core import envelope
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import (
+    ContextTrimmed,
     Decided,
     ModelFailed,
     ModelReplied,
@@ -23,11 +24,12 @@ from agentctl.core.events import (
 )
 from agentctl.core.messages import Block, Message, Text, ToolAnswer, ToolUse, is_object
 from agentctl.core.state import State
+from agentctl.core.wrapping import unwrapped
 from agentctl.errors import StoreUnusable
 from agentctl.journal import ledger
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
-from agentctl.runner import originals
+from agentctl.runner import originals, recaps
 from agentctl.runner.explanation import fixed_tokens
 from agentctl.runner.plan import Plan
 from agentctl.runner.world import World
@@ -40,6 +42,8 @@ class Start:
     goal: str
     system: str
     secrets: tuple[str, ...] = field(repr=False)
+    foreign: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    """The variables whose words are somebody else's, with their values."""
 
 
 def original_start(journal: Store, run_id: str, events: Sequence[Stamped]) -> Start:
@@ -56,7 +60,7 @@ def original_start(journal: Store, run_id: str, events: Sequence[Stamped]) -> St
     if not started.sealed:
         return Start(started.goal, started.system, ())
     kept = json.loads(journal.original(run_id, started.sealed))
-    return Start(kept["goal"], kept["system"], tuple(kept["secrets"]))
+    return Start(kept["goal"], kept["system"], tuple(kept["secrets"]), kept.get("foreign", {}))
 
 
 def conversation(world: World, journal: Store, events: Sequence[Stamped]) -> None:
@@ -64,7 +68,8 @@ def conversation(world: World, journal: Store, events: Sequence[Stamped]) -> Non
     transcript = world.state.transcript
     wanted = {seq for entry in transcript.entries for seq in entry.parts}
     wanted.update(seq for _, seq, _ in transcript.answers)
-    replies = [stamped for stamped in events if isinstance(stamped.event, ModelReplied | StepsPlanned)]
+    wanted.add(world.state.context.summary)
+    replies = [stamped for stamped in events if recaps.is_message(stamped.event)]
     wire_ids = {call.call_id: call.wire_id for stamped in replies for call in _calls(stamped)}
     for stamped in events:
         if stamped.seq in wanted:
@@ -91,6 +96,12 @@ def _hold(world: World, journal: Store, stamped: Stamped, wire_ids: dict[str, st
         case RunStarted():
             start = original_start(journal, run_id, [stamped])
             world.conversation.hold(stamped.seq, Text(start.goal))
+        case ContextTrimmed() as trimmed:
+            text = journal.original(run_id, trimmed.sealed).decode() if trimmed.sealed else trimmed.summary
+            world.conversation.hold(stamped.seq, Text(text))
+        case ModelReplied(purpose="summary") as reply:
+            text = journal.original(run_id, reply.sealed).decode() if reply.sealed else reply.text
+            world.conversation.hold(stamped.seq, Text(text))
         case ModelReplied() | StepsPlanned():
             world.conversation.hold(stamped.seq, _message(world, journal, stamped))
         case ToolFinished() as done:
@@ -98,7 +109,8 @@ def _hold(world: World, journal: Store, stamped: Stamped, wire_ids: dict[str, st
             answer = ToolAnswer(done.call_id, wire_ids[done.call_id], text, is_error=done.status == "error")
             world.conversation.hold(stamped.seq, answer)
             if any(seq == stamped.seq for _, seq, _ in world.state.transcript.answers):
-                world.answers[done.call_id] = _envelope(done, text)
+                world.answers[done.call_id] = _envelope(done, unwrapped(text))
+                world.labels[done.call_id] = done.labels
         case Decided(text=text):
             world.conversation.hold(stamped.seq, Text(text))
         case _:

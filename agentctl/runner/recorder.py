@@ -21,11 +21,10 @@ from agentctl.core import summary
 from agentctl.core.events import Completed, Event, ModelAsked, ModelFailed, ModelReplied, Stamped
 from agentctl.core.state import State, apply
 from agentctl.core.summary import Summary
-from agentctl.journal import admission, circuits, events, lease, sealed
+from agentctl.journal import admission, circuits, events, lease, pace, rehearsed, sealed
 from agentctl.journal.admission import Granted, Request
 from agentctl.journal.circuits import Ask, Outcome, Told
 from agentctl.journal.events import Change, Draft
-from agentctl.journal.pace import Booking
 from agentctl.journal.sealed import Sealed
 from agentctl.journal.store import Store
 from agentctl.journal.tx import Tx
@@ -119,9 +118,14 @@ class Recorder:
         """Ask a circuit for a call; half open: this call is a probe now."""
         return await self._store.submit(lambda tx: circuits.take(tx, ask, self._clock()), run_id=self.identity.run_id)
 
-    def give_back(self, booked: tuple[Booking, ...]) -> None:
-        """The call that waited for its place in the minute is not made."""
-        self._store.post(lambda tx: admission.give_back(tx, booked), run_id=self.identity.run_id)
+    def calls_of_the_session(self) -> dict[str, int]:
+        """How often the other runs of the session have called each tool by now."""
+        return self._store.read(lambda tx: events.calls_of_the_session(tx, self.identity.run_id))
+
+    def leave(self) -> None:
+        """The call that waits for its minute is not made."""
+        run_id = self.identity.run_id
+        self._store.post(lambda tx: pace.leave(tx, run_id), run_id=run_id)
 
     async def reserve(self, asked: ModelAsked, request: Request) -> admission.Answer:
         """Reserve and record the intent in one transaction, or neither: then what refused."""
@@ -204,6 +208,7 @@ class Recorder:
                 circuits.record(tx, outcome, clock())
             if ended:
                 sealed.destroy(tx, run_id)
+                rehearsed.forget(tx, run_id)
 
         change = Change(
             status=run.status if run.status != self._written else None,

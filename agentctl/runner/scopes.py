@@ -26,15 +26,15 @@ REHEARSAL = "rehearsal:"
 
 
 def of(at: Drive, cap: int, *, landing: bool) -> tuple[Scope, ...]:
-    """The scopes of one reservation now. What is not landing leaves the landing's share of every limit."""
+    """The scopes of one reservation now. What is not landing leaves the landing's share of every limit.
+
+    Days and hours are counted under every policy, so that one that limits them sees what the others spent.
+    """
     rules, order, now = at.plan.policy.budget, at.order, at.journal.clock()
     kind = REHEARSAL if order.rehearse else ""
     found = [Scope(f"run_usd:{kind}{at.run_id}", 0, cap)]
-    if not rules.enabled:
-        return tuple(found)
     kept = 1.0 if landing else 1.0 - rules.landing
-    daily = rules.user_daily_usd is not None or rules.tenant_daily_usd is not None
-    day = day_of(now, rules.timezone) if daily else 0
+    day = day_of(now, rules.timezone)
     shared = (
         ("session_usd", rules.session_usd, at.session_id, 0),
         ("user_daily_usd", rules.user_daily_usd, order.user, day),
@@ -42,8 +42,9 @@ def of(at: Drive, cap: int, *, landing: bool) -> tuple[Scope, ...]:
         ("hourly_usd", rules.hourly_usd, STORE, hour_of(now)),
     )
     for key, limit, whose, start in shared:
-        if limit is not None:
-            found.append(Scope(f"{key}:{kind}{whose}", start, int(micro(limit) * kept)))
+        most = int(micro(limit) * kept) if limit is not None and rules.enabled else None
+        if whose and (most is not None or key != "session_usd"):
+            found.append(Scope(f"{key}:{kind}{whose}", start, most))
     return tuple(found)
 
 

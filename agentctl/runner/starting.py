@@ -12,7 +12,7 @@ from agentctl.core.events import RunStarted
 from agentctl.core.messages import Text
 from agentctl.errors import Forbidden
 from agentctl.journal.runs import NewRun
-from agentctl.runner import caching, explanation, recall, steps
+from agentctl.runner import caching, explanation, recall, steps, words
 from agentctl.runner.order import Order
 from agentctl.runner.plan import Plan
 from agentctl.runner.world import World
@@ -41,8 +41,9 @@ def begin(world: World, planned: Plan, order: Order, filled: Filled) -> None:
     shown = {name: mask if declared[name].secret else value for name, value in filled.values.items()}
     goal = world.scrub.text(variables.filled(planned.task.goal, shown))
     system = world.scrub.text(variables.filled(planned.task.system, shown))
-    secret = bool(filled.secrets) or (goal, system) != (filled.goal, filled.system)
-    original = json.dumps({"goal": filled.goal, "system": filled.system, "secrets": filled.secrets})
+    foreign = words.foreign(planned.task.task, planned.task.goal, planned.task.system, order, filled)
+    secret = bool(filled.secrets or foreign) or (goal, system) != (filled.goal, filled.system)
+    original = json.dumps({"goal": filled.goal, "system": filled.system, "secrets": filled.secrets, "foreign": foreign})
     started = RunStarted(
         planned.task.task.name,
         planned.policy.name,
@@ -60,9 +61,13 @@ def begin(world: World, planned: Plan, order: Order, filled: Filled) -> None:
         next((price.source for price in planned.setup.prices.values() if price), ""),
         world.scrub.fields(dict(shown)),
         *caching.digests(world, planned, filled.system),
+        earlier_calls=world.recorder.calls_of_the_session() if order.session else {},
+        untrusted=tuple(f"{words.VARIABLE}{name}" for name in foreign),
     )
     world.system = filled.system
     world.conversation.hold(world.recorder.record(started).seq, Text(filled.goal))
+    words.begun(world, filled.goal, filled.system, foreign)
+    words.looked_through(world, filled.goal, filled)
     if filled.steps:
         steps.plan(world, filled.steps)
 

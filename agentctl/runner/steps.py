@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from agentctl.core.callkey import keys
 from agentctl.core.events import CallProposed, StepsPlanned
-from agentctl.core.guards import loops
 from agentctl.core.messages import Message, ToolUse
 from agentctl.core.task import Step
 from agentctl.errors import Invalid
@@ -28,7 +28,7 @@ def plan(world: World, steps: Sequence[Step]) -> None:
     stamped = world.recorder.record(StepsPlanned(proposed, tokens, sealed))
     world.conversation.hold(stamped.seq, message)
     world.conversation.wire_ids.update(use.wire_id for use in uses)
-    world.calls, world.answers = {use.call_id: use for use in uses}, {}
+    world.calls, world.answers, world.labels = {use.call_id: use for use in uses}, {}, {}
 
 
 def _use(world: World, number: int, step: Step) -> ToolUse:
@@ -40,5 +40,5 @@ def _use(world: World, number: int, step: Step) -> ToolUse:
 
 def _propose(world: World, use: ToolUse) -> CallProposed:
     name = world.setup.contracts[use.name].name
-    key = world.call_key(loops.canonical_bytes(name, use.args))
-    return CallProposed(use.call_id, use.wire_id, name, world.scrub.data(use.args), key)
+    shown = world.scrub.data(use.args)
+    return CallProposed(use.call_id, use.wire_id, name, shown, *keys(world.call_key, name, use.args))

@@ -1,13 +1,14 @@
 """What is shown of a reply while it streams in: scrubbed, so held back until a secret in it would be whole.
 
 Text is let go up to its last line end; a long line without one is let go but for its last `HELD` characters, at a
-space.
+space. What could still become a copy of the system prompt is held back too, and a copy is never shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from agentctl.core.echo import Echo
 from agentctl.core.guards.scrub import Filter
 from agentctl.core.messages import Delta
 
@@ -17,11 +18,16 @@ HELD = 256
 class Stream:
     """One reply on its way to the eyes."""
 
-    def __init__(self, scrub: Filter, show: Callable[[Delta], None]) -> None:
+    def __init__(self, scrub: Filter, show: Callable[[Delta], None], echo: Echo, before: str = "") -> None:
+        """`before` is what the answer said already that this reply goes on with."""
         self._scrub = scrub
         self._show = show
+        self._echo = echo
+        self._before = before[echo.safe(before) :]
         self._kind: str = ""
         self._held = ""
+        self._withheld = False
+        """The rest of this kind is not shown."""
 
     def take(self, delta: Delta) -> None:
         """A piece of the reply."""
@@ -31,6 +37,8 @@ class Stream:
             return
         if delta.kind != self._kind:
             self.end()
+            # A thought that repeats the prompt is not shown and does no more; in an answer nothing else is shown.
+            self._withheld = self._withheld and self._kind == "text"
             self._kind = delta.kind
         self._held += delta.text
         self._let_go(self._edge())
@@ -40,13 +48,19 @@ class Stream:
         self._let_go(len(self._held))
 
     def _edge(self) -> int:
-        line = self._held.rfind("\n") + 1
+        safe = self._echo.safe(self._held) if self._echo else len(self._held)
+        line = self._held.rfind("\n", 0, safe) + 1
         if line or len(self._held) <= 2 * HELD:
             return line
-        return self._held.rfind(" ", 0, len(self._held) - HELD) + 1
+        return self._held.rfind(" ", 0, min(safe, len(self._held) - HELD)) + 1
 
     def _let_go(self, edge: int) -> None:
-        if edge <= 0:
+        before = self._before if self._kind == "text" else ""
+        if self._withheld or (self._echo and self._echo.heard(before + self._held)):
+            self._withheld, self._held = True, ""
+        if edge <= 0 or not self._held:
             return
         text, self._held = self._held[:edge], self._held[edge:]
+        if self._kind == "text":
+            self._before = ""
         self._show(Delta("thinking" if self._kind == "thinking" else "text", self._scrub.text(text)))

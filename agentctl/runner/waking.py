@@ -10,8 +10,7 @@ import dataclasses
 from agentctl.core import decisions as do
 from agentctl.core.decide_call import before_tool
 from agentctl.core.inflight import CallState
-from agentctl.core.setup import Call
-from agentctl.runner.people import digest_of
+from agentctl.runner.people import exactly
 from agentctl.runner.world import World
 from agentctl.tools.base import Tool, in_order
 
@@ -32,9 +31,7 @@ async def woken(world: World, call: CallState, decision: do.CallDecision) -> boo
 
 
 def _decided(world: World, call: CallState) -> do.CallDecision:
-    use, contract = world.calls[call.call_id], world.setup.contracts.get(call.tool)
-    digest = "" if contract is None else digest_of(world, call, contract)
-    return before_tool(world.setup, world.state, Call(call, use.args, use.garbled, digest), world.clock())
+    return before_tool(world.setup, world.state, exactly(world, call), world.clock())
 
 
 def _sleeping(world: World, call: CallState, decision: do.CallDecision) -> str:

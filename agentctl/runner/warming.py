@@ -24,7 +24,7 @@ from agentctl.runner import plan, reaping, starting
 from agentctl.runner.caching import WARMING
 from agentctl.runner.drive import Drive, driven
 from agentctl.runner.order import Listener, Order
-from agentctl.runner.plan import Plan, answering
+from agentctl.runner.plan import Plan, answering, first_of
 from agentctl.runner.servers import served
 from agentctl.runner.stores import open_journal
 from agentctl.runner.warmth import READY, How, Warmed, warmed
@@ -100,7 +100,8 @@ def _narrowed(planned: Plan, names: tuple[str, ...], how: How) -> Plan:
 
 
 async def _one(planned: Plan, order: Order, how: How, filled: Filled, journal: Store, listener: Listener) -> Warmed:
-    came = Warmed(provider=planned.policy.providers[0].name, model=planned.policy.providers[0].model)
+    first = first_of(planned)
+    came = Warmed(provider=first.name, model=first.model)
     if pointless := _pointless(planned, filled):
         came.reason = pointless
         return came

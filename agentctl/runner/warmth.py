@@ -1,6 +1,7 @@
 """What a warming does once it is a run: send the prefix, prove that the cache took it, keep it there.
 
-The proof is a second request with another text, so that what is read is what any run will read.
+The proof is a second request with another text, so that what is read is what any run will read. Letters are obeyed
+between requests and while nothing is to be done. A warming is never resumed: a pause ends it as a cancellation does.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from agentctl.models.base import Model
 from agentctl.models.caching import least_tokens, lifetime_s
 from agentctl.runner.caching import ttl_of
 from agentctl.runner.loop import obey
+from agentctl.runner.people import POLL_S
+from agentctl.runner.wishes import wish
 from agentctl.runner.world import Interrupted, World
 
 READY = "Ready."
@@ -46,6 +49,7 @@ class Warmed:
     """What came of it at one provider."""
 
     provider: str = ""
+    """The one that was asked last; where none was, the one that would have been first."""
     model: str = ""
     write_tokens: int = 0
     read_tokens: int = 0
@@ -72,6 +76,7 @@ class Seed:
     """A run's model, asked with a conversation that is nothing but `text`. Calls in its reply are nobody's."""
 
     model: Model
+    came: Warmed
     text: str = READY
     replies: list[Reply] = field(default_factory=list[Reply])
 
@@ -82,6 +87,7 @@ class Seed:
 
     async def ask(self, request: Request, on_delta: Callable[[Delta], None]) -> Outcome:
         """One HTTP request, streamed."""
+        self.came.provider, self.came.model = self.provider.name, self.provider.model
         history = History([Message("user", (Text(self.text),))])
         outcome = await self.model.ask(replace(request, history=history), on_delta)
         if not isinstance(outcome, Reply):
@@ -100,7 +106,7 @@ async def warmed(world: World, how: How, came: Warmed) -> do.Stop:
     opened = world.open_model
 
     def seed(provider: Provider) -> Seed:
-        return seeds.setdefault(provider.name, Seed(opened(provider)))
+        return seeds.setdefault(provider.name, Seed(opened(provider), came))
 
     world.open_model = seed
     try:
@@ -111,8 +117,9 @@ async def warmed(world: World, how: How, came: Warmed) -> do.Stop:
         if came.warmed:
             return do.Stop("completed", "done", 0)
         stop = do.Stop("cancelled", signal.reason, signal.code, "cut short")
+    if stop is not None and not (came.warmed and stop.status == "cancelled"):
+        came.reason, came.exit_code = stop.message or stop.reason, stop.exit_code or 17
     if stop is not None:
-        came.reason, came.exit_code = stop.message or stop.reason, stop.exit_code
         return stop
     return do.Stop("completed", "done", 0) if came.warmed else do.Stop("failed", "cache", 17, came.reason)
 
@@ -122,6 +129,9 @@ async def _asked(world: World) -> do.Stop | None:
     before = world.state.run.step
     while world.state.run.step == before:
         world.interrupt.check()
+        wanted = _wish(world)
+        if wanted is not None:
+            return wanted
         failed, now = world.state.inflight.failed, world.clock()
         if failed is None:
             action = before_model(world.setup, world.state, now)
@@ -199,9 +209,8 @@ async def _kept(world: World, how: How, came: Warmed, seed: Seed) -> do.Stop | N
     while came.expires is not None and came.expires < until:
         pause = came.expires - life * MARGIN - world.clock()
         await world.recorder.flush()
-        await world.interrupt.guard(partial(asyncio.sleep, max(0.0, pause)))
         seed.text = READY if seed.text == AGAIN else AGAIN
-        stop = await _asked(world)
+        stop = await _rested(world, pause) or await _asked(world)
         if stop is not None:
             return stop
         usage = seed.replies[-1].usage
@@ -211,3 +220,22 @@ async def _kept(world: World, how: How, came: Warmed, seed: Seed) -> do.Stop | N
         cost = world.recorder.totals.cost_micro / 1e6
         world.listener.note(f"kept alive: {usage.cache_read:,} tokens read{new}, ${cost:.4f} so far")
     return None
+
+
+async def _rested(world: World, seconds: float) -> do.Stop | None:
+    """Do nothing for so long, or until somebody wants an end of it."""
+    now = asyncio.get_running_loop().time
+    until = now() + seconds
+    while (left := until - now()) > 0:
+        wanted = _wish(world)
+        if wanted is not None:
+            return wanted
+        await world.interrupt.guard(partial(asyncio.sleep, min(left, POLL_S)))
+    return None
+
+
+def _wish(world: World) -> do.Stop | None:
+    wanted = wish(world)
+    if wanted is None or wanted.status == "cancelled":
+        return wanted
+    return replace(wanted, status="cancelled", message=f"{wanted.message} A warming is never resumed: it ended.")

@@ -20,10 +20,10 @@ from agentctl.core.setup import Setup
 from agentctl.core.state import State
 from agentctl.core.task import Check
 from agentctl.journal.inbox import Letter
-from agentctl.journal.pace import Booking
 from agentctl.models.base import Model
 from agentctl.runner.books import Books
 from agentctl.runner.conversation import Conversation
+from agentctl.runner.copied import Untrusted
 from agentctl.runner.order import Listener
 from agentctl.runner.recorder import Recorder
 from agentctl.tools.base import Tool
@@ -112,6 +112,8 @@ class World:
     conversation: Conversation
     open_model: Callable[[Provider], Model]
     """Opened once each, lazily."""
+    open_aside: Callable[[Provider], Model]
+    """The same, for what is no part of the conversation: with a history of its own, and nothing cached."""
     tools: Mapping[str, Tool]
     offered: Mapping[str, Tool]
     """The tools themselves, also where a rehearsal plays them."""
@@ -135,6 +137,8 @@ class World:
     """In a rehearsal: where the stand-in is; else 0."""
     folder: Path
     """Of the task's file."""
+    own_files: tuple[Path, ...] = ()
+    """The task's and its policy's: who writes them decides what the next run may do."""
     check: Check | None = None
     check_env: dict[str, str] = field(default_factory=dict[str, str])
     agree: Callable[[Tool], Awaitable[None]] | None = None
@@ -146,12 +150,14 @@ class World:
     changed_since: Callable[[Provider], str] = unchanged
     """What this run changed of the prefix that the last run of its task had at a provider; empty: nothing."""
     interrupt: Interrupt = field(default_factory=Interrupt)
-    booked: tuple[str, tuple[Booking, ...]] = ("", ())
-    """The provider and the place in the minute that the next model call has waited for."""
     calls: dict[str, ToolUse] = field(default_factory=dict[str, ToolUse])
     """The originals of the open calls, by call id."""
     answers: dict[str, Envelope] = field(default_factory=dict[str, Envelope])
     """Their answers, as they come."""
+    labels: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """And what the tools say of them."""
+    untrusted: Untrusted = field(default_factory=Untrusted)
+    """Somebody else's words, to be compared with."""
 
     @property
     def state(self) -> State:

@@ -97,6 +97,9 @@ def _silences(number: int, tool: Tool) -> Iterator[Finding]:
         yield Finding(name, number, "warning", "timeout_seconds", what, "timeout_seconds = 5")
     if not tool.owner and not tool.use.startswith(OWN):
         yield Finding(name, number, "warning", "owner", "nobody to ask when it breaks", 'owner = "team"')
+    if (tool.untrusted, tool.private, tool.egress) == (None, None, None) and not tool.use.startswith(OWN):
+        what = "nobody said whose its words are: it counts as untrusted, and as able to carry data out"
+        yield Finding(name, number, "warning", "untrusted", what, "untrusted = false, or egress = false")
 
 
 def _duplicates(tools: Sequence[Tool], contracts: Sequence[Contract]) -> Iterator[Finding]:

@@ -82,7 +82,11 @@ def load(folder: Path, name: str) -> ModuleType:
 
 def one_line(error: BaseException) -> str:
     """What an exception says, on one line, with nothing that a terminal would obey."""
-    text = "".join(each if each.isprintable() else " " for each in str(error))
+    try:
+        said = str(error)
+    except Exception:  # noqa: BLE001  # foreign code: an error that can't say what it is
+        said = ""
+    text = "".join(each if each.isprintable() else " " for each in said)
     words = " ".join(text.split())
     if isinstance(error, KeyError) or not words:  # a bare key says nothing
         return f"{type(error).__name__}: {words}".rstrip(": ")

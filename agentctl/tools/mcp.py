@@ -24,11 +24,14 @@ Life cycle, all of it on one event loop:
 Rules.
 
 1. A server starts at the first listing, look or call, never earlier. One that has ended is started anew by the next
-   call, at most once per call. A call that was under way is not sent again: the core decides that, by the contract.
+   call. A call that was under way is not sent again: the core decides that, by the contract.
 2. A connection belongs to a task of its own (`mcp_link.py`). Calls may run side by side and be cancelled one by one.
 3. What a model was shown is what is called. After a restart, or when a server says that its tools have changed, they
    are listed again before the next call; a tool that is another one by now is not called in this run any more.
-4. Whatever a server does is an envelope. Only `tools` raises, and only `Invalid`; a cancellation is passed on.
+4. A start for a call takes RESTART_S at most, a listing LIST_S, and no call waits for either twice: a program that
+   can't be started, by its look or by itself, or a server that is late, fails all attempts of this call at once. A
+   later call tries once more. What an HTTP server refuses at once may pass, and is tried again as the contract says.
+5. Whatever a server does is an envelope. Only `tools` raises, and only `Invalid`; a cancellation is passed on.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -67,8 +70,7 @@ LIST_S = 30.0
 LATE_S = 1.0
 EVERY_S = 0.1
 """Between two words on the progress of one call; what comes in between is dropped."""
-YOUNG_S = 2.0
-"""For how long a look that failed speaks for the call that it was made for."""
+LATER = "Go on without it: only a later call tries to start it once more."
 META = "agentctl/"
 """Before our keys in `_meta` of a call: `agentctl/idempotency_key`, `agentctl/run_id`, `agentctl/call_id`."""
 
@@ -141,8 +143,8 @@ class Server:
         self._offered: dict[str, Listed] = {}
         self._offered_at = -1
         """The number of changes at which that was listed."""
-        self._failed: tuple[float, Unreachable] | None = None
-        """The look that failed last, and when."""
+        self._failed: dict[str, Unreachable] = {}
+        """Why the last look failed, by the calls that it was made for."""
 
     # --- Tools -------------------------------------------------------------------------------------
 
@@ -168,17 +170,17 @@ class Server:
         found = {name: tool for name, each in listing.items() if (tool := mcp_define.recalled(name, each)) is not None}
         return self._assembled(found) if len(found) == len(listing) else None
 
-    async def look(self, shown: Sequence[McpTool]) -> tuple[McpTool, ...]:
+    async def look(self, shown: Sequence[McpTool], calls: Iterable[str] = ()) -> tuple[McpTool, ...]:
         """Start it if need be, list, and say what these tools of it are by now: each itself where nothing changed.
 
         Raises:
-            Unreachable: it can't be started or listed. A call that follows at once says so without another try.
+            Unreachable: it can't be started or listed. The first attempts of these calls say so without another try.
         """
-        self._failed = None
+        self._failed = {}
         try:
-            found = await self._list(await self._connected())
+            found = await self._list(await self._connected(again=True))
         except Unreachable as error:
-            self._failed = time.monotonic(), error
+            self._failed = dict.fromkeys(calls, error)
             raise
         self.seen = {name: each.definition for name, each in found.items() if self._usable(each)}
         return tuple(self._now(tool, found.get(tool.remote)) for tool in shown)
@@ -230,7 +232,7 @@ class Server:
             async with asyncio.timeout(LIST_S):
                 found = await mcp_define.listing(link.client, self.name)
         except TimeoutError:
-            raise Unreachable(f"it listed no tools within {LIST_S:g} s", lasting=False) from None
+            raise Unreachable(f"it listed no tools within {LIST_S:g} s", lasting=True) from None
         except Exception as error:  # noqa: BLE001  # whatever a server makes the SDK raise
             raise Unreachable(f"its tools can't be listed: {link.why(error)}", lasting=False) from None
         self._offered, self._offered_at = found, changes
@@ -240,20 +242,20 @@ class Server:
 
     async def call(self, tool: McpTool, call: Invocation) -> Envelope:
         """Try a call once: whatever happens is an envelope."""
-        failed, self._failed = self._failed, None
+        failed = self._failed.pop(call.call_id, None)
         try:
-            if failed is not None and time.monotonic() - failed[0] < YOUNG_S:
-                raise failed[1]
-            link = await self._connected()
+            if failed is not None:
+                raise failed
+            link = await self._connected(again=True)
             answer = await self._refusal(link, tool) or await self._sent(link, tool, call)
             if answer is None:
                 # An HTTP server that was started anew knows no session of before, and has not looked at the call.
                 link.drop()
-                link = await self._connected()
+                link = await self._connected(again=True)
                 answer = await self._refusal(link, tool) or await self._sent(link, tool, call)
         except Unreachable as error:
             words = f"The MCP server '{self.name}' can't be used: {error}"
-            return envelope.permanent(words) if error.lasting else envelope.transient(words)
+            return envelope.permanent(words, hint=LATER) if error.lasting else envelope.transient(words)
         return answer or envelope.transient(f"The MCP server '{self.name}' forgets its sessions.")
 
     async def _refusal(self, link: Link, tool: McpTool) -> Envelope | None:
@@ -305,8 +307,8 @@ class Server:
 
     # --- The connection ----------------------------------------------------------------------------
 
-    async def _connected(self) -> Link:
-        """A connection that is whole, made anew if need be, at most once."""
+    async def _connected(self, *, again: bool = False) -> Link:
+        """A connection that is whole, made anew if need be, at most once. `again`: it was there before."""
         if self._closed:
             raise Unreachable("it was closed", lasting=True)
         link = self._link
@@ -314,11 +316,11 @@ class Server:
             if link is not None:
                 self._leave(link)
             # No await between the look and this: two calls at once share the new connection.
-            self._link = link = Link(self._target(), self._changed)
+            self._link = link = Link(self._target(), self._changed, again=again)
             self._changed()
         await link.ready()
         if link.ended:
-            raise Unreachable(link.why(None), lasting=isinstance(link.cause, OSError))
+            raise Unreachable(link.why(None), lasting=link.late or link.child is not None)
         return link
 
     def _target(self) -> Child | str:

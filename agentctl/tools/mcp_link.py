@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 START_S = 60.0
 """For a server to be there: the first start of a package may mean that it is fetched."""
+RESTART_S = 30.0
+"""For one that was there before: a call waits for it."""
 CLOSE_S = 6.0
 """For a connection to be closed in good order: `Child` takes 2.5 s where a server has to be killed."""
 CONNECT_S = 10.0
@@ -47,15 +49,19 @@ class Unreachable(Exception):
     def __init__(self, words: str, *, lasting: bool) -> None:
         super().__init__(words)
         self.lasting = lasting
-        """Another try will not mend it."""
+        """Another try of the same call will not mend it, or costs it too long."""
 
 
 class Link:
     """See the module. Must be made on the event loop; its task starts at once."""
 
-    def __init__(self, target: Child | str, on_change: Callable[[], None]) -> None:
+    def __init__(self, target: Child | str, on_change: Callable[[], None], *, again: bool = False) -> None:
+        """`again`: it was there before, and is waited for no longer than RESTART_S."""
         self.child = target if isinstance(target, Child) else None
+        self.late = False
+        """It did not answer in time."""
         self._target = target
+        self._within = min(START_S, RESTART_S) if again else START_S
         self._on_change = on_change
         self._client: Client | None = None
         self._settled = asyncio.Event()
@@ -114,7 +120,7 @@ class Link:
         refusals.set(refused)
         try:
             async with AsyncExitStack() as stack:
-                async with asyncio.timeout(START_S):
+                async with asyncio.timeout(self._within):
                     opening = Client(
                         sifted(await self._transport(stack), self._version),
                         client_info=Implementation(name="agentctl", version=__version__),
@@ -128,7 +134,8 @@ class Link:
             self.failure = "it was closed"
             raise
         except TimeoutError:
-            self.failure = f"it did not answer within {START_S:g} s"
+            self.late = True
+            self.failure = f"it did not answer within {self._within:g} s"
         except Exception as error:  # noqa: BLE001  # groups, and whatever else a server makes the SDK raise
             self.cause = error
             status = f"HTTP {refused[-1][0]}: " if refused else ""

@@ -19,12 +19,13 @@ import signal
 import subprocess
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from agentctl.tools.command import last_line
 from agentctl.tools.killing import MARKS, kill_tree
+from agentctl.tools.plain import mended
 
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -267,12 +268,12 @@ def _message(line: bytes, log: Log) -> SessionMessage | None:
     from mcp.shared.message import SessionMessage
     from mcp_types import jsonrpc_message_adapter
 
-    try:
-        return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
-    except ValueError:
-        if line.strip():
-            log.write(b"stdout: " + line.rstrip()[:500] + b"\n")
-        return None
+    for text in (line, mended(line)):
+        with suppress(ValueError):
+            return SessionMessage(jsonrpc_message_adapter.validate_json(text, by_name=False))
+    if line.strip():
+        log.write(b"stdout: " + line.rstrip()[:500] + b"\n")
+    return None
 
 
 async def _drain(reader: asyncio.StreamReader) -> None:

@@ -21,6 +21,11 @@ DEEPEST = 100
 MOST_BITS = 13_000
 """Of a whole number. Python refuses to print a decimal number of more than 4,300 digits."""
 
+address = re.compile(r" at 0x[0-9a-fA-F]+(?=>)")
+"""Of an object, in its words: it would differ from run to run."""
+_escape = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
+"""Of JSON; group 1: half of a pair."""
+_REPLACEMENT = b"\\ufffd"
 _surrogate_escape = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -90,6 +95,11 @@ def _encodable(value: Json) -> None:
         raise ValueError("a text holds half of a surrogate pair") from None
 
 
+def mended(raw: bytes) -> bytes:
+    """JSON text in which no escape stands for half of a surrogate pair: U+FFFD stands there instead."""
+    return _escape.sub(lambda found: _REPLACEMENT if found[1] else found[0], raw)
+
+
 # --- What Python code returned -------------------------------------------------------------------
 
 
@@ -153,6 +163,6 @@ def _words(value: object) -> str:
     if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
         return f"<{kind.__name__}>"  # an address would differ from run to run
     try:
-        return clean(str(value))
+        return address.sub("", clean(str(value)))
     except Exception:  # noqa: BLE001  # foreign code: whatever its __str__ raises is no reason to fail
         return f"<{kind.__name__}>"

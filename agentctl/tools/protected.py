@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import tomllib
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +26,8 @@ FILES = frozenset({
     *(".mcp.json", "mcp.json", "claude_desktop_config.json", "mcp_settings.json", "cline_mcp_settings.json"),
     *(".gitlab-ci.yml", ".gitlab-ci.yaml", ".travis.yml", "azure-pipelines.yml", "azure-pipelines.yaml"),
     *("bitbucket-pipelines.yml", "jenkinsfile", ".drone.yml", ".woodpecker.yml", ".cirrus.yml", "appveyor.yml"),
-    *(".pre-commit-config.yaml", "lefthook.yml", "lefthook.yaml", ".gitconfig", ".gitmodules", ".lfsconfig"),
+    *(".pre-commit-config.yaml", ".pre-commit-config.yml"),
+    *("lefthook.yml", "lefthook.yaml", ".gitconfig", ".gitmodules", ".lfsconfig"),
     *(".envrc", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".zshrc", ".zshenv"),
     *(".zprofile", ".zlogin", "sitecustomize.py", "usercustomize.py"),
 })  # fmt: skip
@@ -41,6 +44,10 @@ OF_OURS = frozenset({
     *("results", "loops", "args", "risk", "approval", "trust", "scrub", "sandbox", "handoff"),
 })  # fmt: skip
 """Keys of which a task or a policy has at least one."""
+
+
+LONGEST_PATH = 4096
+separator = re.compile(r"[/\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,21 @@ class Protected:
             if _plain(file.name) == _plain(place.name) and here is not None and _same_folder(file.parent, here):
                 return "a file of this task"
         return ""
+
+
+def named(texts: Iterable[str], base: Path, files: tuple[Path, ...] = ()) -> str:
+    """The protected file that one of these texts is the path of, from `base`; empty: none is.
+
+    For tools that are not ours: what a file of that name is to them nobody knows.
+    """
+    own = {os.path.realpath(file) for file in files}
+    for text in texts:
+        parts = tuple(part for part in separator.split(text.strip()) if part not in {"", "."})
+        if not parts or len(text) > LONGEST_PATH or "\n" in text or "\0" in text:
+            continue
+        if _kind(Path(), parts) or os.path.realpath(base / text.strip()) in own:
+            return shown(text.strip())
+    return ""
 
 
 def _kind(root: Path, parts: tuple[str, ...]) -> str:

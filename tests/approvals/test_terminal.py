@@ -332,6 +332,17 @@ def test_a_long_value_shows_head_tail_and_length():
     assert len(line) < 1_000
 
 
+def test_what_was_copied_from_a_stranger_is_shown_with_its_source_and_can_not_draw():
+    """D21: one line for each copy, whatever stands in it."""
+    copied = (("http_get", 'to "DE89\n3704\x1b[2J\u202e'), ("var.mail", "x" * 500))
+    lines = wording(replace(REFUND, copied=copied, untrusted=("http_get", "var.mail")))
+
+    assert '  copied from http_get: "to "DE89\\n3704\\x1b[2J\\u202e"' in lines
+    assert any(line.startswith('  copied from var.mail: "xxx') and "(500 characters)" in line for line in lines)
+    assert "  words  of http_get, var.mail are in the run" in lines
+    assert len(lines) == len(wording(REFUND)) + 3
+
+
 def test_a_terminal_is_asked_only_where_somebody_can_answer(monkeypatch):
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("sys.stderr.isatty", lambda: False, raising=False)

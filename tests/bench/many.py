@@ -53,7 +53,8 @@ def policy(folder: Path, port: int, number: int) -> str:
         'version = 1\n[[providers]]\nname = "p"\nsdk = "anthropic"\nmodel = "bench"\n'
         f'base_url = "http://127.0.0.1:{port}/p/p/r/{number}x{time.time_ns()}"\n'
         "price = { input = 0.01, output = 0.01 }\ncontext_tokens = 1_000_000\n"
-        "[budget]\nrun_usd = 100.0\nmax_steps = 10_000\n[tokens]\ntotal = 100_000_000\n[pace]\nenabled = false\n"
+        "[budget]\nrun_usd = 100.0\nmax_steps = 10_000\n[tokens]\ntotal = 100_000_000\n"
+        "[pace]\ntokens_per_minute = 1_000_000_000_000\nusd_per_minute = 1_000_000.0\n"
     )
     return str(path)
 
@@ -75,6 +76,9 @@ class Quiet:
 
     def delta(self, delta: object) -> None:
         """Nothing to read."""
+
+    def progress(self, at: object) -> None:
+        """Nothing to wait for."""
 
     def note(self, text: str) -> None:
         """Nothing to hear."""

@@ -57,6 +57,7 @@ def lay_out(folder: Path, steps: int, port: int, api: str) -> Path:
         "context_tokens = 10_000_000\nprice = { input = 0.01, output = 0.01 }\n"
         "[budget]\nrun_usd = 100.0\nmax_steps = 100_000\nmax_tool_calls = 100_000\n"
         "[tokens]\ntotal = 1_000_000_000\n"
+        "[pace]\ntokens_per_minute = 1_000_000_000_000\nusd_per_minute = 1_000_000.0\n"
         "[context]\nmax_tokens = 9_000_000\nhard_limit_tokens = 9_500_000\n"
     )
     (folder / "task.toml").write_text(
@@ -79,6 +80,9 @@ class Clocked:
 
     def delta(self, delta: object) -> None:
         """Nothing to see."""
+
+    def progress(self, at: object) -> None:
+        """Nothing to wait for."""
 
     def note(self, text: str) -> None:
         """Nothing to hear."""

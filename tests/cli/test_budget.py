@@ -15,6 +15,7 @@ from agentctl.config import paths
 from agentctl.core.guards.pace import Demand
 from agentctl.journal import ledger, pace
 from agentctl.journal.ledger import Scope
+from agentctl.journal.pace import Place
 from agentctl.journal.store import open_store
 from agentctl.runner import spending
 from tests.cli.conftest import started
@@ -54,8 +55,12 @@ def spend(isolated):
 @pytest.fixture
 def minute(isolated):
     def write(scope, amount, limit, now):
+        def work(tx):
+            (booking,) = pace.book(tx, Place("r_gone", now), [Demand(scope, amount, limit)], now, 1000.0)
+            pace.correct(tx, booking, amount)
+
         with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:
-            store.write(lambda tx: pace.book(tx, [Demand(scope, amount, limit)], now, 1000.0))
+            store.write(work)
 
     return write
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import termios
 import time
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -23,6 +24,7 @@ from agentctl.cli.status import Limits, status
 from agentctl.cli.telling import MOST_WORDS, Telling, progressed
 from agentctl.core import events as e
 from agentctl.core.events import Stamped
+from agentctl.core.guards import trust
 from agentctl.core.messages import Delta
 from agentctl.core.policy import Policy
 from agentctl.core.state import State, fold
@@ -50,6 +52,13 @@ def test_the_status_line():
     assert status(Limits(), state, 105.0) == f"$0.0123 · context {size:,} · step 1"
 
 
+def test_the_status_line_says_whose_words_are_in_the_run():
+    names = ("var.mail", "page", "http_get", "fs.read")
+    state = replace(fold(stamped(started())), trust=trust.State(names, coming=(("tickets", ("untrusted",)),)))
+
+    assert status(Limits(), state, 105.0).endswith(" · untrusted: var.mail, page, http_get and 2 more")
+
+
 def test_an_open_circuit_counts_down():
     state = fold(stamped(started(), ASKED, FAILED, e.CircuitMoved("anthropic", "closed", "open", 171.0)))
 
@@ -63,12 +72,21 @@ def test_an_open_circuit_counts_down():
         (FAILED, "✗ anthropic: 500 server: oops"),
         (e.Retried(1, 0.84), "  retry #1 in 0.8s"),
         (e.Waited("pace", 2), "  waits 2.0s: pace"),
+        (e.Waited("tokens_per_minute", 6366.0, refused=True), "! tokens_per_minute: would wait 6,366s, too long"),
         (e.FellBack("a", "b", "circuit open"), "! b answers instead of a: circuit open"),
         (e.ProviderOut("a", "auth"), "! a is out: auth"),
         (e.CircuitMoved("a", "closed", "open"), "! circuit a: closed → open"),
+        (e.InjectionSuspected("http_get", "prompt_leak"), "! injection suspected in http_get: prompt leak"),
         (e.Degraded("b", "less polished"), "! b: less polished"),
         (e.ContextTrimmed(45_000, 75_000, 12, 3), "! context trimmed: 12 messages left, 45,000 tokens remain"),
+        (
+            e.ContextTrimmed(45_000, 75_000, 12, 3, "- a fact", 9),
+            "! context summarised: 12 messages left, 45,000 tokens remain",
+        ),
         (e.LoopSeen("window", "search", 3, 8), "! loop: search with the same arguments, 3 times"),
+        (e.LoopSeen("cycle", "search", 3, 5), "! loop: the same 5 calls in a circle, search among them"),
+        (e.LoopSeen("stall", "search", 3, 5), "! loop: 3 results of search that say the same"),
+        (e.HandedOff("5 tool errors in a row", "ops"), "! handed over to ops: 5 tool errors in a row"),
         (e.BudgetCounted("run_usd", 0.4, 0.5, "warning"), "! run_usd is close to its limit: 0.4 of 0.5"),
         (e.BudgetCounted("run_usd", 0.5, 0.5, "refused"), "! run_usd is used up: 0.5 of 0.5"),
         (e.Decided("before_model", "budget", "land", "tokens", message="Token budget"), "! Token budget"),

@@ -26,6 +26,7 @@ GOOD = {
     "owner": "shop",
     "timeout_seconds": 5.0,
     "side_effects": "none",
+    "untrusted": False,
 }
 
 
@@ -88,6 +89,15 @@ def test_a_tool_without_an_owner_is_told():
     assert [("warning", "owner")] == keys(linted({"owner": ""}))
 
 
+def test_a_tool_without_labels_is_told_what_it_counts_as():
+    """D90"""
+    (found,) = linted({"untrusted": None})
+
+    assert ("warning", "untrusted") == (found.level, found.key)
+    assert "counts as untrusted, and as able to carry data out" in found.what
+    assert [] == linted({"untrusted": None, "egress": True})
+
+
 def test_unknown_side_effects_are_told_with_the_tier_that_follows():
     """D86"""
     (found,) = linted({"side_effects": None})
@@ -115,7 +125,7 @@ def test_two_names_for_one_tool_and_one_name_for_two_are_told():
 
 
 def test_a_server_stands_for_all_of_its_tools_and_built_in_tools_need_no_owner():
-    server = Tool(use="mcp", name="fs", command=("npx",), owner="x", timeout_seconds=5.0)
+    server = Tool(use="mcp", name="fs", command=("npx",), owner="x", timeout_seconds=5.0, untrusted=True)
     read = contract_of(Tool(name="fs.read", side_effects="none"), Policy())
     write = contract_of(Tool(name="fs.write"), Policy())
     found = lint([server, Tool(use="builtin:read_file")], [read, write], Policy())

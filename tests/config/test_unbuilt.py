@@ -34,15 +34,10 @@ def task(tmp_path):
 @pytest.mark.parametrize(
     ("key", "text"),
     [
-        ("context.strategy", '[context]\nstrategy = "summary"\n'),
-        ("context.counter", '[context]\ncounter = "python:a:b"\n'),
         ("approval.command", '[approval]\ncommand = ["review"]\n'),
         ("scrub.patterns", '[scrub]\npatterns = ["A+"]\n'),
         ("scrub.to_model", "[scrub]\nto_model = true\n"),
-        ("handoff.enabled", '[handoff]\nenabled = true\ncontact = "ada"\n'),
         ("sandbox.mode", '[sandbox]\nmode = "required"\n'),
-        ("progress.window", "[progress]\nwindow = 6\n"),
-        ("trust.after_untrusted", '[trust]\nafter_untrusted = "high"\n'),
         ("risk.rules[1]", '[[risk.rules]]\ntool = "a"\ntier = "high"\n'),
     ],
 )
@@ -67,9 +62,10 @@ def test_a_tool_that_would_not_be_forbidden_is_named(policy):
         "",
         "[pace]\ntokens_per_minute = 5\n",
         "[progress]\nenabled = false\n",
-        "[progress]\nwindow = 5\n",
+        "[progress]\nwindow = 6\nsimilarity = 0.8\n",
+        '[handoff]\nenabled = true\ncontact = "ada"\nafter_tool_errors = 2\nbefore_tier = "high"\n',
         '[route]\ncheaper_above = 0.5\n[[route.rules]]\nprovider = "openai"\nwhen = { tools = 0 }\n',
-        '[context]\nstrategy = "oldest"\n',
+        '[context]\nstrategy = "summary"\ncounter = "python:a:b"\n',
         "[scrub]\npatterns = []\nto_model = false\nkeys = ['pin']\n",
         '[sandbox]\nmode = "off"\nenv = ["PATH"]\n',
         '[cache]\nttl = "1h"\n',
@@ -92,10 +88,8 @@ def test_what_standard_sets_and_nobody_asks_is_one_line(policy):
     shipped = load_policy("standard")
 
     assert [] == refusals(shipped)
-    assert ["not enforced by this version: [progress], [trust], [alerts], [telemetry]"] == notices(shipped)
-    assert ["not enforced by this version: [progress], [trust], [alerts], [telemetry]"] == notices(
-        policy("[pace]\nenabled = false\n")
-    )
+    assert ["not enforced by this version: [alerts], [telemetry]"] == notices(shipped)
+    assert ["not enforced by this version: [alerts], [telemetry]"] == notices(policy("[pace]\nenabled = false\n"))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ import pytest
 from agentctl.core import decisions as do
 from agentctl.core import envelope
 from agentctl.core import events as ev
-from agentctl.core.decide import CUT, EMPTY, LANDING, RESUMED, next_action
+from agentctl.core.decide import CUT, EMPTY, next_action
 from agentctl.core.decide_call import CHANGED, DOUBT, before_tool, unknown_tool
+from agentctl.core.decide_end import LANDING, RESUMED
 from agentctl.core.guards import approval, args, budget, circuit, context, loops, results, retry, risk, tokens
 from agentctl.core.guards.loops import Seen
 from agentctl.core.inflight import CallState
@@ -21,6 +22,7 @@ from agentctl.core.tiers import Tier
 from tests.play import (
     MAIN,
     PRICE,
+    SAME_AGAIN,
     SPARE,
     START,
     Asks,
@@ -67,7 +69,7 @@ def guard(decision: do.CallDecision) -> str:
 def test_the_guards_speak_about_a_call_in_their_order():
     """C14, C71: validation, loops, budgets, limits, health, risk; each only where the one before is silent."""
     landing = ev.Decided("before_model", "budget", "land", "max_steps", "note")
-    seen = loops.State((Seen("key", retry_safe=False, effect=False),))
+    seen = loops.State((Seen("key"),))
     broken = circuit.State({"tool:send": START + 60})
     used = results.State({"few": 1})
     spent = budget.State(tool_calls=100)
@@ -286,7 +288,7 @@ def test_a_reply_that_ran_out_of_window_is_trimmed_for_and_goes_on():
         [*history, Reply("half", stop="context_exceeded"), Reply(" whole")],
         {"look": [envelope.success("x" * 2_000)]},
     )
-    play = played(policy(context=context.Rules(keep_recent=1)), script, LOOK)
+    play = played(policy(context=context.Rules(keep_recent=1), **SAME_AGAIN), script, LOOK)
 
     assert ("half whole", [CUT]) == (play.state.run.answer, [one.text for one in play.said])
     assert 1 == len(play.of(ev.ContextTrimmed))
@@ -354,6 +356,23 @@ def test_how_often_a_provider_is_asked_depends_on_why_it_failed(fault, asked):
     assert asked == len(played(policy(MAIN), Script([fault])).asked)
 
 
+def test_a_clock_that_was_set_back_is_not_waited_for():
+    """E04: a delay that seems longer than any delay is over."""
+    play = Play(make_setup(policy(MAIN)), Script([Fault("server", 500), Reply("All done.")]))
+    setback = [3_600.0]
+
+    def watch(play: Play, stamped: ev.Stamped) -> None:
+        if isinstance(stamped.event, ev.Retried) and setback:
+            play.now -= setback.pop()
+
+    play.watch = watch
+    began = play.now
+    play.run()
+
+    assert play.now <= began
+    assert 2 == len(play.asked)
+
+
 # --- Tool calls -----------------------------------------------------------------------------------
 
 
@@ -390,10 +409,13 @@ def test_identical_calls_of_one_step_run_once_and_share_the_result():
     assert [True, False, False] == [one.ran for one in play.answers]
 
 
-def test_calls_of_one_step_that_mean_the_same_share_too():
-    play = played(policy(), Script([asks(call("look", q="A b"), call("look", q="a  B")), Reply("x")]), LOOK)
+def test_calls_of_one_step_that_only_mean_the_same_run_each_and_are_no_loop():
+    """`README` may be another file than `readme`; the next step would be told that it goes in circles."""
+    both = asks(call("look", q="A b"), call("look", q="a  B"))
+    play = played(policy(), Script([both, asks(call("look", q="a b")), Reply("x")]), LOOK)
 
-    assert 1 == len(play.of(ev.ToolStarted))
+    assert 2 == len(play.of(ev.ToolStarted))
+    assert [None, None, "LOOP"] == [one.code for one in play.answers]
 
 
 def test_a_person_is_asked_once_about_identical_calls():
@@ -425,7 +447,7 @@ def test_an_approved_call_is_judged_again_when_it_runs():
     """D70: checked again at the moment of execution."""
     digest = "of the exact action"
     approved = CallState("c1", "send", "key", phase="approved", approved=True, digest=digest)
-    seen = loops.State((Seen("key", retry_safe=False, effect=False),))
+    seen = loops.State((Seen("key"),))
 
     assert isinstance(decide(call("send"), State(), at=approved, digest=digest), do.RunCall)
     assert do.AskPerson(Tier.MEDIUM, CHANGED) == decide(call("send"), State(), at=approved, digest="another")
@@ -441,15 +463,16 @@ def test_a_denied_call_is_answered_with_the_persons_reason():
     assert do.RefuseCall("approval", approval.denied("send", "too risky")) == refused
 
 
-def test_a_halt_leaves_the_other_calls_for_the_resume():
+def test_a_halt_refuses_the_other_calls_and_a_resume_may_make_them_again():
     rules = loops.Rules(on_loop="halt")
-    script = Script([asks(call("look", q=1)), asks(call("look", q=1), call("look", q=2)), Reply("done")])
-    play = played(policy(loops=rules), script, LOOK)
-    open_before = len(play.state.inflight.open_calls)
+    replies = [asks(call("look", q=1)), asks(call("look", q=1), call("look", q=2)), Reply("so far")]
+    play = played(policy(loops=rules), Script([*replies, asks(call("look", q=2)), Reply("done")]), LOOK)
+    first = play.of(ev.Completed)[-1]
     stop = play.resume()
 
-    assert (1, "done") == (open_before, stop.reason)
-    assert 2 == len(play.of(ev.ToolStarted))
+    assert ("loop", 11, "so far") == (first.reason, first.exit_code, first.answer)
+    assert [None, "LOOP", "LIMIT", None] == [one.code for one in play.answers]
+    assert ("done", 2) == (stop.reason, len(play.of(ev.ToolStarted)))
 
 
 # --- Crash and resume -----------------------------------------------------------------------------

@@ -118,3 +118,10 @@ def test_a_resume_asks_again_for_what_was_stopped():
     stop = ev.ApprovalDecided("c1", "stop", "ann", 1.0, "", "digest")
 
     assert "proposed" == phase(replied("c1"), stop, ev.Resumed(9, "cli"))
+
+
+def test_what_was_in_doubt_when_a_person_stopped_the_run_is_in_doubt_still():
+    """E30: or it would happen a second time."""
+    stopped = ev.ApprovalDecided("c1", "stop", "ann", 1.0, "", "digest")
+
+    assert "started" == phase(replied("c1"), STARTED, stopped, ev.Resumed(3, "ann"))

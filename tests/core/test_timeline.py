@@ -158,11 +158,31 @@ def test_who_decided_when_and_why():
     ]
 
 
+def test_a_summary_is_a_line_and_so_is_why_there_is_none():
+    events = stamped(
+        started(),
+        asked(purpose="summary"),
+        replied(300, 900, purpose="summary"),
+        e.ContextTrimmed(45_000, 75_000, 12, 7, "- a fact", 9),
+        e.Decided("before_model", "context", "no_summary", "no room in session_usd"),
+        completed(),
+    )
+
+    assert drawn(events).splitlines()[1].startswith("├── llm.summary [")
+    assert drawn(events).splitlines()[3:5] == [
+        "├── context.trim [12 messages summarised, 45,000 tokens left]",
+        "├── context.summary [none: no room in session_usd]",
+    ]
+
+
 def test_limits_trims_loops_and_the_landing_are_lines_of_it():
     events = stamped(
         started(rehearsed=True),
         e.ContextTrimmed(45_000, 75_000, 12, 7),
         e.LoopSeen("consecutive", "search", 2, 8),
+        e.LoopSeen("cycle", "search", 3, 5),
+        e.LoopSeen("stall", "search", 3, 5, halt=True),
+        e.HandedOff("5 tool errors in a row", "ops@example.com"),
         finished("c1.1", 0, "permanent", {"message": "You've called"}, tool="search", ran=False),
         finished("c1.2", 0, tool="search", shared_with="c1.1"),
         e.BudgetCounted("run_usd", 0.2, 0.25, "warning"),
@@ -181,6 +201,9 @@ def test_limits_trims_loops_and_the_landing_are_lines_of_it():
         "Trace: r_a3f7b2 · order-triage · customer-facing · rehearsed",
         "├── context.trim [12 messages dropped, 45,000 tokens left]",
         "├── loop.search [consecutive, 2 times within 8]",
+        "├── loop.search [cycle of 5 calls, round 3]",
+        "├── loop.search [stall, 3 of the last 5 results are the same]",
+        "├── handoff [ops@example.com, 5 tool errors in a row]",
         "├── tool.search [not run, You've called]",
         "├── tool.search [same call as c1.1, success]",
         "├── budget.run_usd [warning, 0.2 of 0.25]",
@@ -202,6 +225,12 @@ def test_a_change_of_route_says_why_and_an_open_circuit_that_stays_open_says_not
 
     assert "├── route [cheap: above 50% of run_usd]" == drawn(events).splitlines()[1]
     assert "circuit" not in drawn(events)
+
+
+def test_a_suspected_injection_is_a_line():
+    events = stamped(started(), e.InjectionSuspected("http_get", "prompt_leak", "c1.1"), completed())
+
+    assert "├── injection.http_get [suspected, prompt leak]" == drawn(events).splitlines()[1]
 
 
 def test_a_resumed_run_shows_both_drives():

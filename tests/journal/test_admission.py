@@ -1,14 +1,16 @@
 """One transaction for circuit, minute and money: whatever refuses leaves nothing behind."""
 
+from dataclasses import replace
+
 import pytest
 
 from agentctl.core.guards.circuit import Rules
 from agentctl.core.guards.pace import Demand
 from agentctl.journal import admission, circuits, ledger, pace
-from agentctl.journal.admission import Granted, Open, Request, Wait
+from agentctl.journal.admission import Granted, Open, Request
 from agentctl.journal.circuits import Ask, Outcome, Told
 from agentctl.journal.ledger import Refused, Scope
-from agentctl.journal.pace import TooLong
+from agentctl.journal.pace import TooLong, Wait
 
 RUN = Scope("run_usd:r_1", 0, 1_000)
 RULES = Rules(failure_threshold=1, recovery_s=60.0)
@@ -18,6 +20,11 @@ TOKENS, USD = "tokens_per_minute:x", "usd_per_minute:x"
 def request(hold: str, amount: int = 300, tokens: int = 60, **more) -> Request:
     demands = (Demand(TOKENS, tokens, 100), Demand(USD, amount, 10_000))
     return Request(hold, "r_1", amount, (RUN,), Ask("main", RULES, hold, 30.0), demands, 120.0, **more)
+
+
+def other(hold: str, **more) -> Request:
+    """What another run asks."""
+    return replace(request(hold, **more), run_id="r_2")
 
 
 @pytest.fixture
@@ -78,30 +85,31 @@ def test_money_that_is_not_there_leaves_no_booking_and_no_probe(tx):
     assert Told("half_open") == tx(circuits.told, "main", RULES, 1_000.0)
 
 
-def test_who_must_wait_keeps_its_place_and_holds_no_money_meanwhile(tx):
+def test_who_must_wait_stands_in_the_queue_and_holds_nothing_meanwhile(tx):
     tx(admission.admit, request("h1"), 1_000.0)
-    wait = tx(admission.admit, request("h2"), 1_001.0)
+    wait = tx(admission.admit, other("h2"), 1_001.0)
 
-    assert isinstance(wait, Wait)
-    assert (1_065.0, TOKENS) == (wait.until, wait.scope)
-    assert 300 == tx(ledger.standing, RUN)[1]
-    assert Granted(probe=False) == tx(admission.admit, request("h2", booked=wait.booked), 1_065.0)
+    assert Wait(Demand(TOKENS, 60, 100), 64.0) == wait
+    assert (300, 60, 300) == taken(tx, 1_001.0)
+    assert Granted(probe=False) == tx(admission.admit, other("h2", since=1_001.0), 1_065.0)
     assert 60 == tx(pace.used, TOKENS, 1_066.0)
 
 
-def test_a_place_that_nobody_takes_is_given_back(tx):
+def test_who_finds_the_circuit_open_leaves_the_queue(tx):
     tx(admission.admit, request("h1"), 1_000.0)
-    wait = tx(admission.admit, request("h2"), 1_001.0)
-    tx(admission.give_back, wait.booked)
+    tx(admission.admit, other("h2"), 1_001.0)
+    tx(circuits.record, Outcome("main", RULES, "h", False, 0.0), 1_002.0)
 
-    assert 0 == tx(pace.used, TOKENS, 1_066.0)
+    assert isinstance(tx(admission.admit, other("h2", since=1_001.0), 1_003.0), Open)
+    assert (0,) == tx(lambda tx: tx.execute("SELECT count(*) FROM waiting").fetchone())
 
 
 def test_a_wait_that_is_too_long_takes_nothing(tx):
     tx(admission.admit, request("h1", tokens=300), 1_000.0)
+    tx(admission.settle, "h1", 300, 300)
 
-    assert TooLong(Demand(TOKENS, 60, 100), 194.0) == tx(admission.admit, request("h2"), 1_001.0)
-    assert 300 == tx(ledger.standing, RUN)[1]
+    assert TooLong(Demand(TOKENS, 60, 100), 194.0) == tx(admission.admit, other("h2"), 1_001.0)
+    assert 0 == tx(ledger.standing, RUN)[1]
 
 
 def test_without_a_circuit_and_without_demands_only_money_is_asked(tx):

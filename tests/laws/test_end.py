@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 
 from agentctl.core.events import ModelAsked, ModelReplied, Stamped, ToolFinished, ToolStarted
-from agentctl.core.guards import budget, loops
+from agentctl.core.guards import budget, handoff, loops, progress, trust
 from agentctl.core.inflight import MOST_CALLS
 from agentctl.core.state import MOST_DEGRADED
 from tests.laws.test_fold import run_through
@@ -21,7 +21,10 @@ CODES = {
     "approval": {12},
     "unknown_outcome": {12},
     "output": {15},
+    "system_prompt": {15},
     "loop": {11},
+    "no_progress": {11},
+    "handoff": {19},
 }
 
 
@@ -107,11 +110,16 @@ def test_every_collection_in_the_state_keeps_its_bound(play: Play):
         assert len(state.circuit.open) <= len(names) + len(TOOLS)
         assert len(state.loops.seen) <= loops.MOST_SEEN
         assert len(state.loops.reflected) <= loops.MOST_SEEN
+        assert len(state.progress.results) <= progress.MOST_RESULTS
+        assert len(state.progress.asking) <= MOST_CALLS
+        assert len(state.handoff.handed) <= handoff.MOST_HANDED
         assert len(state.inflight.calls) <= MOST_CALLS
         assert len(state.inflight.passed) <= len(names)
         assert state.route.out.keys() <= names
         assert state.results.calls.keys() <= setup.contracts.keys()
         assert len(state.run.degraded) <= MOST_DEGRADED
+        assert len(state.trust.untrusted) <= trust.MOST_SOURCES
+        assert len(state.trust.coming) <= MOST_CALLS
         assert len(state.transcript.answers) <= len(state.transcript.pending) <= MOST_CALLS
 
     play.watch = watch

@@ -4,12 +4,14 @@
 """
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from agentctl.core import envelope
+from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.guards import (
     approval,
@@ -17,13 +19,16 @@ from agentctl.core.guards import (
     budget,
     circuit,
     context,
+    handoff,
     loops,
     pace,
+    progress,
     results,
     retry,
     risk,
     route,
     tokens,
+    trust,
 )
 from agentctl.core.policy import Policy, Provider
 from agentctl.core.tiers import Tier
@@ -46,6 +51,7 @@ ANSWERS = (
     envelope.rate_limited(1),
     envelope.permanent("no such thing"),
 )
+LONG = tuple(envelope.success(letter * size) for letter, size in (("x", 900), ("y", 2_500), ("z", 9_000)))
 FAULTS = (
     ("server", 500), ("overloaded", 529), ("rate_limit", 429), ("timeout", None), ("connection", None),
     ("truncated", 200), ("malformed", None), ("quota", 429), ("auth", 401), ("invalid", 400), ("context", 400),
@@ -76,7 +82,7 @@ def providers(draw: st.DrawFn) -> tuple[Provider, ...]:
             sdk=draw(some("anthropic", "openai")),
             model=f"m{number}",
             priority=draw(st.integers(1, 3)),
-            roles=draw(some(("answer",), ("answer", "landing"))),
+            roles=draw(some(("answer",), ("answer", "landing"), ("answer", "summary"))),
             max_output_tokens=draw(some(16, 200, 1_500, 8_192)),
         )
         for number in range(count)
@@ -124,6 +130,7 @@ def policies(draw: st.DrawFn, *, bounded: bool = True) -> Policy:
             hard_limit_tokens=hard,
             trim_to=draw(some(0.3, 0.6, 1.0)),
             keep_recent=draw(some(1, 2, 10)),
+            strategy=draw(some("oldest", "summary", "summary")),
         ),
         loops=loops.Rules(
             enabled=draw(on),
@@ -132,9 +139,23 @@ def policies(draw: st.DrawFn, *, bounded: bool = True) -> Policy:
             consecutive=draw(st.integers(1, 4)),
             on_loop=draw(some("reflect", "halt", "reflect_then_halt")),
         ),
+        progress=progress.Rules(
+            enabled=draw(on),
+            window=draw(st.integers(1, 6)),
+            similarity=draw(some(0.3, 0.85, 1.0)),
+            max_stale=draw(st.integers(1, 4)),
+            halt_on_stall=draw(on),
+        ),
+        handoff=handoff.Rules(
+            enabled=draw(some(True, False, False)),
+            after_tool_errors=draw(st.integers(1, 4)),
+            before_tier=draw(some("", "", "low", "high")),
+            contact="ada",
+        ),
         results=results.Rules(enabled=draw(on), max_attempts=draw(st.integers(1, 4))),
         args=args.Rules(enabled=draw(on), error_format=draw(some("structured", "structured", "throw"))),
         risk=risk.Rules(enabled=draw(on), auto_approve=draw(st.sampled_from(Tier))),
+        trust=trust.Rules(enabled=draw(on), after_untrusted=draw(st.sampled_from(Tier))),
         approval=approval.Rules(
             enabled=draw(on), max_denials=draw(st.integers(1, 4)), non_interactive=draw(some("park", "deny"))
         ),
@@ -148,6 +169,8 @@ wanted_calls = st.builds(
         st.none(),
         st.fixed_dictionaries({"q": st.integers(0, 3)}),
         st.fixed_dictionaries({"bad": st.just([1])}),
+        st.fixed_dictionaries({"copied": st.just("somebody else's words")}),
+        st.fixed_dictionaries({"writes": st.just(".envrc")}),
     ),
 )
 replies = st.builds(
@@ -156,6 +179,7 @@ replies = st.builds(
     calls=st.lists(wanted_calls, max_size=4).map(tuple),
     stop=st.sampled_from(STOPS),
     share=some(0.1, 1.0),
+    withheld=st.sampled_from(("",) * 15 + ("system_prompt",)),
     took=some(0.1, 2.0, 40.0),
 )
 faults = st.builds(
@@ -165,17 +189,18 @@ faults = st.builds(
     some(0.0, 0.4, 1.0),
     some(0.1, 20.0),
 )
-refusals = st.one_of(st.builds(Refused, some("session_usd", "hourly_usd")), st.just(Full(200.0, refused=True)))
+refusals = st.builds(Refused, some("session_usd", "hourly_usd"))
 
 
 @st.composite
-def scripts(draw: st.DrawFn, *, crashes: bool = False) -> Script:
+def scripts(draw: st.DrawFn, *, crashes: bool = False, paced: bool = True) -> Script:
     dies: list[st.SearchStrategy[Any]] = [st.just(Crash())] if crashes else []
     answered: st.SearchStrategy[Envelope | Crash] = st.one_of(st.sampled_from(ANSWERS), *dies)
     says: st.SearchStrategy[Says | None] = st.one_of(
         st.none(), st.builds(Says, some("approve", "approve", "deny", "stop"), some("", "too risky"))
     )
-    models = st.one_of(replies, replies, replies, faults, refusals, *dies)
+    full = [st.just(Full(200.0, refused=True))] if paced else []
+    models = st.one_of(replies, replies, replies, faults, refusals, *full, *dies)
     return Script(
         models=draw(st.lists(models, min_size=1, max_size=8)),
         tools={tool.name: draw(st.lists(answered, min_size=1, max_size=3)) for tool in TOOLS},
@@ -186,16 +211,82 @@ def scripts(draw: st.DrawFn, *, crashes: bool = False) -> Script:
 
 
 @st.composite
-def plays(draw: st.DrawFn, *, bounded: bool = True, crashes: bool = False) -> Play:
+def labelled(draw: st.DrawFn) -> tuple[Contract, ...]:
+    """The tools, each with labels of its own."""
+    label = some(False, False, True)
+    return tuple(replace(one, untrusted=draw(label), private=draw(label), egress=draw(label)) for one in TOOLS)
+
+
+asking = st.builds(
+    Reply,
+    text=some("", "- a fact\n- a decision", "a long thought " * 30),
+    calls=st.lists(wanted_calls, min_size=1, max_size=3).map(tuple),
+    took=some(0.1, 2.0),
+)
+
+
+@st.composite
+def long_scripts(draw: st.DrawFn, *, crashes: bool = False) -> Script:
+    """Much is asked and much is answered, so that the context fills again and again."""
+    usual = draw(scripts(crashes=crashes, paced=False))
+    models = [*draw(st.lists(asking, min_size=6, max_size=12)), *usual.models]
+    tools = {tool.name: draw(st.lists(st.sampled_from((*LONG, *ANSWERS)), min_size=1, max_size=3)) for tool in TOOLS}
+    return replace(usual, models=draw(st.permutations(models)), tools=tools)
+
+
+@st.composite
+def long_policies(draw: st.DrawFn) -> Policy:
+    """Little room in the context, and enough of everything else to fill it."""
+    most = draw(some(1_500, 4_000, 12_000))
+    usual = draw(policies())
+    return replace(
+        usual,
+        providers=tuple(replace(one, max_output_tokens=draw(some(16, 200))) for one in usual.providers),
+        budget=replace(usual.budget, run_usd=50.0, max_steps=30, max_tool_calls=80, max_tool_errors=80, max_wall_s=9e9),
+        tokens=tokens.Rules(enabled=draw(some(True, False)), total=draw(some(20_000, 100_000, 5_000_000))),
+        context=replace(
+            usual.context,
+            enabled=True,
+            max_tokens=most,
+            hard_limit_tokens=most + draw(some(0, 10_000)),
+            strategy=draw(some("oldest", "summary", "summary", "summary")),
+        ),
+        loops=replace(usual.loops, enabled=False),
+        progress=replace(usual.progress, enabled=False),
+        approval=replace(usual.approval, enabled=False),
+    )
+
+
+@st.composite
+def long_plays(draw: st.DrawFn, *, crashes: bool = False) -> Play:
+    """A run that has not begun, and that will be trimmed."""
+    policy = draw(long_policies())
+    setup = make_setup(
+        policy, draw(labelled()), windows={one.name: draw(some(None, 2_000)) for one in policy.providers}
+    )
+    return Play(setup, draw(long_scripts(crashes=crashes)), seed=draw(st.integers(0, 99)), most=3_000)
+
+
+def plays(*, bounded: bool = True, crashes: bool = False) -> st.SearchStrategy[Play]:
+    """A run that has not begun: one in three is long."""
+    usual = short_plays(bounded=bounded, crashes=crashes)
+    return st.one_of(usual, usual, long_plays(crashes=crashes)) if bounded else usual
+
+
+@st.composite
+def short_plays(draw: st.DrawFn, *, bounded: bool = True, crashes: bool = False) -> Play:
     """A run that has not begun."""
     policy = draw(policies(bounded=bounded))
     names = [provider.name for provider in policy.providers]
     setup = make_setup(
         policy,
-        TOOLS,
+        draw(labelled()),
         prices={name: draw(some(PRICE, PRICE, PRICE, None)) for name in names},
         windows={name: draw(some(None, 1_000, 200_000)) for name in names},
         ready=[name for name in names if draw(some(True, True, True, False))],
     )
     sizes = {"fixed_tokens": draw(some(0, 100, 2_000)), "goal_tokens": draw(some(1, 50, 500))}
-    return Play(setup, draw(scripts(crashes=crashes)), seed=draw(st.integers(0, 99)), most=1_500, **sizes)
+    script, seed = draw(scripts(crashes=crashes, paced=policy.pace.enabled)), draw(st.integers(0, 99))
+    play = Play(setup, script, seed=seed, most=1_500, **sizes)
+    play.start = replace(play.start, untrusted=draw(some((), (), ("var.mail",))))
+    return play

@@ -130,6 +130,7 @@ class Stage:
             "command": ["sh", f"tools/{name}.sh"],
             "parameters": {"type": "object", "properties": {"id": {"type": "string"}}},
             "side_effects": "none",
+            "untrusted": False,
         }
         self.tools.append(entry | contract)
 

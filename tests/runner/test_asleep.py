@@ -201,11 +201,28 @@ async def test_a_server_that_cannot_be_started_any_more_fails_the_call_and_not_t
     await servers.run(DONE)
     own.write_text("import sys; sys.exit('no database')")
     done, _ = await servers.run(look(), DONE)
-    (answer,) = [each for each in servers.stage.events(ToolFinished) if each.final]
+    (answer,) = servers.stage.events(ToolFinished)
 
     assert 0 == done.exit_code
-    assert "transient" == answer.error_type
+    assert "permanent" == answer.error_type
     assert "no database" in str(answer.result["message"])
+
+
+async def test_a_server_that_hangs_costs_each_call_one_start_whatever_its_attempts(servers, monkeypatch):
+    """B19: three attempts, two calls, two starts; the run goes on."""
+    monkeypatch.setattr("agentctl.tools.mcp_link.RESTART_S", 0.5)
+    own = servers.stage.folder / "server.py"
+    own.write_text(OLD.read_text())
+    servers.entry["command"] = [sys.executable, "server.py"]
+    servers.stage.policy(results={"max_attempts": 3})
+    await servers.run(DONE)
+    own.write_text("import time; open('hung', 'a').write('x'); time.sleep(600)")
+    done, _ = await servers.run(look(1), look(2), DONE)
+    answers = servers.stage.events(ToolFinished)
+
+    assert 0 == done.exit_code
+    assert [("permanent", True)] * 2 == [(each.error_type, each.final) for each in answers]
+    assert "xx" == (servers.stage.folder / "hung").read_text()
 
 
 async def test_a_server_that_is_killed_after_its_first_call_is_started_anew(servers):

@@ -8,7 +8,7 @@ import pytest
 from agentctl.core import state as states
 from agentctl.core.events import ContextTrimmed
 from agentctl.runner import conversation
-from tests.runner.stage import ModelAsked, Reply, calls, sent
+from tests.runner.stage import APIS, ModelAsked, ModelFailed, ModelReplied, Reply, calls, sent
 
 STEPS = 300
 
@@ -44,6 +44,7 @@ async def test_three_hundred_steps_stay_within_the_context(stage, monkeypatch):
         budget={"max_steps": 400, "max_tool_calls": 400, "run_usd": 1000.0},
         tokens={"total": 100_000_000},
         context={"max_tokens": 8_000, "hard_limit_tokens": 10_000},
+        progress={"enabled": False},
     )
     stage.tool(
         "lookup", "printf '\"'; head -c 1200 /dev/zero | tr '\\0' 'w'; sed 's/[^0-9]//g' | tr -d '\\n'; printf '\"'"
@@ -62,9 +63,39 @@ async def test_three_hundred_steps_stay_within_the_context(stage, monkeypatch):
 
     middle, end = sizes(stage.states[len(stage.states) // 2]), sizes(stage.states[-1])
     most = {key: max(sizes(state).get(key, 0) for state in stage.states[::25]) for key in end}
-    assert all(size <= 160 for size in most.values()), most
+    assert {} == {key: size for key, size in most.items() if size > 160}
     assert sum(end.values()) <= 1.5 * sum(middle.values())
     assert max(bodies for bodies, _ in held) <= 3 * max(messages for _, messages in held)
     assert max(messages for _, messages in held) < 120
     assert isinstance(stage.states[-1], states.State)
     json.dumps(result.body)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("strategy", ["oldest", "summary"])
+@pytest.mark.parametrize("api", APIS)
+async def test_three_hundred_turns_of_two_thousand_tokens_are_never_refused(stages, api, strategy):
+    """A23 C04 C11: by the estimate and by the provider's own count no request reaches 75,000 tokens."""
+    stage = stages(api)
+    stage.providers.append({"name": "brief", "api": api, "roles": ["summary"], "priority": 9, "max_output_tokens": 512})
+    stage.policy(
+        budget={"max_steps": 400, "max_tool_calls": 400, "run_usd": 1000.0},
+        tokens={"total": 100_000_000},
+        progress={"enabled": False},
+        context={"strategy": strategy},
+    )
+    stage.tool("lookup", "printf '\"'; head -c 6400 /dev/zero | tr '\\0' 'w'; printf '\"'")
+    stage.replies = [calls(("lookup", {"id": str(n)}), provider="main") for n in range(STEPS)]
+    stage.replies += [Reply(text="At the end.", provider="main"), Reply(text="- Looked up.", provider="brief")]
+
+    result = await stage.run()
+
+    assert (0, STEPS + 1) == (result.exit_code, result.body["steps"])
+    assert [] == stage.events(ModelFailed)
+    assert all(asked.estimated_tokens < 75_000 for asked in stage.events(ModelAsked))
+    assert all(replied.usage.prompt < 75_000 for replied in stage.events(ModelReplied))
+    trims = stage.events(ContextTrimmed)
+    assert 10 < len(trims) < 40
+    assert (len(trims) if strategy == "summary" else 0) == len(stage.asked("brief"))
+    assert all("Do what has to be done." in sent(seen) for seen in stage.asked("main"))

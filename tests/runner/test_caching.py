@@ -53,7 +53,8 @@ async def test_a_trim_is_a_miss_that_says_so(stage):
     stage.rehearsed = True
     stage.tool("lookup", """printf '"%s"' "$(head -c 9000 /dev/zero | tr '\\0' x)\"""")
     stage.task["system"] = LONG
-    stage.policy(context={"max_tokens": 12_000, "hard_limit_tokens": 16_000, "keep_recent": 1})
+    context = {"max_tokens": 12_000, "hard_limit_tokens": 16_000, "keep_recent": 1}
+    stage.policy(context=context, progress={"enabled": False})
     stage.replies = [calls(("lookup", {"id": f"{at}"})) for at in range(9)] + [DONE]
 
     await stage.run()

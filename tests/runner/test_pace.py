@@ -65,7 +65,7 @@ async def test_a_run_waits_for_its_place_and_says_for_how_long(paced):
 async def test_a_wait_over_max_wait_s_is_refused_at_once_and_can_be_resumed(paced):
     stage = paced(max_wait_s=30)
     await stage.run()
-    booked(stage, "UPDATE token_buckets SET bucket_start = bucket_start + 600")
+    booked(stage, "UPDATE token_buckets SET tokens = 2000")
 
     result = await stage.run()
 
@@ -88,17 +88,61 @@ async def test_a_call_that_failed_unbilled_gives_its_place_back(paced):
     assert 0 == booked(stage)
 
 
-async def test_ctrl_c_ends_the_wait_and_gives_the_place_back(paced):
+def waiting(stage):
+    with stage.store() as journal:
+        return journal.read(lambda tx: tx.execute("SELECT count(*) FROM waiting").fetchone())[0]
+
+
+async def test_ctrl_c_ends_the_wait_and_leaves_the_queue(paced):
     stage = paced(max_wait_s=600)
     await stage.run()
-    booked(stage, "UPDATE token_buckets SET bucket_start = bucket_start + 300")
-    before = booked(stage)
+    before = booked(stage, "UPDATE token_buckets SET tokens = 2000")
     stage.interrupt_at(Waited, signal.SIGINT)
 
     result = await stage.run()
 
     assert ("paused", 130) == (result.status, result.exit_code)
-    assert before == booked(stage)
+    assert (before, 0) == (booked(stage), waiting(stage))
+
+
+async def test_a_pause_from_another_terminal_ends_the_wait(paced):
+    stage = paced(max_wait_s=600)
+    await stage.run()
+    booked(stage, "UPDATE token_buckets SET tokens = 2000")
+
+    def pause():
+        stage.run_id = stage.stamped[0].run_id
+        stage.letter("pause")
+
+    stage.when(Waited, pause)
+    result = await stage.run()
+
+    assert ("paused", "pause") == (result.status, result.reason)
+    assert 0 == waiting(stage)
+
+
+async def test_a_wait_counts_against_the_time_that_the_run_may_take(paced):
+    stage = paced(max_wait_s=600)
+    await stage.run()
+    booked(stage, "UPDATE token_buckets SET tokens = 2000, bucket_start = bucket_start - 50")
+    stage.policy(budget={"max_wall_s": 1.5})
+
+    result = await stage.run()
+
+    assert (10, "max_wall_s") == (result.exit_code, result.reason)
+
+
+async def test_who_waits_is_let_go_as_soon_as_others_give_back(paced):
+    """A20, A61: most of what is reserved is not used."""
+    stage = paced(max_wait_s=600)
+    await stage.run()
+    booked(stage, "UPDATE token_buckets SET tokens = 2000, held = 2000 WHERE scope LIKE 'tokens%'")
+    stage.when(Waited, lambda: booked(stage, "UPDATE token_buckets SET tokens = 10, held = 0"))
+
+    result = await stage.run()
+
+    assert 0 == result.exit_code
+    assert result.body["duration_s"] < 30
 
 
 async def test_dollars_are_paced_too(paced):

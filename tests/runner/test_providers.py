@@ -3,11 +3,23 @@
 import asyncio
 import itertools
 import json
+import signal
 
 import pytest
 
 from agentctl.core.events import CircuitMoved, ContextTrimmed, Decided, Degraded, FellBack, ProviderOut, Retried
-from tests.runner.stage import APIS, Fault, ModelAsked, ModelFailed, ModelReplied, Reply, calls, sent, usage
+from tests.runner.stage import (
+    APIS,
+    Fault,
+    ModelAsked,
+    ModelFailed,
+    ModelReplied,
+    Reply,
+    ToolFinished,
+    calls,
+    sent,
+    usage,
+)  # fmt: skip
 
 DONE = Reply(text="Answered.")
 LESSER = {"messages": "claude-haiku-4-5", "responses": "gpt-5.4-mini", "chat": "gpt-5.4-mini"}
@@ -130,7 +142,7 @@ async def test_an_invalid_request_is_neither_tried_again_nor_passed_on(two, stat
 async def test_a_prompt_that_the_provider_finds_too_long_is_trimmed_harder_once(stages, api):
     """A22: and what is left still pairs its calls with their results."""
     stage = stages(api)
-    stage.policy(context={"keep_recent": 2})
+    stage.policy(context={"keep_recent": 2}, progress={"enabled": False})
     stage.tool("lookup", "printf '\"'; yes word | head -c 2000 | tr '\\n' ' '; printf '\"'")
     stage.replies = [calls(("lookup", {"id": str(n)}), text=f"Step {n}.") for n in range(6)] + [DONE]
     stage.faults = [Fault("context_exceeded", requests="7")]
@@ -354,3 +366,96 @@ async def test_a_rule_sends_the_simple_question_to_the_small_model(two):
 
     assert ["second"] == [seen.provider for seen in stage.asked()]
     assert [] == stage.events(FellBack)
+
+
+@pytest.mark.parametrize("api", APIS)
+async def test_a_slash_at_the_end_of_a_base_url_makes_no_other_server(stages, api):
+    """E09: it shares the minute and the circuit, and is asked at the same path."""
+    stage = stages(api)
+    stage.replies = [DONE]
+    plain = await stage.run()
+    path = stage.folder / "policy.toml"
+    text = path.read_text()
+    (written,) = [line for line in text.splitlines() if line.startswith("base_url")]
+    path.write_text(text.replace(written, f'{written[:-1]}/"'))
+    stage.standin.set_position("", 0)
+    slash = await stage.run(task=stage.folder / "task.toml")
+    with stage.store() as journal:
+        scopes = journal.read(lambda tx: tx.execute("SELECT DISTINCT scope FROM token_buckets").fetchall())
+
+    assert (0, 0) == (plain.exit_code, slash.exit_code)
+    assert 2 == len(stage.asked())
+    assert 2 == len(scopes), "tokens and USD of one server"
+
+
+async def test_a_circuit_that_somebody_reset_is_asked_again_in_the_middle_of_a_run(two):
+    """C55: `agentctl circuits reset` helps the runs that are under way too."""
+    stage = two()
+    stage.policy(circuit={"failure_threshold": 1, "recovery_s": 600})
+    stage.faults = [Fault("status", provider="first", status=529, requests="1")]
+    stage.replies = [calls(("lookup", {"id": "a"})), calls(("lookup", {"id": "b"})), DONE]
+
+    def reset():
+        with stage.store() as journal:
+            journal.write(lambda tx: tx.execute("DELETE FROM circuits"))
+
+    stage.when(ToolFinished, reset)
+    await stage.run()
+
+    assert ["first", "second", "first", "first"] == [seen.provider for seen in stage.asked()]
+    assert ("open", "closed") == [(moved.from_, moved.to) for moved in stage.events(CircuitMoved)][-1]
+
+
+@pytest.mark.parametrize("status", [401, 429, 400])
+async def test_a_probe_that_is_refused_was_answered_and_closes_the_circuit(two, status):
+    """G6: 429 and other 4xx say nothing against a provider's health."""
+    stage = two()
+    stage.policy(circuit={"failure_threshold": 1, "recovery_s": 0.2}, retry={"max_attempts": 1})
+    stage.faults = [
+        Fault("status", provider="first", status=529, requests="1"),
+        Fault("status", provider="first", status=status, requests="2"),
+    ]
+    stage.tool("rest", "sleep 0.25; echo 1")
+    stage.replies = [calls(("rest", {"id": "a"})), DONE]
+    stage.refusals_expected = True
+
+    await stage.run()
+
+    assert ("half_open", "closed") == [(moved.from_, moved.to) for moved in stage.events(CircuitMoved)][-1]
+
+
+async def test_the_probe_of_a_tool_that_another_run_saw_failing_closes_its_circuit(stages):
+    """H3: whoever comes after the rest probes, also a run that was never told."""
+    stage = stages("messages")
+    stage.policy(circuit={"tools": {"failure_threshold": 2, "recovery_s": 0.3}}, results={"max_attempts": 1})
+    flag = stage.folder / "healed"
+    stage.tool("look", f"test -f {flag} && echo 1 || exit 75")
+    stage.replies = [calls(("look", {"id": name})) for name in "ab"] + [DONE]
+    await stage.run()
+    assert "open" == stage.events(CircuitMoved)[-1].to
+    await asyncio.sleep(0.35)
+    flag.write_text("")
+
+    stage.standin, stage.replies = None, [calls(("look", {"id": "c"})), DONE]
+    await stage.run()
+
+    assert [("open", "half_open"), ("half_open", "closed")] == [
+        (moved.from_, moved.to) for moved in stage.events(CircuitMoved)
+    ]
+
+
+async def test_a_probe_that_is_cut_short_gives_its_place_back(two):
+    stage = two()
+    stage.providers = stage.providers[:1]
+    stage.policy(circuit={"failure_threshold": 1, "recovery_s": 0.2}, retry={"max_attempts": 1})
+    stage.faults = [
+        Fault("status", provider="first", status=529, requests="1"),
+        Fault("hang", provider="first", requests="2"),
+    ]
+    stage.replies = [DONE]
+    assert 14 == (await stage.run()).exit_code
+    await asyncio.sleep(0.25)
+    stage.signal_when_asked(signal.SIGINT, 2)
+    assert 130 == (await stage.resume()).exit_code
+
+    assert 0 == (await stage.resume()).exit_code

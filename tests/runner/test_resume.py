@@ -103,6 +103,24 @@ async def test_the_request_after_a_limit_begins_with_everything_that_was_sent_be
         assert unmarked(before) == unmarked(after)[: len(before)]
 
 
+@pytest.mark.parametrize("api", APIS)
+async def test_a_call_of_a_tool_that_nobody_knows_is_sent_again_as_the_model_made_it(stages, api):
+    """However long its name: thinking after it is bound to every letter of it."""
+    stage = stages(api)
+    stage.tool("lookup", "cat")
+    stage.policy(budget={"max_steps": 2})
+    stage.replies = [
+        calls(("lookup" * 40, {})), calls(("lookup", {"id": "a"}), thinking="Hm."), Reply(text="Landed."), DONE,
+    ]  # fmt: skip
+
+    await stage.run()
+    done = await stage.resume(steps=5)
+
+    assert 0 == done.exit_code
+    before, after = (seen.body.get("messages") or seen.body["input"] for seen in stage.asked()[-2:])
+    assert unmarked(before) == unmarked(after)[: len(before)]
+
+
 def unmarked(value):
     """Without cache markers, which may move."""
     if isinstance(value, dict):

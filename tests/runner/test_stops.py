@@ -2,7 +2,7 @@
 
 import pytest
 
-from agentctl.core.events import Decided, LoopSeen
+from agentctl.core.events import Decided, HandedOff, LoopSeen
 from agentctl.errors import Forbidden, Usage
 from tests.runner.stage import (
     Answer,
@@ -176,11 +176,13 @@ async def test_what_does_not_fit_is_never_sent(stage):
 async def test_a_loop_is_reflected_on_and_then_ends_the_run(stage):
     """B25 B26 E16"""
     stage.tool("lookup", "echo x >> n.log; cat")
-    stage.replies = [*looks("a", "a", "a"), Reply(text="Another way then.")]
+    stage.replies = [*looks("a", "a", "a"), LANDED, Reply(text="Another way then.")]
 
     stopped = await stage.run()
 
-    assert ("stopped", "loop", 11) == (stopped.status, stopped.reason, stopped.exit_code)
+    assert ("stopped", "loop", 11, LANDED.text) == (
+        stopped.status, stopped.reason, stopped.exit_code, stopped.answer,
+    )  # fmt: skip
     assert stopped.message.startswith("Could not complete: lookup was called ")
     assert 1 == len((stage.folder / "n.log").read_text().split())
     assert ["LOOP", "LOOP"] == [done.code for done in stage.events(ToolFinished) if not done.ran]
@@ -191,6 +193,7 @@ async def test_a_loop_is_reflected_on_and_then_ends_the_run(stage):
     done = await stage.resume()
 
     assert (0, "Another way then.") == (done.exit_code, done.answer)
+    assert "Take another way than the one that led nowhere." in sent(stage.asked()[-1])
 
 
 async def test_a_loop_that_is_heeded_costs_one_step(stage):
@@ -204,11 +207,99 @@ async def test_a_loop_that_is_heeded_costs_one_step(stage):
 async def test_halt_ends_at_the_first_repeat(stage):
     stage.tool("lookup", "cat")
     stage.policy(loops={"on_loop": "halt"})
-    stage.replies = [*looks("a", "a"), MORE]
+    stage.replies = [*looks("a", "a"), LANDED]
 
     stopped = await stage.run()
 
-    assert ("loop", 11) == (stopped.reason, stopped.exit_code)
+    assert ("loop", 11, LANDED.text) == (stopped.reason, stopped.exit_code, stopped.answer)
+
+
+async def test_a_circle_of_five_calls_ends_too(stage):
+    """H8, C44"""
+    stage.tool("lookup", "cat")
+    stage.replies = [*looks(*"abcde" * 2, "a", "b"), LANDED]
+
+    stopped = await stage.run()
+
+    assert ("loop", 11, LANDED.text) == (stopped.reason, stopped.exit_code, stopped.answer)
+    assert ["cycle", "cycle"] == [seen.kind for seen in stage.events(LoopSeen)]
+
+
+async def test_a_search_that_finds_nothing_is_told_and_then_ended(stage):
+    """A31 C37 B63: other words each time, always nothing."""
+    stage.tool("lookup", 'echo \'{"results": [], "total": 0}\'')
+    stage.replies = [*looks("late orders", "delayed orders", "orders overdue", "what is late"), LANDED, MORE]
+
+    stopped = await stage.run()
+
+    assert ("stopped", "no_progress", 11, LANDED.text) == (
+        stopped.status, stopped.reason, stopped.exit_code, stopped.answer,
+    )  # fmt: skip
+    words = "Could not complete: the last 4 results of lookup were the same. Please try a more specific query."
+    assert words == stopped.message
+    assert "The last 3 results of lookup were the same" in sent(stage.asked()[3])
+    assert [("stall", False), ("stall", True)] == [(seen.kind, seen.halt) for seen in stage.events(LoopSeen)]
+    assert f"agentctl resume {stage.run_id}" == stopped.resume
+
+    done = await stage.resume()
+
+    assert (0, MORE.text) == (done.exit_code, done.answer)
+
+
+async def test_polling_and_paging_go_on(stage):
+    """D02 G3: a pollable tool says the same for long, and every page says something else."""
+    stage.tool("poll", 'echo \'{"state": "running"}\'', pollable=True)
+    pages = 'n=$(cat page 2>/dev/null || echo 0); echo $((n+1)) > page; echo "[\\"row $n\\", \\"line $((n*7))\\"]"'
+    stage.tool("page", pages, parameters={"type": "object", "properties": {"n": {"type": "integer"}}})
+    turns = [calls(("poll", {}), ("page", {"n": n}), usage=usage(100)) for n in range(7)]
+    stage.replies = [*turns, MORE]
+
+    done = await stage.run()
+
+    assert (0, MORE.text, []) == (done.exit_code, done.answer, stage.events(LoopSeen))
+    assert 14 == len([one for one in stage.events(ToolFinished) if one.ran])
+
+
+# --- somebody else takes over ---
+
+
+async def test_after_many_errors_the_case_is_handed_over_and_a_resume_goes_on(stage):
+    """D92 D93: one message with reason and contact; nothing more is asked of the model."""
+    stage.tool("lookup", "echo no such order >&2; exit 3")
+    stage.policy(handoff={"enabled": True, "contact": "ops@example.com", "after_tool_errors": 2})
+    stage.replies = [*looks("a", "b"), MORE]
+
+    handed = await stage.run()
+
+    words = "Handed over to ops@example.com: 2 tool errors in a row, the last of lookup."
+    assert ("stopped", "handoff", 19, words) == (handed.status, handed.reason, handed.exit_code, handed.answer)
+    assert [("2 tool errors in a row, the last of lookup", "ops@example.com")] == [
+        (event.reason, event.contact) for event in stage.events(HandedOff)
+    ]
+    assert 2 == len(stage.asked())
+    assert f"agentctl resume {stage.run_id}" == handed.resume
+
+    done = await stage.resume()
+
+    assert (0, MORE.text) == (done.exit_code, done.answer)
+
+
+async def test_instead_of_a_question_the_case_is_handed_over(stage):
+    """D94: before ambiguous money moves; who resumes is asked."""
+    log = stage.effect("refund", side_effects="irreversible")
+    stage.policy(handoff={"enabled": True, "contact": "finance", "before_tier": "high"})
+    stage.replies = [calls(("refund", {"id": "a"})), MORE]
+    person = Person([Answer("approve", "ada")])
+
+    handed = await stage.run(person)
+
+    assert ("handoff", 19) == (handed.reason, handed.exit_code)
+    assert "Handed over to finance: refund needs a person's decision (risk high)." == handed.answer
+    assert ([], False) == (person.asked, log.exists())
+
+    done = await stage.resume(person)
+
+    assert (0, 1, True) == (done.exit_code, len(person.asked), log.exists())
 
 
 # --- people ---

@@ -147,7 +147,7 @@ async def test_a_limit_that_runs_share_ends_the_next_one_with_a_landing(stage, k
     """D43 D44 D48: reserved in all scopes at once, and named."""
     stage.policy(budget={key: 0.30, "landing": 0.2})
     stage.tool("lookup", "cat")
-    stage.replies = [Reply(text="First.", usage=usage(50_000)), Reply(text="That is all.", usage=usage(1_000))]
+    stage.replies = [Reply(text="First.", usage=usage(76_000)), Reply(text="That is all.", usage=usage(1_000))]
 
     first = await stage.run(**order)
     stage.stamped, stage.states = [], []
@@ -155,7 +155,7 @@ async def test_a_limit_that_runs_share_ends_the_next_one_with_a_landing(stage, k
 
     assert (0, "First.") == (first.exit_code, first.answer)
     assert ("stopped", key, 10, "That is all.") == (second.status, second.reason, second.exit_code, second.answer)
-    assert second.message.startswith(f"{key} limit exceeded: $0.15 + $")
+    assert second.message.startswith(f"{key} limit exceeded: $0.23 + $")
 
 
 async def test_a_limit_per_tenant_needs_a_tenant(stage):

@@ -165,6 +165,22 @@ async def test_one_that_is_named_or_all(shop):
         await warm(stage, How("nobody"))
 
 
+async def test_what_failed_is_told_of_the_provider_that_was_asked(shop):
+    """A84: by priority, whatever the order of the file."""
+    stage, none = shop(), shop()
+    for each in (stage, none):
+        each.providers = [BOTH[1], BOTH[0]]
+    stage.faults = [Fault(kind="status", provider="main", requests="1-", status=400)]
+    none.policy(budget={"run_usd": 0.001})
+
+    ((refused,), (unasked,)) = await warm(stage), await warm(none)
+
+    assert (["main"], []) == ([seen.provider for seen in stage.asked()], none.asked())
+    assert [("main", "claude-sonnet-4-6", False)] * 2 == [
+        (each.provider, each.model, each.warmed) for each in (refused, unasked)
+    ]
+
+
 async def test_nobody_answers(shop):
     stage = shop()
     stage.policy(retry={"max_attempts": 2})
@@ -270,6 +286,39 @@ async def test_a_signal_before_the_proof_cancels_it(shop):
     assert (False, 130) == (warmed.warmed, warmed.exit_code)
     assert "cancelled" == runs(stage)["errand (cache warm)"].status
     assert 130 == stage.events(Completed)[-1].exit_code
+
+
+@pytest.mark.parametrize("kind", ["cancel", "pause"])
+async def test_a_letter_ends_the_keeping_and_the_warming_stands(shop, kind):
+    stage = shop()
+    work = asyncio.ensure_future(warm(stage, How(keep_s=3_000.0)))
+    while len(stage.events(ModelReplied)) < 2:  # noqa: ASYNC110  # the stage keeps a list and rings no bell
+        await asyncio.sleep(0.01)
+    stage.run_id = stage.stamped[0].run_id
+    stage.letter(kind)
+
+    (warmed,) = await asyncio.wait_for(work, 10)
+
+    row = runs(stage)["errand (cache warm)"]
+    assert (True, 0, 2) == (warmed.warmed, warmed.exit_code, len(stage.asked()))
+    assert ("cancelled", kind) == (row.status, row.reason)
+    assert "by eve." in stage.events(Completed)[-1].message
+
+
+@pytest.mark.parametrize("kind", ["cancel", "pause"])
+async def test_a_letter_between_the_requests_ends_it_before_the_proof(shop, kind):
+    stage = shop()
+
+    def write():
+        stage.run_id = stage.stamped[0].run_id
+        stage.letter(kind)
+
+    stage.when(ModelAsked, write)
+    (warmed,) = await warm(stage)
+
+    assert (False, 17, 1) == (warmed.warmed, warmed.exit_code, len(stage.asked()))
+    assert "by eve." in warmed.reason
+    assert "cancelled" == runs(stage)["errand (cache warm)"].status
 
 
 # --- Cold against warm ----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +281,30 @@ async def test_what_is_no_text_is_named_and_left_out(stage):
         assert kind in album.data
 
 
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"structuredContent": {"x": float("nan"), "y": float("-inf")}, "content": []},
+        {"structuredContent": {"x\ud800": "y\udfff"}, "content": []},
+        {"structuredContent": {"n": 10**4_000}, "content": []},
+        {"content": [{"type": "text", "text": "half \ud800 of it"}]},
+        {"content": [{"type": "text", "text": "\x1b[31m\x00\u202e"}]},
+        {"content": [{"type": "text", "text": "bad \udfff"}], "isError": True},
+        {"content": [{"type": "hologram", "text": "x"}]},
+        {"content": "no list"},
+        {"structuredContent": [], "content": []},
+    ],
+    ids=["not finite", "surrogates", "huge", "half", "control", "half an error", "kind", "shape", "list"],
+)
+async def test_what_no_serializer_prints_is_data_or_one_clear_error(stage, result):
+    """D115"""
+    server = await stage.old([offer()], {"look": result})
+    found = await (await tools_of(server))["look"].run(invocation())
+
+    assert found.ok or (found.error_type, bool(found.message)) == ("permanent", True)
+    json.dumps(found.as_json(), allow_nan=False, ensure_ascii=False).encode()
+
+
 async def test_images_beside_structured_content_are_named_in_the_hint(stage):
     image = {"type": "image", "data": "aGVsbG8h", "mimeType": "image/png"}
     server = await stage.old([offer()], {"look": {"structuredContent": {"x": 1}, "content": [image]}})
@@ -531,7 +556,7 @@ async def test_a_server_that_is_gone_for_good_is_an_envelope(stage):
     await asyncio.sleep(0.1)
     answer = await tool.run(invocation())
 
-    assert "transient" == answer.error_type
+    assert "permanent" == answer.error_type
     assert "can't be used" in answer.message
 
 
@@ -696,22 +721,47 @@ async def test_a_look_says_what_has_changed_and_what_is_gone(stage):
     assert "DEFINITION_CHANGED" == (await shown[1].run(invocation())).code
 
 
-async def test_a_look_that_fails_speaks_for_the_call_after_it_once(stage):
+async def test_a_look_that_fails_speaks_for_its_calls_and_a_later_one_starts_it_once_more(stage):
+    """B19: one start for both calls, however long a person takes in between, and none for their further attempts."""
     first = await stage.old([offer()])
     await first.tools()
     listing = first.listing
     dying = await stage.server("dies")
     (tool,) = dying.recall(listing)
     with pytest.raises(Unreachable):
-        await dying.look([tool])
+        await dying.look([tool], ["c1.0", "c1.1"])
     link = dying._link
-    answer = await tool.run(invocation())
+    answers = [await tool.run(invocation()), await tool.run(replace(invocation(), call_id="c1.1"))]
     assert dying._link is link
-    again = await tool.run(invocation())
+    later = await tool.run(replace(invocation(), call_id="c2.0"))
 
     assert dying._link is not link
-    assert "transient" == answer.error_type == again.error_type
-    assert "no database" in answer.message
+    assert [("permanent", False)] * 3 == [(each.error_type, each.retry_safe) for each in (*answers, later)]
+    assert all("no database" in each.message for each in (*answers, later))
+    assert all("a later call" in each.hint for each in (*answers, later))
+
+
+async def test_a_server_that_hangs_fails_a_call_after_one_start_that_is_shorter_than_the_first(stage, monkeypatch):
+    monkeypatch.setattr("agentctl.tools.mcp_link.RESTART_S", 0.5)
+    first = await stage.old([offer()])
+    await first.tools()
+    mute = await stage.server("mute")
+    (tool,) = mute.recall(first.listing)
+    answer = await tool.run(invocation())
+
+    assert "did not answer within 0.5 s" in answer.message
+    assert ("permanent", False) == (answer.error_type, answer.retry_safe)
+
+
+async def test_a_server_that_hangs_while_it_lists_fails_all_attempts_of_a_call(stage, monkeypatch):
+    first = await stage.old([offer()])
+    await first.tools()
+    (tool,) = (await stage.server(command=OLD)).recall(first.listing)
+    monkeypatch.setattr("agentctl.tools.mcp.LIST_S", 0.0)
+    answer = await tool.run(invocation())
+
+    assert "listed no tools within 0 s" in answer.message
+    assert ("permanent", False) == (answer.error_type, answer.retry_safe)
 
 
 # --- Definitions that change ----------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentctl.tools.plain import json_safe, parse
+from agentctl.tools.plain import json_safe, mended, parse
 
 
 def strict(value):
@@ -55,6 +55,19 @@ def test_any_text_is_parsed_or_refused(text):
     except ValueError:
         return
     strict(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        (rb'"\ud800"', rb'"\ufffd"'),
+        (rb'"\uDFFF x \udbff\ud801"', rb'"\ufffd x \ufffd\ufffd"'),
+        (rb'"\ud83d\ude00 \u00e9 \\ud800"', rb'"\ud83d\ude00 \u00e9 \\ud800"'),
+        (rb'"\\\ud800 \ud8', rb'"\\\ufffd \ud8'),
+    ],
+)
+def test_halves_of_surrogate_pairs_are_replaced_and_nothing_else(text, mend):
+    assert mend == mended(text) == mended(mended(text))
 
 
 class Colour(enum.Enum):

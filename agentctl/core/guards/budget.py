@@ -71,6 +71,8 @@ class Rules:
 
 LEAST_OUTPUT = 1_024
 """Output tokens under which no answer is worth starting; the run lands instead."""
+UNLIMITED = 1 << 53
+"""Micro-dollars: what a run without a limit of its own may cost."""
 LEAST_LANDING = 64
 """Output tokens under which not even the last answer is asked for."""
 
@@ -95,6 +97,8 @@ class State:
     refused_used: float = 0.0
     refused_limit: float = 0.0
     """How much of that limit was used, and the limit, as the ledger said."""
+    refused_room: float = 0.0
+    """Dollars that it still has for a smaller call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +140,8 @@ def apply(state: State, stamped: Stamped) -> State:
             return replace(state, tool_calls=state.tool_calls + 1)
         case ToolFinished(final=True, status="error", shared_with=""):
             return replace(state, tool_errors=state.tool_errors + 1)
-        case BudgetCounted(key=key, used=used, limit=limit, state="refused"):
-            return replace(state, refused=key, refused_used=used, refused_limit=limit)
+        case BudgetCounted(key=key, used=used, limit=limit, state="refused", room=room):
+            return replace(state, refused=key, refused_used=used, refused_limit=limit, refused_room=room)
         case Decided(decision="land"):
             return replace(state, refused="")
         case Resumed(add_micro=usd, add_steps=steps):
@@ -218,12 +222,14 @@ def room(
     `landing` may use what is kept back.
     """
     least = min(LEAST_LANDING if landing else LEAST_OUTPUT, most_output)
+    if price is None:
+        return _refused(rules, state, 0, landing=landing) if state.refused else Room(most_output, 0, UNLIMITED)
     if state.refused:
-        cost = 0 if price is None else price.worst(prompt_tokens, least)
-        used, limit = micro(state.refused_used), micro(state.refused_limit)
-        return Reached(state.refused, usd_message(state.refused, used, cost, limit))
-    if price is None or not rules.enabled:
-        return Room(most_output, 0, 1 << 53)
+        most_output = min(most_output, price.affordable(prompt_tokens, micro(state.refused_room)))
+        if most_output < least:
+            return _refused(rules, state, price.worst(prompt_tokens, least), landing=landing)
+    if not rules.enabled:
+        return Room(most_output, price.worst(prompt_tokens, most_output), UNLIMITED)
     cap = cap_micro(rules, state)
     usable = cap if landing else _usable(rules, price, cap, prompt_tokens)
     left = usable - state.spent_micro
@@ -232,6 +238,13 @@ def room(
         cost = price.worst(prompt_tokens, least) + cap - usable  # this call, and the landing that must follow it
         return Reached("run_usd", usd_message("run_usd", state.spent_micro, cost, cap))
     return Room(output, price.worst(prompt_tokens, output), usable)
+
+
+def _refused(rules: Rules, state: State, cost: int, *, landing: bool) -> Reached:
+    """A limit that runs share has no room, not even for the least; what is kept for the landing is not for sale."""
+    used, limit = micro(state.refused_used), micro(state.refused_limit)
+    kept = 0 if landing else int(limit * rules.landing)
+    return Reached(state.refused, usd_message(state.refused, used, cost + kept, limit))
 
 
 def _usable(rules: Rules, price: ModelPrice, cap: int, prompt_tokens: int) -> int:

@@ -10,7 +10,7 @@ Rules.
 1. An open circuit is closed by the answer to one of its own probes and by nothing else: not by time, not by a success
    that was asked for before the outage.
 2. Half open, at most `half_open_probes` are out at a time, however many ask. A probe that is not heard of again gives
-   its place back after its patience.
+   its place back after its patience; should it be answered after all, that closes the circuit as well.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Rules:
     min_calls: Count = 10
     """Calls below which no rate is judged."""
     window_s: Seconds = 60.0
-    """The rolling window, in seconds."""
+    """The rolling window, in seconds; at most 600 are looked back at."""
     recovery_s: Seconds = 60.0
     """Seconds until an open circuit lets a probe through. A59"""
     half_open_probes: Count = 1
@@ -59,19 +59,35 @@ class Rules:
 
 
 Phase = Literal["closed", "open", "half_open"]
-SLICES = 12
-"""The rolling window is counted in so many slices."""
+GRAIN_S = 5.0
+"""Calls are counted in slices so long."""
+LONGEST_S = 600.0
+"""A longer window than this is not looked back at."""
+SKEW_S = 5.0
+"""What lies further ahead than this was written by a clock that has been set back since: it counts as long ago."""
+MOST_PROBES = 16
+"""Probes whose answers still close a circuit, since it opened."""
 FAULTS = frozenset({"overloaded", "server", "timeout", "connection", "truncated", "malformed"})
 """Failures that speak of a provider's health; 429 and other 4xx do not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The calls of one slice of the window."""
+    """The calls of one slice of time."""
 
     start: float
     calls: int
     failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A call that tests an open circuit."""
+
+    owner: str
+    at: float
+    until: float
+    """For how long its place is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +100,9 @@ class Circuit:
     opened_at: float = 0.0
     """0: it is closed."""
     tallies: tuple[Tally, ...] = ()
-    """Bound: SLICES + 1."""
-    probes: tuple[tuple[str, float], ...] = ()
-    """Who probes, and until when that is waited for. Bound: half_open_probes."""
+    """Bound: LONGEST_S / GRAIN_S, and one."""
+    probes: tuple[Probe, ...] = ()
+    """Bound: MOST_PROBES, or half_open_probes where that is more."""
 
 
 CLOSED = Circuit()
@@ -96,56 +112,70 @@ def phase(rules: Rules | ToolRules, circuit: Circuit, now: float) -> Phase:
     """Where it stands. Half open: one more probe may go."""
     if not circuit.opened_at:
         return "closed"
-    if now < circuit.opened_at + rules.recovery_s:
+    if _past(circuit.opened_at, now) and now < circuit.opened_at + rules.recovery_s:
         return "open"
-    return "half_open" if len(_living(circuit, now)) < rules.half_open_probes else "open"
+    return "half_open" if len(_out(circuit, now)) < rules.half_open_probes else "open"
 
 
 def until(rules: Rules | ToolRules, circuit: Circuit, now: float) -> float:
     """When an open circuit may let the next probe through."""
     rested = circuit.opened_at + rules.recovery_s
-    return rested if now < rested else min((end for _, end in _living(circuit, now)), default=now)
+    if _past(circuit.opened_at, now) and now < rested:
+        return rested
+    return min((probe.until for probe in _out(circuit, now)), default=now)
 
 
-def probed(circuit: Circuit, owner: str, now: float, patience_s: float) -> Circuit:
+def probed(rules: Rules | ToolRules, circuit: Circuit, owner: str, now: float, patience_s: float) -> Circuit:
     """It is half open, and `owner` probes it."""
-    return replace(circuit, probes=(*_living(circuit, now), (owner, now + patience_s)))
+    most = max(MOST_PROBES, rules.half_open_probes)
+    return replace(circuit, probes=(*circuit.probes, Probe(owner, now, now + patience_s))[-most:])
 
 
 def recorded(
-    rules: Rules | ToolRules, circuit: Circuit, owner: str, *, ok: bool, asked_at: float, now: float
+    rules: Rules | ToolRules, circuit: Circuit, owner: str, *, ok: bool | None, asked_at: float, now: float
 ) -> Circuit:
-    """After the outcome of a call that `owner` made at `asked_at`."""
+    """After the outcome of a call that `owner` made at `asked_at`; None: it was cut short, and nobody knows."""
     if circuit.opened_at:
-        if owner not in {name for name, _ in circuit.probes}:
+        if owner not in {probe.owner for probe in circuit.probes}:
             return circuit
-        others = tuple(probe for probe in circuit.probes if probe[0] != owner)
+        others = tuple(probe for probe in circuit.probes if probe.owner != owner)
+        if ok is None:
+            return replace(circuit, probes=others)
         return CLOSED if ok else replace(circuit, failed_at=now, opened_at=now, probes=others)
-    tallies = _counted(circuit.tallies, rules.window_s, now, ok=ok)
+    if ok is None:
+        return circuit
+    tallies = _counted(circuit.tallies, now, ok=ok)
     if ok:
-        fresh = asked_at >= circuit.failed_at
+        fresh = asked_at >= circuit.failed_at or not _past(circuit.failed_at, now)
         return replace(circuit, failures=0 if fresh else circuit.failures, tallies=tallies)
     failures = circuit.failures + 1
-    opens = failures >= rules.failure_threshold or _too_often(rules, tallies)
+    opens = failures >= rules.failure_threshold or _too_often(rules, tallies, now)
     return Circuit(failures, now, now if opens else 0.0, tallies)
 
 
-def _living(circuit: Circuit, now: float) -> tuple[tuple[str, float], ...]:
-    return tuple(probe for probe in circuit.probes if probe[1] > now)
+def _past(moment: float, now: float) -> bool:
+    return moment <= now + SKEW_S
 
 
-def _counted(tallies: tuple[Tally, ...], window_s: float, now: float, *, ok: bool) -> tuple[Tally, ...]:
-    recent = tuple(tally for tally in tallies if tally.start > now - window_s)
-    failed = 0 if ok else 1
-    if recent and now < recent[-1].start + window_s / SLICES:
+def _out(circuit: Circuit, now: float) -> tuple[Probe, ...]:
+    """The probes that are still waited for."""
+    return tuple(probe for probe in circuit.probes if _past(probe.at, now) and now < probe.until)
+
+
+def _counted(tallies: tuple[Tally, ...], now: float, *, ok: bool) -> tuple[Tally, ...]:
+    """One more call, on a grid that is the same for all policies."""
+    start, failed = now // GRAIN_S * GRAIN_S, 0 if ok else 1
+    recent = tuple(tally for tally in tallies if now - LONGEST_S < tally.start <= now)
+    if recent and recent[-1].start == start:
         last = recent[-1]
-        return (*recent[:-1], Tally(last.start, last.calls + 1, last.failures + failed))
-    return (*recent[-SLICES:], Tally(now, 1, failed))
+        return (*recent[:-1], Tally(start, last.calls + 1, last.failures + failed))
+    return (*recent, Tally(start, 1, failed))
 
 
-def _too_often(rules: Rules | ToolRules, tallies: tuple[Tally, ...]) -> bool:
-    calls = sum(tally.calls for tally in tallies)
-    return calls >= rules.min_calls and sum(tally.failures for tally in tallies) >= rules.failure_rate * calls
+def _too_often(rules: Rules | ToolRules, tallies: tuple[Tally, ...], now: float) -> bool:
+    within = [tally for tally in tallies if tally.start + GRAIN_S > now - rules.window_s]
+    calls = sum(tally.calls for tally in within)
+    return calls >= rules.min_calls and sum(tally.failures for tally in within) >= rules.failure_rate * calls
 
 
 def faulty(kind: str, status: int | None) -> bool:

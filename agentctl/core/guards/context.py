@@ -46,6 +46,12 @@ DENSEST = 2.3
 """How many times the estimate of a text can be too low: base64, rare scripts and symbols, against 3.2 bytes a token."""
 OTHER_TOKENIZER = 1.5
 """How many times more tokens another provider may see in what one has counted."""
+SUMMARY_TOKENS = 512
+"""Output tokens that one summary may take. B07"""
+SUMMARIES = 0.1
+"""Share of what a trim leaves that all summaries of a run take together, at the most; the oldest lines go first. D17"""
+LEAST_SUMMARY = 32
+"""Tokens under which no summary says anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,13 @@ class State:
     """A prompt was refused as too long, and was trimmed for, since the last whole reply."""
     refused: bool = False
     """The last prompt was refused as too long."""
+    covers: int = 0
+    """The seq of the oldest message that the summary in hand leaves out: its trim drops exactly what it was made of."""
+    summary: int = 0
+    """Seq of the reply that is the summary in hand; 0: there is none."""
+    summary_tokens: int = 0
+    unsummed: bool = False
+    """A summary was asked for and is not to be had: the next trim does without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,30 +105,40 @@ def apply(state: State, stamped: Stamped) -> State:
     match stamped.event:
         case RunStarted(fixed_tokens=fixed, goal_tokens=goal):
             return State(fresh=fixed + goal)
-        case (
-            ToolFinished(final=True, tokens=tokens)
-            | Decided(tokens=tokens)
-            | Resumed(fixed_tokens=tokens)
-            | StepsPlanned(tokens=tokens)
-        ):
+        case ModelAsked(purpose="summary") | ModelReplied(purpose="summary") | ModelFailed(purpose="summary"):
+            return _summed(state, stamped)
+        case Decided(guard="context", decision="no_summary"):
+            return replace(state, unsummed=True)
+        case Resumed(fixed_tokens=tokens):
+            return replace(state, fresh=state.fresh + tokens, unsummed=False)
+        case ToolFinished(final=True, tokens=tokens) | Decided(tokens=tokens) | StepsPlanned(tokens=tokens):
             return replace(state, fresh=state.fresh + tokens)
         case ModelAsked(estimated_tokens=tokens):
             return replace(state, asked=tokens)
-        case ModelReplied(purpose="answer" | "landing") as reply:
+        case ModelReplied() as reply:
             return _counted(state, reply)
         case ModelFailed(kind="context"):
             return replace(state, refused=True)
-        case ContextTrimmed(tokens=tokens):
-            return replace(
-                state,
-                counted=tokens,
-                bound=max(tokens, _bound(state)),
-                fresh=0,
-                hardened=state.refused,
-                refused=False,
-            )
+        case ContextTrimmed() as trimmed:
+            return _trimmed(state, trimmed)
         case _:
             return state
+
+
+def _summed(state: State, stamped: Stamped) -> State:
+    match stamped.event:
+        case ModelAsked(upto=upto):
+            return replace(state, covers=upto)
+        case ModelReplied(text=text, tokens=tokens) if text.strip():
+            return replace(state, summary=stamped.seq, summary_tokens=tokens)
+        case _:
+            return replace(state, unsummed=True)
+
+
+def _trimmed(state: State, trimmed: ContextTrimmed) -> State:
+    bound = _bound(state) + int(trimmed.summary_tokens * DENSEST)
+    left = trimmed.tokens
+    return State(left, max(left, bound), 0, state.identity, state.asked, hardened=state.refused)
 
 
 def _counted(state: State, reply: ModelReplied) -> State:
@@ -164,6 +187,17 @@ def cut(rules: Rules, fixed: int, units: tuple[Unit, ...], target: int, limit: i
         return None
     dropped = sum(unit.messages for unit in units[:kept])
     return Cut(units[kept].seq, dropped, tokens)
+
+
+def summaries(rules: Rules, limit: int) -> int:
+    """Tokens that all summaries may take in a request that is trimmed at `limit`."""
+    return int(limit * rules.trim_to * SUMMARIES)
+
+
+def summarises(rules: Rules, state: State, messages: int, limit: int) -> bool:
+    """Whether a trim of so many messages, the goal not counted, is to be summarised. B05"""
+    wanted = rules.strategy == "summary" and not (state.summary or state.unsummed)
+    return wanted and messages > rules.keep_recent and summaries(rules, limit) >= LEAST_SUMMARY
 
 
 def message(tokens: int) -> str:

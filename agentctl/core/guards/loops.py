@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import unicodedata
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 from agentctl.core import envelope
-from agentctl.core.bounds import Count, table
+from agentctl.core.bounds import Bound, Count, table
 from agentctl.core.envelope import Envelope
-from agentctl.core.events import Stamped, ToolFinished
-from agentctl.core.messages import is_list, is_object
+from agentctl.core.events import Completed, LoopSeen, ModelReplied, Stamped, ToolFinished
+from agentctl.core.seen import LoopKind
 
 
 @table
@@ -20,10 +18,10 @@ class Rules:
 
     enabled: bool = True
     """False is printed at every start."""
-    window: Count = 8
-    """Tool calls that are looked back at. A32"""
+    window: Annotated[int, Bound(gt=0, le=64)] = 8
+    """Tool calls that are looked back at; also the longest cycle of calls that is found. A32"""
     max_repeats: Count = 3
-    """This identical call within the window is not run. A32, B22"""
+    """This identical call within the window is not run, nor the call that begins this round of a cycle. A32, B22"""
     consecutive: Count = 2
     """This identical call in a row is not run. E16"""
     on_loop: Literal["reflect", "halt", "reflect_then_halt"] = "reflect_then_halt"
@@ -35,8 +33,12 @@ REFLECTION = (
     "Try a different strategy or conclude with what you know."
 )
 CODE = "LOOP"
-MOST_SEEN = 64
-"""Calls that are remembered, whatever the window."""
+PUT_OFF = {"LIMIT", "CHECK_REQUIRED"}
+"""Codes of calls that were not run for now: made again later, they are no repeat."""
+LEAST_ROUNDS = 2
+"""Whole rounds that make a cycle, however few repeats are allowed."""
+MOST_SEEN = 130
+"""Calls that are remembered: two rounds of the longest cycle, and the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,11 @@ class Seen:
     """One call that was answered."""
 
     key: str
-    retry_safe: bool
-    effect: bool
+    waits: bool = False
+    """Its result may be tried again, or its tool is one that is polled."""
+    effect: bool = False
+    refused: bool = False
+    """It was not run, as a repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,46 +59,97 @@ class State:
 
     seen: tuple[Seen, ...] = ()
     reflected: tuple[str, ...] = ()
+    unread: int = 0
+    """The newest calls whose answers the model has not read yet."""
+    halted: LoopSeen | None = None
+    """What the run stops for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
     """This call would be the `count`th of its kind."""
 
-    kind: Literal["consecutive", "window"]
+    kind: LoopKind
     count: int
     window: int
     halt: bool
 
 
 def apply(state: State, stamped: Stamped) -> State:
-    """Fold one event. A call that was refused as a repeat, or shares another's result, is none of its own."""
+    """Fold one event. A call that shares another's result is none of its own; one refused as a repeat counts as none.
+
+    A run that stopped for a loop begins anew when it is resumed: the model is told once again before it ends again.
+    """
     match stamped.event:
         case ToolFinished(code=str(code), key=key) if code == CODE:
-            return State(state.seen, (*state.reflected, key)[-MOST_SEEN:])
-        case ToolFinished(final=True, shared_with="", key=key, retry_safe=safe, effect=effect):
-            return State((*state.seen, Seen(key, safe, effect))[-MOST_SEEN:], state.reflected)
+            told = (*state.reflected, key)[-MOST_SEEN:]
+            return replace(_add(state, Seen(key, refused=True)), reflected=told)
+        case ToolFinished(ran=False, code=code) if code in PUT_OFF:
+            return state
+        case ToolFinished(final=True, shared_with="", key=key, retry_safe=safe, effect=effect, pollable=pollable):
+            return _add(state, Seen(key, safe or pollable, effect))
+        case ModelReplied(purpose="answer"):
+            return replace(state, unread=0) if state.unread else state
+        case LoopSeen(halt=True, kind=kind) as seen if kind != "stall":
+            return replace(state, halted=seen)
+        case Completed(reason="loop"):
+            return State(state.seen)
         case _:
             return state
+
+
+def _add(state: State, seen: Seen) -> State:
+    return replace(state, seen=(*state.seen, seen)[-MOST_SEEN:], unread=min(state.unread + 1, MOST_SEEN))
 
 
 def check(rules: Rules, state: State, key: str, *, pollable: bool) -> Repeat | None:
     """Whether the next call with this key is a repeat. G1, G2
 
-    Not one: after a result that may be tried again, after a call in between that changed something, of a pollable tool.
+    Not one: after a result that may be tried again, after a call in between that changed something, of a pollable tool;
+    beside a call of the same reply, whose result the model has not read.
     """
     if not rules.enabled or pollable:
         return None
-    recent = _since_effect(state.seen[-(rules.window - 1) :] if rules.window > 1 else (), key)
-    same = [seen for seen in recent if seen.key == key and not seen.retry_safe]
-    count = 1 + len(same)
+    read = len(state.seen) - state.unread
+    ran = tuple(seen for at, seen in enumerate(state.seen) if not seen.refused and (at < read or seen.key != key))
+    recent = _since_effect(ran[-(rules.window - 1) :] if rules.window > 1 else (), key)
+    count = 1 + sum(seen.key == key and not seen.waits for seen in recent)
     in_row = 1 + _tail(recent, key)
-    if in_row < rules.consecutive and count < rules.max_repeats:
-        return None
-    kind: Literal["consecutive", "window"] = "consecutive" if in_row >= rules.consecutive else "window"
     told = key in state.reflected
-    halt = rules.on_loop == "halt" or (rules.on_loop == "reflect_then_halt" and told)
-    return Repeat(kind, in_row if kind == "consecutive" else count, rules.window, halt)
+    if in_row >= rules.consecutive:
+        return Repeat("consecutive", in_row, rules.window, _halts(rules, told=told))
+    if count >= rules.max_repeats:
+        return Repeat("window", count, rules.window, _halts(rules, told=told))
+    length = _cycle(rules, _since_effect(state.seen, key), key)
+    if not length:
+        return None
+    span = state.seen[-length * _rounds(rules) : read]
+    told = told or any(seen.refused for seen in span)
+    return Repeat("cycle", _rounds(rules) + 1, length, _halts(rules, told=told))
+
+
+def _halts(rules: Rules, *, told: bool) -> bool:
+    return rules.on_loop == "halt" or (rules.on_loop == "reflect_then_halt" and told)
+
+
+def _rounds(rules: Rules) -> int:
+    """Whole rounds after which the next one is not begun."""
+    return max(rules.max_repeats - 1, LEAST_ROUNDS)
+
+
+def _cycle(rules: Rules, seen: tuple[Seen, ...], key: str) -> int:
+    """The length of the cycle that a call with this key would begin another round of; 0: it is in none."""
+    for length in range(2, rules.window + 1):
+        size = length * _rounds(rules)
+        if size > len(seen):
+            return 0
+        if seen[-length].key != key:
+            continue
+        span = seen[-size:]
+        same = all(one.key == next_.key for one, next_ in zip(span, span[length:], strict=False))
+        if same and not any(one.waits for one in span):
+            return length
+    return 0
 
 
 def _since_effect(seen: tuple[Seen, ...], key: str) -> tuple[Seen, ...]:
@@ -106,43 +162,21 @@ def _since_effect(seen: tuple[Seen, ...], key: str) -> tuple[Seen, ...]:
 def _tail(seen: tuple[Seen, ...], key: str) -> int:
     count = 0
     for one in reversed(seen):
-        if one.key != key or one.retry_safe:
+        if one.key != key or one.waits:
             break
         count += 1
     return count
 
 
+def sentence(seen: LoopSeen) -> str:
+    """Why the run stops, for people. A39"""
+    if seen.kind == "cycle":
+        why = f"the same {seen.window} calls came again and again, {seen.tool} among them"
+    else:
+        why = f"{seen.tool} was called {seen.count} times with the same arguments"
+    return f"Could not complete: {why}. Please try a more specific query."
+
+
 def reflection() -> Envelope:
     """B25, B26: the reflection is the call's result."""
     return envelope.permanent(REFLECTION, code=CODE)
-
-
-def canonical(value: object) -> object:
-    """A value in which what means the same looks the same: key order, Unicode form, case, space, number form. H8
-
-    Theory: two calls that differ only so are the same try. The result is for keys alone and never runs.
-    """
-    match value:
-        case bool() | None:
-            return value
-        case int() | float():
-            return _number(value)
-        case str():
-            return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
-        case _ if is_list(value):
-            return [canonical(item) for item in value]
-        case _ if is_object(value):
-            return {str(name): canonical(value[name]) for name in sorted(value, key=str)}
-        case _:
-            return repr(value)
-
-
-def _number(value: float) -> object:
-    if float(value).is_integer() and abs(value) < 2**53:
-        return int(value)
-    return value
-
-
-def canonical_bytes(tool: str, args: object) -> bytes:
-    """What a call's key is made of."""
-    return json.dumps([tool, canonical(args)], sort_keys=True, separators=(",", ":")).encode()

@@ -1,8 +1,9 @@
 """How fast all runs on a store may use one provider: a sliding minute, asked before each call.
 
-Time is counted in slices of 5 s, of which a minute can touch 13. A booking goes into the first slice from which on no
-13 slices in a row hold more than the limit, and never before a booking that was made earlier: who came first goes
-first. `journal/pace.py` keeps the slices, shared by all runs; what a run was told is a fact of it (`Waited`).
+Time is counted in slices of 5 s, of which a minute can touch 13. A call is booked at its worst into the slice of now,
+if no 13 slices in a row hold more than the limit then, and corrected when it is over: who waits asks again meanwhile,
+since most of what was booked is given back. Who came first goes first. `journal/pace.py` keeps the slices and the
+queue, shared by all runs; what a run was told is a fact of it (`Waited`).
 
 What is larger than the whole limit goes alone, and what it is too large by is booked into the minutes after it: a
 debt that later calls wait for.
@@ -11,7 +12,7 @@ debt that later calls wait for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentctl.core.bounds import Count, Seconds, Usd, table
 from agentctl.core.events import Resumed, Stamped, Waited
@@ -38,35 +39,50 @@ WINDOW = 12 * SLICE_S
 """A slice counts for every minute that it touches: those that begin up to so many seconds later."""
 APART = WINDOW + SLICE_S
 """No minute touches two slices that are so far apart."""
-MOST_PIECES = 1_440
-"""No debt is longer than about a day, whatever the limit: a limit of less than a micro-dollar is rounded to none."""
+MOST_PIECES = 60
+"""A debt ends after about an hour: more says only that the limit is another's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A wait that was too long."""
+
+    until: float
+    """When the provider may be asked again, in seconds since the epoch."""
+    window: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Whether the last call had to wait longer than anybody may. Bound: constant."""
+    """The providers whose minute is full for longer than anybody may wait. Bound: the policy's providers."""
 
-    refused: str = ""
-    """What it would have waited for."""
-    seconds: float = 0.0
+    rests: dict[str, Rest]
+
+
+EMPTY = State({})
 
 
 def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     match stamped.event:
-        case Waited(reason=reason, seconds=seconds, refused=True):
-            return State(reason, seconds)
-        case Resumed() if state.refused:
-            return State()
+        case Waited(reason=window, seconds=seconds, refused=True, provider=provider):
+            return State({**state.rests, provider: Rest(stamped.ts + seconds, window, seconds)})
+        case Resumed():
+            return EMPTY
         case _:
             return state
 
 
-def check(rules: Rules, state: State) -> str:
-    """Why the run stops here, in the sentence of the contract; empty: it does not."""
-    if not rules.enabled or not state.refused:
-        return ""
-    why = f"the next call would wait {state.seconds:.0f}s for {state.refused}, over max_wait_s of {rules.max_wait_s:g}s"
+def check(rules: Rules, state: State, provider: str, now: float) -> float:
+    """Seconds for which a provider's minute is too full to wait for; 0: it may be asked."""
+    rest = state.rests.get(provider)
+    return max(0.0, rest.until - now) if rules.enabled and rest is not None else 0.0
+
+
+def message(rules: Rules, rest: Rest) -> str:
+    """Why a run stops that nobody else can answer."""
+    why = f"the next call would wait {rest.seconds:.0f}s for {rest.window}, over max_wait_s of {rules.max_wait_s:g}s"
     return f"Could not complete: {why}. Please try a more specific query."
 
 
@@ -89,17 +105,25 @@ def slice_of(now: float) -> int:
     return int(now // SLICE_S) * SLICE_S
 
 
-def place(demand: Demand, booked: Mapping[int, int], earliest: int) -> int:
-    """The first slice from `earliest` on in which there is room, given what is booked already."""
-    at = max(earliest, max((start for start, amount in booked.items() if amount), default=earliest))
-    while not _fits(demand, booked, at):
+def fits(demand: Demand, booked: Mapping[int, int], at: int, ahead: int = 0) -> bool:
+    """Whether a call may be booked into a slice, beside what is booked and behind those who wait for `ahead`."""
+    if demand.amount > demand.limit:
+        return not ahead and not any(amount for start, amount in booked.items() if start >= at - WINDOW)
+    most = demand.limit - demand.amount - ahead
+    near = [(start, amount) for start, amount in booked.items() if at - WINDOW <= start <= at + WINDOW]
+    begins = {at, *(start for start, _ in near if start <= at)}
+    return all(sum(amount for at, amount in near if begin <= at <= begin + WINDOW) <= most for begin in begins)
+
+
+def place(demand: Demand, booked: Mapping[int, int], earliest: int, ahead: int = 0) -> int:
+    """The first slice from `earliest` on in which there would be room if nothing more was booked or given back."""
+    total = demand.amount + ahead
+    minutes, alone = max(0, total - 1) // max(1, demand.limit), demand.amount > demand.limit
+    wanted = demand if alone else replace(demand, amount=min(total, demand.limit))
+    at = earliest
+    while not fits(wanted, booked, at):
         at += SLICE_S
-    return at
-
-
-def _fits(demand: Demand, booked: Mapping[int, int], at: int) -> bool:
-    used = sum(amount for start, amount in booked.items() if at - WINDOW <= start <= at)
-    return used == 0 or used + demand.amount <= demand.limit
+    return at + (0 if alone else minutes * APART)
 
 
 def spread(amount: int, limit: int, at: int) -> dict[int, int]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentctl.core import envelope
 from agentctl.core.bounds import Count, Seconds, table
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
-from agentctl.core.events import Stamped, ToolStarted
+from agentctl.core.events import Resumed, RunStarted, Stamped, ToolStarted
 
 
 @table
@@ -38,10 +38,13 @@ MOST_STARTS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How often each tool was started, and when lately. Bound: the task's tools, MOST_STARTS each."""
+    """How often each tool was started, and when lately. Bound: the session's tools, MOST_STARTS each."""
 
     calls: dict[str, int]
+    """By this run."""
     starts: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    earlier: dict[str, int] = field(default_factory=dict[str, int])
+    """By other runs of the session, as they were when this one was last started."""
 
 
 EMPTY = State({})
@@ -55,7 +58,10 @@ def apply(state: State, stamped: Stamped) -> State:
             return State(
                 {**state.calls, tool: state.calls.get(tool, 0) + 1},
                 {**state.starts, tool: (*since, stamped.ts)},
+                state.earlier,
             )
+        case RunStarted(earlier_calls=earlier) | Resumed(earlier_calls=earlier):
+            return replace(state, earlier=earlier) if earlier != state.earlier else state
         case _:
             return state
 
@@ -64,7 +70,8 @@ def check(state: State, contract: Contract, now: float) -> Envelope | None:
     """The tool's own call limit, if it is reached: of the session, or of any 60 seconds. D88"""
     most, per_minute = contract.max_calls_per_session, contract.max_calls_per_minute
     lately = sum(1 for ts in state.starts.get(contract.name, ()) if ts > now - 60)
-    if most is not None and state.calls.get(contract.name, 0) >= most:
+    calls = state.calls.get(contract.name, 0) + state.earlier.get(contract.name, 0)
+    if most is not None and calls >= most:
         limit = f"max_calls_per_session of {most}"
     elif per_minute is not None and lately >= per_minute:
         limit = f"max_calls_per_minute of {per_minute}"

@@ -88,7 +88,10 @@ def tier(rules: Rules, contract: Contract) -> Ruling:
 
 def check(rules: Rules, contract: Contract) -> Ruling | None:
     """The ruling that needs a person, or None. Compared as numbers (H1)."""
-    if not rules.enabled:
-        return None
     ruling = tier(rules, contract)
-    return ruling if ruling.tier > rules.auto_approve else None
+    return ruling if above(rules, ruling.tier) else None
+
+
+def above(rules: Rules, tier: Tier) -> bool:
+    """Whether a tier is more than may run without asking."""
+    return rules.enabled and tier > rules.auto_approve

@@ -63,7 +63,7 @@ def apply(state: State, stamped: Stamped) -> State:
     match stamped.event:
         case RunStarted() as started:
             return replace(state, goal_chars=len(started.goal), tools=len(started.tools), variables=started.variables)
-        case ModelAsked(provider=provider):
+        case ModelAsked(provider=provider, purpose="answer" | "landing"):
             return replace(state, asked=provider)
         case ModelReplied(provider=provider, purpose="answer" | "landing"):
             return replace(state, current=provider)

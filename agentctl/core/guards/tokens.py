@@ -40,6 +40,8 @@ class State:
 def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     match stamped.event:
+        case ModelReplied(usage=usage, purpose="summary"):
+            return replace(state, used=state.used + usage.counted)
         case ModelReplied(usage=usage, identity=identity):
             return replace(state, used=state.used + usage.counted, cached=usage.cache_read, identity=identity)
         case ModelFailed(tokens=tokens):

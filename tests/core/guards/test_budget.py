@@ -126,7 +126,17 @@ def test_a_limit_that_the_ledger_refused_is_named_with_its_own_figures():
     state = after(ev.BudgetCounted("session_usd", 0.45, 0.50, "refused"))
     reached = budget.room(Rules(), state, PRICE, **ROOM)
 
-    assert Reached("session_usd", "session_usd limit exceeded: $0.45 + $0.0214 > $0.50") == reached
+    assert Reached("session_usd", "session_usd limit exceeded: $0.45 + $0.0614 > $0.50") == reached
+
+
+def test_a_shared_limit_with_room_for_less_is_asked_for_less():
+    """A02: what the budget still buys, whoever's it is."""
+    state = after(ev.BudgetCounted("session_usd", 0.45, 0.50, "refused", 0.03))
+    found = budget.room(Rules(), state, PRICE, **ROOM)
+
+    assert isinstance(found, Room)
+    assert 1_024 <= found.max_output_tokens < 2_000
+    assert found.reserve_micro <= 30_000
 
 
 def test_a_refusal_of_the_ledger_holds_where_no_price_is_known():
@@ -147,11 +157,12 @@ def test_a_warning_of_the_ledger_refuses_nothing():
     assert "" == after(ev.BudgetCounted("run_usd", 1.2, 1.5, "warning")).refused
 
 
-def test_without_a_price_or_without_the_guard_nothing_is_reserved():
-    free = Room(8_192, 0, 1 << 53)
+def test_without_a_price_nothing_is_reserved_and_without_the_guard_nothing_is_refused():
+    """A02: other guards count on the reservation, whether or not this one limits it."""
+    without = budget.room(Rules(enabled=False), State(spent_micro=10**9), PRICE, **ROOM)
 
-    assert free == budget.room(Rules(), State(), None, **ROOM)
-    assert free == budget.room(Rules(enabled=False), State(spent_micro=10**9), PRICE, **ROOM)
+    assert Room(8_192, 0, budget.UNLIMITED) == budget.room(Rules(), State(), None, **ROOM)
+    assert Room(8_192, PRICE.worst(ROOM["prompt_tokens"], 8_192), budget.UNLIMITED) == without
 
 
 def test_what_replies_and_failures_cost_is_counted():

@@ -9,7 +9,22 @@ from agentctl.core import events as ev
 from agentctl.core.guards import circuit, retry
 from agentctl.core.guards.circuit import Rules, ToolRules
 from agentctl.core.policy import Policy
-from tests.play import MAIN, SPARE, START, Fault, Play, Reply, Script, asks, call, contract, make_setup, played, policy
+from tests.play import (
+    MAIN,
+    SAME_AGAIN,
+    SPARE,
+    START,
+    Fault,
+    Play,
+    Reply,
+    Script,
+    asks,
+    call,
+    contract,
+    make_setup,
+    played,
+    policy,
+)
 
 DOWN = Fault("server", 500)
 LATE = "a call of another run"
@@ -22,7 +37,7 @@ class Shared:
         self.rules = rules or Rules()
         self.circuit = circuit.CLOSED
 
-    def went(self, at: float, *, ok: bool, asked: float | None = None, owner: str = LATE) -> None:
+    def went(self, at: float, *, ok: bool | None, asked: float | None = None, owner: str = LATE) -> None:
         asked_at = START + (at if asked is None else asked)
         self.circuit = circuit.recorded(self.rules, self.circuit, owner, ok=ok, asked_at=asked_at, now=START + at)
 
@@ -33,7 +48,7 @@ class Shared:
 
     def probe(self, at: float, owner: str = "probe", patience: float = 60.0) -> None:
         assert "half_open" == self.phase(at)
-        self.circuit = circuit.probed(self.circuit, owner, START + at, patience)
+        self.circuit = circuit.probed(self.rules, self.circuit, owner, START + at, patience)
 
     def phase(self, at: float) -> str:
         return circuit.phase(self.rules, self.circuit, START + at)
@@ -204,7 +219,68 @@ def test_what_is_remembered_is_bounded():
     for n in range(500):
         shared.went(n / 2, ok=n % 3 > 0)
 
-    assert len(shared.circuit.tallies) <= circuit.SLICES + 1
+    assert len(shared.circuit.tallies) <= circuit.LONGEST_S / circuit.GRAIN_S + 1
+    assert len(shared.circuit.tallies) > 10
+
+
+def test_a_probe_that_took_longer_than_its_patience_and_was_answered_closes_it():
+    """C45: a slow provider is a healthy one."""
+    shared = Shared().failed(5)
+    shared.probe(70, "slow", patience=60)
+    shared.probe(131, "next", patience=60)
+    shared.went(150, ok=True, owner="slow")
+
+    assert circuit.CLOSED == shared.circuit
+
+
+def test_a_probe_that_was_cut_short_says_nothing_and_gives_its_place_back():
+    shared = Shared().failed(5)
+    shared.probe(70)
+    assert "open" == shared.phase(71)
+
+    shared.went(71, ok=None, owner="probe")
+
+    assert "half_open" == shared.phase(71)
+
+
+def test_probes_are_bounded_however_many_hang():
+    shared = Shared().failed(5)
+    for n in range(50):
+        shared.probe(70 + 10 * n, f"p{n}", patience=10)
+
+    assert circuit.MOST_PROBES == len(shared.circuit.probes)
+
+
+@pytest.mark.parametrize("jump", [3_600.0, 86_400.0])
+def test_a_clock_that_is_set_back_locks_nothing(jump):
+    shared = Shared().failed(5)
+
+    assert "half_open" == shared.phase(5 - jump)
+    shared.probe(5 - jump)
+    shared.went(6 - jump, ok=True, owner="probe")
+    assert "closed" == shared.phase(6 - jump)
+
+
+def test_failures_from_a_clock_that_was_ahead_do_not_count_for_ever():
+    shared = Shared().failed(4)
+    shared.went(-3_600, ok=True)
+    shared.went(-3_599, ok=False)
+
+    assert "closed" == shared.phase(-3_599)
+    assert 1 == shared.circuit.failures
+
+
+def test_policies_with_other_windows_do_not_spoil_each_others_rate():
+    long = Rules(failure_threshold=1_000, window_s=600.0, min_calls=8)
+    short = Rules(failure_threshold=1_000, window_s=5.0, min_calls=1_000)
+    shared = Shared(long)
+    for n in range(8):
+        shared.rules = short if n % 2 else long
+        shared.went(30.0 * n, ok=n == 1)
+    shared.rules = long
+    shared.went(245, ok=False)
+
+    assert "open" == shared.phase(246)
 
 
 # --- What a run was told --------------------------------------------------------------------------
@@ -350,7 +426,7 @@ def test_a_circuit_that_opens_between_two_attempts_ends_them():
 def test_a_tools_permanent_errors_say_nothing_of_its_health():
     wrong = {"look": [envelope.permanent("no such order")]}
     many = [asks(call("look", q=n)) for n in range(8)]
-    play = played(policy(), Script([*many, Reply("done")], wrong), contract("look"))
+    play = played(policy(**SAME_AGAIN), Script([*many, Reply("done")], wrong), contract("look"))
 
     assert 8 == len(play.of(ev.ToolStarted))
     assert 0.0 == circuit.check(Rules(), play.state.circuit, circuit.tool_name("look"), play.now)

@@ -1,12 +1,31 @@
 """What still fits: trimmed in whole units, and refused before it is sent."""
 
+from contextlib import suppress
+
 from agentctl.core import envelope
 from agentctl.core import events as ev
 from agentctl.core.guards import budget, context, tokens
 from agentctl.core.guards.context import Cut, Rules, State, Unit
 from agentctl.core.messages import Usage
 from agentctl.core.policy import Provider
-from tests.play import MAIN, Fault, Play, Reply, Script, asks, call, contract, make_setup, played, policy
+from agentctl.core.prices import Price, Rate
+from tests.play import (
+    MAIN,
+    SAME_AGAIN,
+    Crash,
+    Crashed,
+    Fault,
+    Play,
+    Refused,
+    Reply,
+    Script,
+    asks,
+    call,
+    contract,
+    make_setup,
+    played,
+    policy,
+)
 
 LITTLE = Provider(name="main", sdk="anthropic", model="model-a", max_output_tokens=200)
 
@@ -48,7 +67,7 @@ def grown(rules: Rules, steps: int, size: int, provider: Provider = LITTLE, **op
     results = {"look": [envelope.success("x" * 4 * size)]}
     script = Script([*[asks(call("look", q=n)) for n in range(steps)], Reply("done")], results)
     limits = {"tokens": tokens.Rules(enabled=False), "budget": budget.Rules(max_steps=400, max_tool_calls=400)}
-    return played(policy(provider, context=rules, **limits), script, contract("look"), **options)
+    return played(policy(provider, context=rules, **limits, **SAME_AGAIN), script, contract("look"), **options)
 
 
 def test_a_request_is_trimmed_from_seventy_five_thousand_tokens():
@@ -207,7 +226,7 @@ def test_the_message_says_how_large_it_was():
 def test_a_provider_that_says_too_long_is_trimmed_for_once_and_then_obeyed():
     history = [asks(call("look", q=n)) for n in range(6)]
     script = Script([*history, Fault("context", 400), Reply("done")], {"look": [envelope.success("x" * 2_000)]})
-    play = played(policy(context=Rules(keep_recent=1)), script, contract("look"))
+    play = played(policy(context=Rules(keep_recent=1), **SAME_AGAIN), script, contract("look"))
     trim = play.of(ev.ContextTrimmed)[0]
 
     assert ("done", 1) == (play.state.run.reason, len(play.of(ev.ContextTrimmed)))
@@ -217,7 +236,7 @@ def test_a_provider_that_says_too_long_is_trimmed_for_once_and_then_obeyed():
 def test_a_second_refusal_after_the_trim_stops_the_run():
     history = [asks(call("look", q=n)) for n in range(6)]
     script = Script([*history, Fault("context", 400)], {"look": [envelope.success("x" * 2_000)]})
-    play = played(policy(context=Rules(keep_recent=1)), script, contract("look"))
+    play = played(policy(context=Rules(keep_recent=1), **SAME_AGAIN), script, contract("look"))
     end = play.of(ev.Completed)[-1]
 
     assert ("stopped", "context", 10) == (end.status, end.reason, end.exit_code)
@@ -246,10 +265,174 @@ def test_with_the_guard_off_nothing_is_trimmed():
 def test_another_provider_with_a_smaller_window_is_trimmed_for():
     """C83: the payload is within the model's own constraints before it is sent."""
     play = Play(
-        make_setup(policy(LITTLE, context=Rules(keep_recent=1)), [contract("look")], windows={"main": 4_000}),
+        make_setup(
+            policy(LITTLE, context=Rules(keep_recent=1), **SAME_AGAIN), [contract("look")], windows={"main": 4_000}
+        ),
         Script([*[asks(call("look", q=n)) for n in range(9)], Reply("x")], {"look": [envelope.success("x" * 4_000)]}),
     )
     play.run()
 
     assert max(one.estimated_tokens for one in play.asked) <= 3_800
     assert "done" == play.state.run.reason
+
+
+# --- summaries ---
+
+BULLETS = "- a fact\n- a decision"
+SUMMED = Rules(max_tokens=10_000, hard_limit_tokens=12_000, keep_recent=2, strategy="summary")
+
+
+def summed(rules: Rules, steps: int, size: int, *models, provider: Provider = LITTLE) -> Play:
+    """A run whose summary calls are answered by these, the last one again and again; all others ask for the tool."""
+    results = {"look": [envelope.success("x" * 4 * size)]}
+    limits = {
+        "tokens": tokens.Rules(enabled=False),
+        "budget": budget.Rules(max_steps=400, max_tool_calls=400, run_usd=1_000.0),
+    }
+    setup = make_setup(policy(provider, context=rules, **limits, **SAME_AGAIN), [contract("look")])
+    return played_by(setup, Briefed(steps, list(models) or [Reply(BULLETS)], results))
+
+
+class Briefed(Script):
+    """A world that tells summaries from steps."""
+
+    def __init__(self, steps: int, briefs: list, results: dict) -> None:
+        super().__init__(tools=results)
+        self.steps, self.briefs = steps, briefs
+
+    def model(self, asked):
+        if asked.purpose == "summary":
+            return self.briefs.pop(0) if len(self.briefs) > 1 else self.briefs[0]
+        self.steps -= 1
+        return asks(call("look", q=self.steps)) if self.steps >= 0 else Reply("done")
+
+
+def played_by(setup, script) -> Play:
+    play = Play(setup, script)
+    play.run()
+    return play
+
+
+def briefs(play: Play) -> list[ev.ModelAsked]:
+    return [asked for asked in play.asked if asked.purpose == "summary"]
+
+
+def test_a_trim_is_summarised_before_it_is_made():
+    """B03, A25, C65"""
+    play = summed(SUMMED, 30, 800)
+    trims = play.of(ev.ContextTrimmed)
+
+    assert "done" == play.state.run.reason
+    assert len(trims) == len(briefs(play)) > 3
+    assert [trim.first_kept for trim in trims] == [asked.upto for asked in briefs(play)]
+    assert BULLETS == trims[0].summary
+    assert f"{BULLETS}\n{BULLETS}" == trims[1].summary
+    assert max(asked.estimated_tokens for asked in play.asked) < 10_000
+
+
+def test_one_summary_takes_at_most_five_hundred_and_twelve_tokens():
+    """B07"""
+    large = Provider(name="main", sdk="anthropic", model="model-a", max_output_tokens=8_192)
+    play = summed(Rules(strategy="summary"), 40, 4_000, provider=large)
+
+    assert {512} == {asked.max_output_tokens for asked in briefs(play)}
+
+
+def test_no_summary_is_made_of_a_history_that_is_no_longer_than_what_stays():
+    """B05: such a trim drops what does not fit, and asks nobody."""
+    play = summed(Rules(max_tokens=10_000, hard_limit_tokens=12_000, keep_recent=10, strategy="summary"), 9, 2_500)
+
+    assert [] == briefs(play)
+    assert 0 < len(play.of(ev.ContextTrimmed))
+
+
+def test_a_summary_that_fails_is_not_tried_again_for_the_same_trim():
+    """B11: neither stop nor loop."""
+    play = summed(SUMMED, 30, 800, Fault("server", 500))
+
+    assert "done" == play.state.run.reason
+    assert len(briefs(play)) == len(play.of(ev.ContextTrimmed)) > 3
+    assert [] == play.of(ev.Retried)
+    assert 0 == play.state.transcript.summary_tokens
+
+
+def test_after_one_that_failed_the_next_trim_is_summarised_again():
+    play = summed(SUMMED, 30, 800, Fault("overloaded", 529), Reply(BULLETS))
+    first, second, *_ = play.of(ev.ContextTrimmed)
+
+    assert ("", BULLETS) == (first.summary, second.summary)
+
+
+def test_an_earlier_summary_survives_trims_without_one():
+    play = summed(SUMMED, 30, 800, Reply(BULLETS), Fault("server", 500))
+
+    assert [BULLETS] == [trim.summary for trim in play.of(ev.ContextTrimmed) if trim.summary]
+    assert 0 < play.state.transcript.summary_tokens
+
+
+def test_the_ledger_that_has_no_room_for_a_summary_lands_nothing():
+    play = summed(SUMMED, 30, 800, Refused())
+
+    assert "done" == play.state.run.reason
+    assert [] == play.of(ev.BudgetCounted)
+    assert [] == [decided for decided in play.of(ev.Decided) if decided.decision == "land"]
+
+
+def test_a_summary_that_the_budget_cannot_pay_for_is_not_asked_for():
+    play = summed(SUMMED, 30, 800)
+    other = played_by(
+        make_setup(
+            policy(
+                LITTLE,
+                Provider(name="brief", sdk="openai", model="b", roles=("summary",)),
+                context=SUMMED,
+                **SAME_AGAIN,
+            ),
+            [contract("look")],
+            prices={"main": None, "brief": Price((Rate(1e6, 1e6, 1e6, 1e6, 1e6),), "gold")},
+        ),
+        Briefed(18, [Reply(BULLETS)], {"look": [envelope.success("x" * 3_200)]}),
+    )
+
+    assert 0 < len(briefs(play))
+    assert (0, "done") == (len(briefs(other)), other.state.run.reason)
+    assert 0 < len(other.of(ev.ContextTrimmed))
+
+
+def test_what_is_summarised_changes_nothing_of_the_answer_the_step_or_the_provider():
+    """B03: it is no step and no reply."""
+    play = summed(SUMMED, 30, 800)
+
+    assert (31, "done") == (play.state.run.step, play.state.run.answer)
+    assert 31 == play.state.budget.steps
+
+
+def test_a_crash_while_a_summary_is_awaited_asks_for_it_again():
+    """E19: and the run knows what it would have known."""
+    rules = policy(LITTLE, context=SUMMED, budget=budget.Rules(max_steps=400), **SAME_AGAIN)
+    setup = make_setup(rules, [contract("look")])
+    play = Play(setup, Briefed(20, [Crash(), Reply(BULLETS)], {"look": [envelope.success("x" * 3_200)]}))
+    with suppress(Crashed):
+        play.run()
+    play.resume()
+
+    assert "done" == play.state.run.reason
+    assert BULLETS == play.of(ev.ContextTrimmed)[0].summary
+
+
+def test_the_wait_for_a_summary_in_hand_is_over_with_its_trim():
+    asked_for = stamped(ev.ModelAsked("b", "id", "m", 1, "summary", 100, 50, 0, upto=7))
+    came = ev.Stamped(
+        "r", 9, "s", 0, 0.0, ev.ModelReplied("b", "id", "m", Usage(9, 9), 0, 1, "", "- x", (), "summary", 5)
+    )
+    state = after(started(300, 40), asked_for, came)
+
+    assert (7, 9, 5, False) == (state.covers, state.summary, state.summary_tokens, state.unsummed)
+    assert 340 == context.estimate(state)
+    trimmed = after(stamped(ev.ContextTrimmed(100, 340, 2, 7, "- x", 5)), state=state)
+    assert (0, 0, 0, False) == (trimmed.covers, trimmed.summary, trimmed.summary_tokens, trimmed.unsummed)
+
+
+def test_all_summaries_take_a_tenth_of_what_a_trim_leaves():
+    """D17"""
+    assert 4_500 == context.summaries(Rules(), 75_000)

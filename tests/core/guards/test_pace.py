@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from agentctl.core import events as ev
 from agentctl.core.guards import pace
-from agentctl.core.guards.pace import APART, SLICE_S, WINDOW, Demand, Rules, State
-from tests.play import MAIN, START, Full, Reply, Script, played, policy
+from agentctl.core.guards.pace import APART, SLICE_S, WINDOW, Demand, Rules
+from tests.play import MAIN, SPARE, START, Full, Reply, Script, played, policy
 
 LIMIT = 100
 NOW = 1_000
@@ -20,10 +20,12 @@ def wants(amount: int) -> Demand:
 
 
 def booked_in_order(amounts: list[int], nows: list[int]) -> dict[int, int]:
-    """The slices after one booking after the other."""
+    """The slices after one call after the other has waited for its room."""
     booked: dict[int, int] = {}
+    last = 0
     for amount, now in zip(amounts, sorted(nows), strict=True):
-        at = pace.place(wants(amount), booked, pace.slice_of(now))
+        last = at = pace.place(wants(amount), booked, max(last, pace.slice_of(now)))
+        assert pace.fits(wants(amount), booked, at)
         for start, piece in pace.spread(amount, LIMIT, at).items():
             booked[start] = booked.get(start, 0) + piece
     return booked
@@ -57,8 +59,8 @@ def test_a_minute_is_sixty_seconds():
 
 def test_what_fits_goes_at_once_up_to_the_limit_itself():
     """C21: at the cap is allowed."""
-    assert NOW == pace.place(wants(40), {NOW: 60}, NOW)
-    assert NOW < pace.place(wants(41), {NOW: 60}, NOW)
+    assert pace.fits(wants(40), {NOW: 60}, NOW)
+    assert not pace.fits(wants(41), {NOW: 60}, NOW)
 
 
 def test_what_does_not_fit_goes_as_soon_as_enough_has_left_the_minute():
@@ -67,20 +69,41 @@ def test_what_does_not_fit_goes_as_soon_as_enough_has_left_the_minute():
     assert NOW + 45 == pace.place(wants(50), {NOW - 20: 60}, NOW)
 
 
-def test_nobody_is_let_in_before_who_came_first():
-    assert NOW + 30 == pace.place(wants(1), {NOW + 30: 10}, NOW)
+def test_who_came_earlier_and_waits_is_let_go_first():
+    assert pace.fits(wants(10), {}, NOW, ahead=90)
+    assert not pace.fits(wants(11), {}, NOW, ahead=90)
+    assert NOW + APART == pace.place(wants(11), {}, NOW, ahead=90)
+    assert NOW + 3 * APART == pace.place(wants(50), {}, NOW, ahead=260)
 
 
 def test_what_was_given_back_is_waited_for_by_nobody():
-    assert NOW == pace.place(wants(100), {NOW: 0, NOW + 300: 0}, NOW)
+    assert pace.fits(wants(100), {NOW: 0, NOW + 300: 0}, NOW)
 
 
 def test_what_is_larger_than_the_minute_goes_alone_and_leaves_a_debt():
     """G16"""
-    assert NOW == pace.place(wants(250), {}, NOW)
+    assert pace.fits(wants(250), {}, NOW)
+    assert not pace.fits(wants(250), {}, NOW, ahead=1)
     assert NOW + APART == pace.place(wants(250), {NOW: 1}, NOW)
     assert {NOW: 100, NOW + APART: 100, NOW + 2 * APART: 50} == pace.spread(250, LIMIT, NOW)
-    assert NOW + 2 * APART == pace.place(wants(50), pace.spread(250, LIMIT, NOW), NOW)
+    assert NOW + APART + 65 == pace.place(wants(50), pace.spread(250, LIMIT, NOW), NOW)
+    assert NOW + 4 * APART - 65 == pace.place(wants(250), pace.spread(250, LIMIT, NOW), NOW)
+
+
+def test_the_debt_under_a_tiny_limit_does_not_lock_others_out():
+    """One run with another policy must not stop everybody for hours."""
+    debt = pace.spread(8_400, 10, NOW)
+
+    assert len(debt) <= pace.MOST_PIECES
+    assert pace.fits(wants(80), debt, NOW + 5)
+
+
+def test_a_limit_of_nothing_ends():
+    assert len(pace.spread(10**9, 0, NOW)) == pace.MOST_PIECES
+
+
+def test_a_clock_that_is_set_back_locks_nothing():
+    assert pace.fits(wants(100), {NOW: 100, NOW + 5: 100}, NOW - 3_600)
 
 
 def test_nothing_takes_no_place():
@@ -130,18 +153,32 @@ def test_a_wait_that_is_too_long_stops_the_run_at_once_and_names_the_seconds():
     assert START == play.now
 
 
+def test_another_provider_answers_where_the_wait_would_be_too_long():
+    """A61: slower answers, not errors."""
+    play = played(policy(MAIN, SPARE), Script([Full(341.0, refused=True), Reply("from the spare")]))
+    (fell,) = play.of(ev.FellBack)
+
+    assert ["spare"] == [asked.provider for asked in play.asked]
+    assert ("main", "spare", "main: tokens_per_minute full for 341s") == (fell.from_, fell.to, fell.reason)
+
+
+def test_a_full_minute_is_over_when_its_time_is():
+    state = pace.apply(pace.EMPTY, ev.Stamped("r", 1, "s", 0, START, ev.Waited("x", 341.0, True, "main")))
+
+    assert 341.0 == pace.check(Rules(), state, "main", START)
+    assert 0.0 == pace.check(Rules(), state, "main", START + 341)
+    assert 0.0 == pace.check(Rules(), state, "spare", START)
+    assert 0.0 == pace.check(Rules(enabled=False), state, "main", START)
+
+
 def test_a_resumed_run_asks_again():
     play = played(policy(MAIN), Script([Full(341.0, refused=True), Reply("done")]))
     play.resume()
 
     assert "done" == play.state.run.reason
-    assert State() == play.state.pace
-
-
-def test_a_pace_that_is_off_refuses_nothing():
-    assert "" == pace.check(Rules(enabled=False), State("tokens_per_minute", 500.0))
+    assert pace.EMPTY == play.state.pace
 
 
 @pytest.mark.parametrize("event", [ev.Waited("tokens_per_minute", 3.0), ev.Thought("x")])
 def test_a_wait_that_is_waited_for_is_no_refusal(event):
-    assert State() == pace.apply(State(), ev.Stamped("r", 1, "s", 0, START, event))
+    assert pace.EMPTY == pace.apply(pace.EMPTY, ev.Stamped("r", 1, "s", 0, START, event))

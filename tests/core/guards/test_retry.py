@@ -3,8 +3,11 @@
 import statistics
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentctl.core import events as ev
+from agentctl.core.decide import CLOCK_S
 from agentctl.core.guards import circuit, retry
 from agentctl.core.guards.retry import Rules
 from tests.play import MAIN, SPARE, Fault, Reply, Script, played, policy
@@ -142,8 +145,31 @@ def test_retry_after_never_shortens_the_own_delay():
     assert 4.0 == retry.delay(Rules(jitter=False), failure(attempt=3, after=0.1), 0.0)
 
 
-def test_retry_after_is_capped_where_jitter_would_push_it_over():
-    assert 30.0 == retry.delay(Rules(), failure(after=29.9), 0.9)
+def test_a_wave_that_is_told_the_longest_retry_after_does_not_come_back_as_one():
+    """A15, A21: at the limit of A14 the jitter is added all the same, since less than was asked for is never waited."""
+    for after in (29.4, 29.9, 30.0):
+        twenty = [retry.delay(Rules(), failure("rate_limit", 429, 1, after), n / 20) or 0.0 for n in range(20)]
+
+        assert 20 == len(set(twenty))
+        assert after == min(twenty)
+        assert max(twenty) - after > 0.4
+
+
+@given(
+    st.floats(0.001, 100.0), st.floats(0.001, 100.0), st.floats(0.0, 1.0), st.floats(0.0, 1.0, exclude_max=True),
+    st.integers(1, 5), st.booleans(),
+)  # fmt: skip
+def test_a_delay_is_never_below_retry_after_nor_taken_for_a_clock_that_was_set_back(
+    base, longest, share, dice, attempt, jitter
+):
+    """A14, A15: nor above the longest delay and half of the first."""
+    rules = Rules(base_delay_s=base, max_delay_s=longest, max_attempts=9, jitter=jitter)
+    wait = retry.delay(rules, failure("rate_limit", 429, attempt, share * longest), dice)
+
+    assert wait is not None
+    assert share * longest <= wait <= longest + 0.5 * base
+    assert wait + 0.001 < longest + CLOCK_S, "decide.after_failure would try again at once"
+    assert jitter or wait <= longest
 
 
 def test_a_longer_retry_after_rests_the_provider_until_then():

@@ -1,0 +1,59 @@
+"""Limits of a session hold over all of its runs."""
+
+from agentctl.core.events import Resumed, RunStarted, ToolFinished
+from tests.runner.stage import Reply, calls
+
+
+def looks(*names: str):
+    return [calls(*(("lookup", {"id": name}) for name in names))]
+
+
+def codes(stage):
+    answers = sorted((done for done in stage.events(ToolFinished) if done.final), key=lambda done: done.call_id)
+    return [done.code for done in answers]
+
+
+async def test_the_calls_of_a_session_are_counted_over_its_runs(stages):
+    """D88: three calls in the session, not three in each run."""
+    found = []
+    for session in ("monday", "monday", "tuesday", ""):
+        stage = stages()
+        stage.tool("lookup", "cat", max_calls_per_session=3)
+        stage.replies = [*looks("a", "b"), Reply(text="done")]
+        await stage.run(session=session)
+        found.append((stage.events(RunStarted)[0].earlier_calls, codes(stage)))
+
+    assert [
+        ({}, [None, None]),
+        ({"lookup": 2}, [None, "CALL_LIMIT"]),
+        ({}, [None, None]),
+        ({}, [None, None]),
+    ] == found
+
+
+async def test_a_resumed_run_counts_what_others_called_meanwhile(stages):
+    """D88"""
+    one, two = stages(), stages()
+    for stage in (one, two):
+        stage.tool("lookup", "cat", max_calls_per_session=3)
+    one.policy(budget={"max_steps": 1})
+    one.replies = [*looks("a"), Reply(text="so far"), *looks("c", "d"), Reply(text="done")]
+    two.replies = [*looks("b"), Reply(text="done")]
+
+    await one.run(session="monday")
+    await two.run(session="monday")
+    await one.resume(steps=5)
+
+    assert [{"lookup": 1}] == [event.earlier_calls for event in one.events(Resumed)]
+    assert [None, None, "CALL_LIMIT"] == codes(one)
+
+
+async def test_a_rehearsal_counts_rehearsals_alone(stages):
+    for rehearsed in (False, True):
+        stage = stages()
+        stage.rehearsed = rehearsed
+        stage.tool("lookup", "cat", max_calls_per_session=1)
+        stage.replies = [*looks("a"), Reply(text="done")]
+        await stage.run(session="monday")
+
+        assert [None] == codes(stage)
