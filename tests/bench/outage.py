@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.shared.work import Deaf
+from tests.books.work import Deaf
 
 PROVIDER = """
 [[providers]]

@@ -14,7 +14,7 @@ import sys
 import threading
 import traceback
 
-from tests.shared import work
+from tests.books import work
 
 pids: dict[int, int] = {}
 

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from agentctl.journal import ledger
-from tests.shared.work import counted
+from tests.books.work import counted
 
 PROCESSES, EACH, KILLS = map(int, os.environ.get("AGENTCTL_FIRE", "50 60 40").split())
 # The tightest one is asked last: what it refuses must not count in those before it.

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from agentctl.journal.store import Store
+from tests.books.fleet import Fleet
 from tests.journal.conftest import opened, store, url
 from tests.runner.conftest import stage, stages
-from tests.shared.fleet import Fleet
 
 __all__ = ["opened", "stage", "stages", "store", "url"]
 

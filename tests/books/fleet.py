@@ -37,7 +37,7 @@ class Fleet:
         self._count = 0
         self._errors = (folder / "errors").open("w+")
         self._zygote = subprocess.Popen(
-            [sys.executable, "-m", "tests.shared.zygote", *["warm"] * warm],
+            [sys.executable, "-m", "tests.books.zygote", *["warm"] * warm],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
