@@ -17,7 +17,7 @@ expected and the way out; `cli/` prints `message`, then `hint` on its own line, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from agentctl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

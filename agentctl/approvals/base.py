@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from agentctl.core.messages import Json
 from agentctl.core.tiers import Tier
+from agentctl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

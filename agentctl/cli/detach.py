@@ -8,13 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import typer
 
 from agentctl.cli import options, render
+from agentctl.records import dataclass
 
 WRITTEN_S = 20.0
 """How long the first event may be on its way to the store."""

@@ -6,7 +6,6 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, cast
 
 import typer
@@ -16,6 +15,7 @@ from agentctl.cli import render
 from agentctl.cli.plain import Lines, Plain
 from agentctl.cli.status import Limits
 from agentctl.core.messages import JsonObject
+from agentctl.records import dataclass
 from agentctl.runner.order import Listener, Result
 
 if TYPE_CHECKING:

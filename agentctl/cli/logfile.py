@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from agentctl.core.events import Stamped
 from agentctl.core.messages import Delta
 from agentctl.core.state import State
 from agentctl.errors import Invalid
+from agentctl.records import dataclass
 from agentctl.runner.order import Listener, Progress
 
 

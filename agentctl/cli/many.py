@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NoReturn
 
 import typer
@@ -14,6 +13,7 @@ from agentctl.cli import lines as line_file
 from agentctl.cli import render, tally
 from agentctl.cli.board import Board
 from agentctl.errors import Defect
+from agentctl.records import dataclass
 from agentctl.runner import many
 from agentctl.runner.order import Listener, Order
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from agentctl.approvals.printable import printable
 from agentctl.approvals.wording import arguments
 from agentctl.core.events import ApprovalDecided, ApprovalRequested
 from agentctl.errors import Forbidden
 from agentctl.journal.inbox import ANSWERS
 from agentctl.journal.store import Store
+from agentctl.records import dataclass
 
 OPEN = ("parked", "running", "paused", "stopped")
 """Statuses in which a call may wait."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from agentctl.cli import pending
 from agentctl.cli.pending import Request
 from agentctl.cli.status import Limits, limits_of_run
@@ -17,6 +15,7 @@ from agentctl.journal import lease
 from agentctl.journal.codec import timestamp
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
+from agentctl.records import dataclass
 
 RAISES = {"run_usd": " --add-usd USD", "max_steps": " --add-steps N", "tokens": " --add-tokens N"}
 """What a resume after this limit needs to come further."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentctl.core.guards import budget, circuit, trust
 from agentctl.core.state import State
 from agentctl.errors import AgentctlError
+from agentctl.records import dataclass
 
 if TYPE_CHECKING:
     from agentctl.core.policy import Policy

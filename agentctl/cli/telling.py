@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agentctl.approvals.printable import printable
 from agentctl.cli.render import Tone
 from agentctl.core import events as e
 from agentctl.core.messages import Json
 from agentctl.core.people import circling, who
+from agentctl.records import dataclass
 from agentctl.runner.order import Progress
 
 MOST = 110

@@ -10,11 +10,12 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeVar
 
 from agentctl.core.policy import Provider
 from agentctl.errors import Invalid
+from agentctl.records import dataclass
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend

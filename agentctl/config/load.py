@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from agentctl.core.policy import Policy, Provider
 from agentctl.core.task import Task
 from agentctl.core.tiers import Tier
 from agentctl.errors import Invalid, Problem, Usage
+from agentctl.records import dataclass
 
 if TYPE_CHECKING:
     from agentctl.config.task import LoadedTask

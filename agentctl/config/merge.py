@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import cast
 
 from agentctl.config.problems import KeyPath
 from agentctl.config.toml import Document
 from agentctl.errors import Problem
+from agentctl.records import dataclass
 
 RULES: KeyPath = ("risk", "rules")
 APPENDED: tuple[KeyPath, ...] = (RULES, ("scrub", "patterns"), ("scrub", "keys"))

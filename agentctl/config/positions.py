@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from agentctl.config.problems import KeyPath
+from agentctl.records import dataclass
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +16,7 @@ from agentctl.core.messages import Json, JsonObject
 from agentctl.core.policy import Policy
 from agentctl.core.task import Step, Task
 from agentctl.errors import Invalid, Problem
+from agentctl.records import dataclass
 
 FOREIGN = {key: "it belongs in a policy file" for key in shape.names(Policy) if key not in shape.names(Task)}
 

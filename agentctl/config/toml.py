@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import cast
@@ -14,6 +13,7 @@ from agentctl.config.positions import DEEP, Place, positions
 from agentctl.config.problems import KeyPath, dotted, invalid, show
 from agentctl.config.text import display, read
 from agentctl.errors import Invalid, Problem
+from agentctl.records import dataclass
 
 LARGEST = 2**63
 

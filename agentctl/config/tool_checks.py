@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
@@ -15,6 +14,7 @@ from agentctl.config.toml import Document
 from agentctl.config.urls import server
 from agentctl.core.task import Task, Tool
 from agentctl.errors import Problem
+from agentctl.records import dataclass
 
 Form = Literal["program", "builtin", "python", "mcp"]
 FILE_TOOLS = ("read_file", "list_files", "search_files", "write_file", "edit_file")

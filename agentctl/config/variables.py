@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,6 +16,7 @@ from agentctl.config.text import read
 from agentctl.config.toml import Document
 from agentctl.core.task import Var
 from agentctl.errors import Invalid, Problem
+from agentctl.records import dataclass
 
 Value: TypeAlias = str | int | float | bool
 TRUTH = {"true": True, "false": False}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast, get_args, get_origin
 
 from agentctl.config import describe, schema, shape
 from agentctl.config.problems import KeyPath, bare_key, header
 from agentctl.core.policy import Policy
+from agentctl.records import dataclass
 
 if TYPE_CHECKING:
     from agentctl.config.load import LoadedPolicy

@@ -7,8 +7,10 @@ The hook below speaks the validator's plain-dict protocol, so that the core need
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, TypeVar, dataclass_transform
+
+from agentctl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from agentctl.core.messages import JsonObject
 from agentctl.core.task import Recovery, RetryPolicy, SideEffects
 from agentctl.core.tiers import Tier
+from agentctl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

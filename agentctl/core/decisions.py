@@ -5,12 +5,13 @@ Facts (`events.py`) say what happened; decisions say what is to happen. Neither 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import HandedOff, LoopSeen, Purpose, Status
 from agentctl.core.tiers import Tier
+from agentctl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ The texts are the contract's (section 7); tests compare them to the letter.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Literal
 
 from agentctl.core.messages import Json, JsonObject
+from agentctl.records import dataclass
 
 ErrorType = Literal["transient", "permanent", "rate_limit"]
 

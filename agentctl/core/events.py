@@ -6,7 +6,7 @@ disk. `journal/codec.py` alone knows the short tags of the contract and how fiel
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
 from agentctl.core.messages import Json, JsonObject, Usage
@@ -20,6 +20,7 @@ from agentctl.core.seen import (
     LoopSeen,
 )
 from agentctl.core.taint import Copied, InjectionSuspected
+from agentctl.records import dataclass
 
 __all__ = [
     "ApprovalDecided", "ApprovalRequested", "BudgetCounted", "CacheSeen", "CallProposed", "Checked", "CircuitMoved",

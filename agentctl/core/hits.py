@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agentctl.core.messages import Usage
 from agentctl.core.prices import Price
 from agentctl.core.summary import plus
+from agentctl.records import dataclass
 
 FIRST = 100
 """Requests since the prefix last changed that the verdict is on. C73"""

@@ -10,7 +10,7 @@ Bound: the calls of one reply, at most `MOST_CALLS`; the recorder refuses the re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from agentctl.core.events import (
@@ -29,6 +29,7 @@ from agentctl.core.events import (
     ToolFinished,
     ToolStarted,
 )
+from agentctl.records import dataclass
 
 MOST_CALLS = 64
 CallPhase = Literal["proposed", "waiting", "approved", "denied", "stopped", "started", "retrying", "done"]

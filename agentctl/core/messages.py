@@ -7,8 +7,10 @@ signatures).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias, TypeGuard
+
+from agentctl.records import dataclass
 
 Json: TypeAlias = object
 """None, bool, int, float, str, or a list or dict of them: what JSON can say. Narrowed before use."""

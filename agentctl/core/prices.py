@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agentctl.core.messages import Usage
+from agentctl.records import dataclass
 
 MICRO = 1_000_000
 FINE = 1_000_000_000

@@ -5,8 +5,9 @@ The same rules hold: inert values in the past tense, scrubbed before they are ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from agentctl.records import dataclass
 
 LoopKind = Literal["consecutive", "window", "cycle", "stall"]
 

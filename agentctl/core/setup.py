@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from agentctl.core.contract import Contract
 from agentctl.core.inflight import CallState
@@ -11,6 +10,7 @@ from agentctl.core.messages import JsonObject
 from agentctl.core.policy import Policy, Provider
 from agentctl.core.prices import Price
 from agentctl.core.taint import Copied
+from agentctl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ another's state, a clock, or anything but the event.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from agentctl.core import inflight, transcript
 from agentctl.core.events import (
@@ -39,6 +39,7 @@ from agentctl.core.guards import (
     tokens,
     trust,
 )
+from agentctl.records import dataclass
 
 MOST_DEGRADED = 16
 

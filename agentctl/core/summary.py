@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from agentctl.core.events import (
     BudgetCounted,
@@ -16,6 +16,7 @@ from agentctl.core.events import (
     ToolStarted,
 )
 from agentctl.core.messages import JsonObject, Usage
+from agentctl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

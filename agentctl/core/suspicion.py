@@ -8,9 +8,9 @@ mention, not an order.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from agentctl.core.wrapping import bracket, double, template, visible
+from agentctl.records import dataclass
 
 MOST = 200_000
 """Characters that are looked at: the head and the tail of what is longer."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from agentctl.records import dataclass
 
 Label = Literal["untrusted", "private", "egress"]
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from agentctl.core import events as e
 from agentctl.core.messages import Json
 from agentctl.core.people import who
+from agentctl.records import dataclass
 
 Tone = Literal["plain", "good", "warn", "bad", "quiet"]
 TIMEOUT = "Timeout after"

@@ -14,7 +14,7 @@ Bound: what fits the context limit; a trim keeps it so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from agentctl.core.events import (
@@ -27,6 +27,7 @@ from agentctl.core.events import (
     StepsPlanned,
     ToolFinished,
 )
+from agentctl.records import dataclass
 
 GOAL_SEQ = 1
 """The goal stands in the first event of a run."""

@@ -12,15 +12,15 @@ One transaction, in this order; whatever refuses leaves nothing behind but a pla
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 
-from agentctl.core.guards.pace import Demand
+from agentctl.core.guards.circuit import CLOSED
+from agentctl.core.guards.pace import Demand, slice_of
 from agentctl.journal import circuits, ledger, pace
 from agentctl.journal.circuits import Ask
 from agentctl.journal.ledger import Refused, Scope
 from agentctl.journal.pace import Booking, Place, TooLong, Wait
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +59,33 @@ Answer = Open | TooLong | Wait | Refused | Granted
 
 def admit(tx: Tx, request: Request, now: float) -> Answer:
     """See the module."""
+    found = CLOSED
     if request.circuit is not None:
-        standing = circuits.told(tx, request.circuit.name, request.circuit.rules, now)
+        found = circuits.read(tx, request.circuit.name)
+        standing = circuits.standing(request.circuit.rules, found, now)
         if standing.phase == "open":
             pace.leave(tx, request.run_id)
             return Open(standing.until)
     place = Place(request.run_id, now if request.since is None else request.since)
-    booked = pace.book(tx, place, request.demands, now, request.max_wait_s)
-    if not isinstance(booked, tuple):
-        return booked
-    refused = ledger.reserve(tx, request.hold_id, request.run_id, request.amount, request.scopes, now=now)
+    wait = pace.ask(tx, place, request.demands, now, request.max_wait_s) if request.demands else None
+    if wait is not None:
+        return wait
+    beside = json.dumps([(one.scope, one.amount, one.limit, slice_of(now)) for one in request.demands])
+    refused = ledger.reserve(
+        tx, request.hold_id, request.run_id, request.amount, request.scopes, now=now, beside=beside
+    )
     if refused is not None:
-        for booking in booked:
-            pace.correct(tx, booking, 0)
         return refused
-    if booked:
-        _keep(tx, request.hold_id, booked)
-    probes = request.circuit is not None and circuits.take(tx, request.circuit, now).phase == "half_open"
+    if request.demands:
+        pace.take(tx, request.demands, now)
+    probes = request.circuit is not None and circuits.probe(tx, request.circuit, found, now)
     return Granted(probes)
 
 
 def settle(tx: Tx, hold_id: str, micro: int, tokens: int) -> None:
     """What the call came to: money in the ledger, tokens and money in its minute."""
-    if not ledger.settle(tx, hold_id, micro):
-        return
-    for booking in _kept(tx, hold_id):
-        pace.correct(tx, booking, tokens if booking.demand.scope.startswith("tokens") else micro)
-
-
-def _keep(tx: Tx, hold_id: str, booked: Sequence[Booking]) -> None:
-    rows = [(one.demand.scope, one.demand.amount, one.demand.limit, one.at) for one in booked]
-    tx.execute("UPDATE holds SET pace = ? WHERE hold_id = ?", (json.dumps(rows), hold_id))
-
-
-def _kept(tx: Tx, hold_id: str) -> list[Booking]:
-    (text,) = tx.execute("SELECT pace FROM holds WHERE hold_id = ?", (hold_id,)).fetchone()
-    return [Booking(Demand(scope, amount, limit), at) for scope, amount, limit, at in json.loads(text)]
+    kept = ledger.settled(tx, hold_id, micro)
+    booked = [Booking(Demand(*demand), at) for *demand, at in json.loads(kept or "[]")]
+    if booked:
+        spent = [tokens if booking.demand.scope.startswith("tokens") else micro for booking in booked]
+        pace.correct(tx, list(zip(booked, spent, strict=True)))

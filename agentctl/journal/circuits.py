@@ -8,11 +8,11 @@ asked of has none.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from agentctl.core.guards import circuit
 from agentctl.core.guards.circuit import Circuit, Phase, Probe, Rules, Tally, ToolRules
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +60,22 @@ class Row:
 
 def told(tx: Tx, name: str, rules: Rules | ToolRules, now: float) -> Told:
     """Where it stands, without asking for anything."""
-    found = read(tx, name)
-    at = circuit.phase(rules, found, now)
-    return Told(at, circuit.until(rules, found, now) if at == "open" else 0.0)
+    return standing(rules, read(tx, name), now)
 
 
 def take(tx: Tx, ask: Ask, now: float) -> Told:
     """Ask to make a call. Half open: the place of a probe is taken."""
-    answer = told(tx, ask.name, ask.rules, now)
-    if answer.phase == "half_open":
-        _write(tx, ask.name, circuit.probed(ask.rules, read(tx, ask.name), ask.owner, now, ask.patience_s), now)
-    return answer
+    found = read(tx, ask.name)
+    probe(tx, ask, found, now)
+    return standing(ask.rules, found, now)
+
+
+def probe(tx: Tx, ask: Ask, found: Circuit, now: float) -> bool:
+    """Whether the call is a probe of the circuit that was read: its place is taken then."""
+    probes = circuit.phase(ask.rules, found, now) == "half_open"
+    if probes:
+        _write(tx, ask.name, circuit.probed(ask.rules, found, ask.owner, now, ask.patience_s), now)
+    return probes
 
 
 def record(tx: Tx, outcome: Outcome, now: float) -> Told:
@@ -79,7 +84,7 @@ def record(tx: Tx, outcome: Outcome, now: float) -> Told:
     after = circuit.recorded(outcome.rules, found, outcome.owner, ok=outcome.ok, asked_at=outcome.asked_at, now=now)
     if after is not found:
         _write(tx, outcome.name, after, now)
-    return told(tx, outcome.name, outcome.rules, now)
+    return standing(outcome.rules, after, now)
 
 
 def reset(tx: Tx, name: str) -> bool:
@@ -97,6 +102,12 @@ def read(tx: Tx, name: str) -> Circuit:
     """What is known of it."""
     row = tx.execute("SELECT circuit FROM circuits WHERE name = ?", (name,)).fetchone()
     return circuit.CLOSED if row is None else _loads(row[0])
+
+
+def standing(rules: Rules | ToolRules, found: Circuit, now: float) -> Told:
+    """Where a circuit that was read stands."""
+    at = circuit.phase(rules, found, now)
+    return Told(at, circuit.until(rules, found, now) if at == "open" else 0.0)
 
 
 def _write(tx: Tx, name: str, at: Circuit, now: float) -> None:

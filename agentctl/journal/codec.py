@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, Final, cast
@@ -22,6 +22,7 @@ from typing import Any, Final, cast
 from agentctl.core import events as e
 from agentctl.core.messages import Json, JsonObject, Usage
 from agentctl.errors import StoreUnusable
+from agentctl.records import dataclass
 
 TAGS: Final[dict[type[Any], str]] = {
     e.RunStarted: "run_started",

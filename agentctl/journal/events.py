@@ -8,13 +8,13 @@ an outcome is seen there as `started`, in doubt.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from agentctl.core.events import Stamped, ToolFinished, ToolStarted
 from agentctl.journal import bodies, codec, inbox, lease, sealed
 from agentctl.journal.sealed import Sealed
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +83,10 @@ def append(tx: Tx, epoch: int, draft: Draft, change: Change, now: float) -> floa
         for s, (tag, version, _), (form, data) in zip(draft.events, draft.texts, draft.packed, strict=True)
     ]
     tx.executemany("INSERT INTO events VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    for stamped, (_, _, text), (form, data) in zip(draft.events, draft.texts, draft.packed, strict=True):
+    for (_, _, text), (form, data) in zip(draft.texts, draft.packed, strict=True):
         if form == bodies.FILED:
             tx.execute("INSERT OR IGNORE INTO blobs VALUES(?, ?, ?)", (data, len(text), now))
-        if isinstance(stamped.event, ToolStarted):
-            _started(tx, stamped, stamped.event, epoch)
-        elif isinstance(stamped.event, ToolFinished):
-            _finished(tx, stamped, stamped.event, epoch)
+    _calls(tx, draft.events, epoch)
     _beside(tx, draft, change, now)
     return until
 
@@ -156,24 +153,38 @@ def _beside(tx: Tx, draft: Draft, change: Change, now: float) -> None:
         change.also(tx)
 
 
-def _started(tx: Tx, stamped: Stamped, event: ToolStarted, epoch: int) -> None:
-    tx.execute(
-        "INSERT INTO tool_calls(run_id, call_id, state, tool, effect, attempt, idem_key, timeout_s,"
-        " epoch, started_seq, started) VALUES(?, ?, 'started', ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET state = 'started', attempt = excluded.attempt,"
-        " idem_key = excluded.idem_key, timeout_s = excluded.timeout_s, epoch = excluded.epoch,"
-        " started_seq = excluded.started_seq, started = excluded.started",
-        (
-            stamped.run_id, event.call_id, event.tool, int(event.effect), event.attempt,
-            event.idempotency_key, event.timeout_s, epoch, stamped.seq, stamped.ts,
-        ),
-    )  # fmt: skip
+def _calls(tx: Tx, events: Sequence[Stamped], epoch: int) -> None:
+    """Keep `tool_calls` in step; a call that starts and ends in one append is written once."""
+    begun: dict[str, tuple[object, ...]] = {}
+    for stamped in events:
+        match stamped.event:
+            case ToolStarted() as event:
+                begun[event.call_id] = (
+                    "started", stamped.run_id, event.call_id, event.tool, int(event.effect), event.attempt,
+                    event.idempotency_key, event.timeout_s, epoch, stamped.seq, stamped.ts,
+                )  # fmt: skip
+            case ToolFinished() as event:
+                state = "finished" if event.final else "retrying"
+                if event.call_id in begun:
+                    begun[event.call_id] = (state, *begun[event.call_id][1:])
+                else:
+                    _finished(tx, stamped.run_id, event, state, epoch)
+            case _:
+                pass
+    if begun:
+        tx.executemany(
+            "INSERT INTO tool_calls(state, run_id, call_id, tool, effect, attempt, idem_key, timeout_s,"
+            " epoch, started_seq, started) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET state = excluded.state, attempt = excluded.attempt,"
+            " idem_key = excluded.idem_key, timeout_s = excluded.timeout_s, epoch = excluded.epoch,"
+            " started_seq = excluded.started_seq, started = excluded.started",
+            list(begun.values()),
+        )
 
 
-def _finished(tx: Tx, stamped: Stamped, event: ToolFinished, epoch: int) -> None:
-    state = "finished" if event.final else "retrying"
+def _finished(tx: Tx, run_id: str, event: ToolFinished, state: str, epoch: int) -> None:
     tx.execute(
         "INSERT INTO tool_calls(run_id, call_id, state, tool, epoch) VALUES(?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET state = excluded.state, epoch = excluded.epoch",
-        (stamped.run_id, event.call_id, state, event.tool, epoch),
+        (run_id, event.call_id, state, event.tool, epoch),
     )

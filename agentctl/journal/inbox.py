@@ -11,11 +11,11 @@ transaction that appends what it made of it: a crash in between leaves the lette
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from agentctl.errors import Forbidden
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 
 Kind = Literal["approve", "deny", "stop", "pause", "cancel"]
 ANSWERS: Final = ("approve", "deny")

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 
 _LAST = "\U0010ffff"
 """Sorts behind whatever a key may go on with."""
@@ -59,21 +59,25 @@ class Budget:
 
 
 def reserve(
-    tx: Tx, hold_id: str, run_id: str, amount: int, scopes: Sequence[Scope], *, now: float = 0.0
+    tx: Tx, hold_id: str, run_id: str, amount: int, scopes: Sequence[Scope], *, now: float = 0.0, beside: str = "[]"
 ) -> Refused | None:
-    """Hold `amount` in every scope, or in none and say which had no room. What is held already stays held."""
+    """Hold `amount` in every scope, or in none and say which had no room. What is held already stays held.
+
+    `beside`: what the hold keeps for who settles it, as JSON.
+    """
     if amount < 0:
         raise ValueError(f"a hold can't be negative: {amount}")
-    if _is_held(tx, hold_id, amount):
-        return None
-    for scope in scopes:
-        refusal = _room(tx, scope, amount)
-        if refusal is not None:
-            return refusal
-    tx.execute(
-        "INSERT INTO holds(hold_id, run_id, amount, scopes, state, created) VALUES(?, ?, ?, ?, 'open', ?)",
-        (hold_id, run_id, amount, json.dumps([(s.key, s.window_start) for s in scopes]), now),
+    refusal = _full(tx, scopes, amount)
+    if refusal is not None:
+        return None if _is_held(tx, hold_id, amount) else refusal
+    made = tx.execute(
+        "INSERT INTO holds(hold_id, run_id, amount, scopes, state, created, pace) VALUES(?, ?, ?, ?, 'open', ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (hold_id, run_id, amount, json.dumps([(s.key, s.window_start) for s in scopes]), now, beside),
     )
+    if not made.rowcount:
+        _is_held(tx, hold_id, amount)
+        return None
     tx.executemany(
         "INSERT INTO budgets(scope, window_start, cap, held) VALUES(?, ?, ?, ?) ON CONFLICT DO"
         " UPDATE SET held = held + excluded.held, cap = excluded.cap",
@@ -84,14 +88,19 @@ def reserve(
 
 def settle(tx: Tx, hold_id: str, actual: int) -> bool:
     """Turn the hold into what was really spent. False: that was done before."""
+    return settled(tx, hold_id, actual) is not None
+
+
+def settled(tx: Tx, hold_id: str, actual: int) -> str | None:
+    """`settle`; what the hold kept beside, or None where it was settled before."""
     if actual < 0:
         raise ValueError(f"nobody spends less than nothing: {actual}")
     hold = _hold(tx, hold_id)
     if hold.state == "settled" and not hold.reaped:
-        return False
+        return None
     _move(tx, hold, actual)
     tx.execute("UPDATE holds SET state = 'settled', actual = ?, reaped = 0 WHERE hold_id = ?", (actual, hold_id))
-    return True
+    return hold.beside
 
 
 def reap(tx: Tx, hold_id: str) -> None:
@@ -173,11 +182,22 @@ def _is_held(tx: Tx, hold_id: str, amount: int) -> bool:
     return row is not None
 
 
-def _room(tx: Tx, scope: Scope, amount: int) -> Refused | None:
-    spent, held = standing(tx, scope)
-    if scope.cap is None or spent + held + amount <= scope.cap:
+def _full(tx: Tx, scopes: Sequence[Scope], amount: int) -> Refused | None:
+    """The first scope without room."""
+    capped = [scope for scope in scopes if scope.cap is not None]
+    if not capped:
         return None
-    return Refused(scope, spent, held, scope.cap)
+    named = " OR ".join(["scope = ? AND window_start = ?"] * len(capped))  # IN (VALUES …) would read every row
+    rows = tx.execute(
+        f"SELECT scope, window_start, spent, held FROM budgets WHERE {named}",  # noqa: S608  # marks
+        [value for scope in capped for value in (scope.key, scope.window_start)],
+    )
+    found = {(key, start): (spent, held) for key, start, spent, held in rows}
+    for scope in capped:
+        spent, held = found.get((scope.key, scope.window_start), (0, 0))
+        if scope.cap is not None and spent + held + amount > scope.cap:
+            return Refused(scope, spent, held, scope.cap)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +208,17 @@ class _Hold:
     reaped: bool
     scopes: list[tuple[str, int, bool]]
     """Keys and windows, and whether a reaper's charge was forgiven there."""
+    beside: str
 
 
 def _hold(tx: Tx, hold_id: str) -> _Hold:
-    row = tx.execute("SELECT state, amount, actual, reaped, scopes FROM holds WHERE hold_id = ?", (hold_id,)).fetchone()
+    row = tx.execute(
+        "SELECT state, amount, actual, reaped, scopes, pace FROM holds WHERE hold_id = ?", (hold_id,)
+    ).fetchone()
     if row is None:
         raise KeyError(hold_id)
     scopes = [(key, start, bool(marks)) for key, start, *marks in json.loads(row[4])]
-    return _Hold(row[0], row[1], row[2], bool(row[3]), scopes)
+    return _Hold(row[0], row[1], row[2], bool(row[3]), scopes, row[5])
 
 
 def _move(tx: Tx, hold: _Hold, actual: int) -> None:

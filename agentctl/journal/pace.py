@@ -11,14 +11,16 @@ passed by within a few seconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from agentctl.core.guards import pace
 from agentctl.core.guards.pace import Demand
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 
 UNHEARD_S = 5.0
 """Who has not asked for so long waits no more."""
+MOST_STALE = 12
+"""So many slices and waiters that are over may stay: to forget them at each call would cost as much as booking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +58,22 @@ class TooLong:
     seconds: float
 
 
-def book(
-    tx: Tx, place: Place, demands: Sequence[Demand], now: float, max_wait_s: float
-) -> tuple[Booking, ...] | Wait | TooLong:
-    """Book every demand into the slice of now, or none: then wait for the one that takes longest."""
+def ask(tx: Tx, place: Place, demands: Sequence[Demand], now: float, max_wait_s: float) -> Wait | TooLong | None:
+    """None: there is room for all of it, and its place in the queue is given up. Else it waits for the slowest."""
     at = pace.slice_of(now)
-    waits = [(_wait(tx, demand, place, now), demand) for demand in demands]
+    scopes = [demand.scope for demand in demands]
+    minutes, queued, stale = _look(tx, scopes, place, now)
+    if stale >= MOST_STALE:
+        _forget(tx, scopes, now)
+    waits = [(_wait(minutes[demand.scope], demand, now), demand) for demand in demands]
     seconds, slowest = max(waits, key=lambda each: each[0], default=(0.0, None))
     if slowest is None or seconds <= 0:
-        leave(tx, place.owner)
-        for demand in demands:
-            _forget(tx, demand.scope, now)
-            _add(tx, demand, demand.amount, demand.amount, at)
-        return tuple(Booking(demand, at) for demand in demands)
+        if queued:
+            leave(tx, place.owner)
+        return None
     waited = max(0.0, now - place.since)
-    if waited >= max_wait_s or waited + _certain(tx, demands, now) > max_wait_s:
+    certain = max(_certain(minutes[demand.scope], demand, at, now) for demand in demands)
+    if waited >= max_wait_s or waited + certain > max_wait_s:
         leave(tx, place.owner)
         return TooLong(slowest, waited + seconds)
     tx.executemany(
@@ -81,21 +84,50 @@ def book(
     return Wait(slowest, seconds)
 
 
+def take(tx: Tx, demands: Sequence[Demand], now: float) -> tuple[Booking, ...]:
+    """Book every demand into the slice of now."""
+    at = pace.slice_of(now)
+    pieces = [(demand, start, piece) for demand in demands for start, piece in _pieces(demand, demand.amount, at)]
+    _add(tx, [(demand.scope, start, piece, piece) for demand, start, piece in pieces])
+    return tuple(Booking(demand, at) for demand in demands)
+
+
+def book(
+    tx: Tx, place: Place, demands: Sequence[Demand], now: float, max_wait_s: float
+) -> tuple[Booking, ...] | Wait | TooLong:
+    """`ask`, and where there is room `take`."""
+    return ask(tx, place, demands, now, max_wait_s) or take(tx, demands, now)
+
+
 def leave(tx: Tx, owner: str) -> None:
     """Wait no more."""
     tx.execute("DELETE FROM waiting WHERE owner = ?", (owner,))
 
 
-def correct(tx: Tx, booking: Booking, actual: int) -> None:
-    """It came to this amount; 0: the call was not made, or failed and is not counted."""
-    _add(tx, booking.demand, -booking.demand.amount, -booking.demand.amount, booking.at)
-    _add(tx, booking.demand, actual, 0, booking.at)
+def correct(tx: Tx, corrections: Sequence[tuple[Booking, int]]) -> None:
+    """What each came to; 0: the call was not made, or failed and is not counted."""
+    changed: list[tuple[int, int, int, str, int]] = []
+    beyond: list[tuple[str, int, int, int]] = []
+    for booking, actual in corrections:
+        demand = booking.demand
+        real = dict(_pieces(demand, actual, booking.at))
+        for start, piece in _pieces(demand, demand.amount, booking.at):
+            changed.append((piece, real.pop(start, 0), piece, demand.scope, start))
+        beyond += [(demand.scope, start, piece, 0) for start, piece in real.items()]
+    tx.executemany(
+        "UPDATE token_buckets SET tokens = max(0, tokens - ?) + ?, held = max(0, held - ?)"
+        " WHERE scope = ? AND bucket_start = ?",
+        changed,
+    )
+    if beyond:
+        _add(tx, beyond)
 
 
 def used(tx: Tx, scope: str, now: float) -> int:
     """What counts against the minute that ends now."""
+    minutes, _, _ = _look(tx, [scope], Place("", now), now)
     at = pace.slice_of(now)
-    return sum(amount for start, (amount, _) in _booked(tx, scope, now).items() if start <= at)
+    return sum(amount for start, amount in minutes[scope].booked.items() if start <= at)
 
 
 def windows(tx: Tx, now: float) -> list[tuple[str, int, int]]:
@@ -110,69 +142,81 @@ def windows(tx: Tx, now: float) -> list[tuple[str, int, int]]:
     return [(str(scope), int(amount), int(later)) for scope, amount, later in rows.fetchall()]
 
 
-def _wait(tx: Tx, demand: Demand, place: Place, now: float) -> float:
+@dataclass(slots=True)
+class _Minute:
+    """One scope as it stands, to who asks."""
+
+    booked: dict[int, int]
+    """By slice."""
+    certain: dict[int, int]
+    """The same without what is held by calls under way."""
+    ahead: int = 0
+    """What those take who came earlier and still wait."""
+
+
+def _look(tx: Tx, scopes: Sequence[str], place: Place, now: float) -> tuple[dict[str, _Minute], bool, int]:
+    """Every scope, whether who asks stands in a queue, and how much there is that is over."""
+    minutes, oldest = {scope: _Minute({}, {}) for scope in scopes}, pace.slice_of(now) - pace.WINDOW
+    among, stale, queued = ", ".join("?" * len(scopes)), 0, False
+    for scope, start, tokens, held in tx.execute(
+        f"SELECT scope, bucket_start, tokens, held FROM token_buckets WHERE scope IN ({among})",  # noqa: S608  # marks
+        scopes,
+    ):
+        if start < oldest:
+            stale += 1
+        elif tokens > 0:
+            minutes[scope].booked[start] = tokens
+            minutes[scope].certain[start] = tokens - held
+    for scope, owner, since, amount, seen in tx.execute(
+        f"SELECT scope, owner, since, amount, seen FROM waiting WHERE scope IN ({among})",  # noqa: S608  # marks
+        scopes,
+    ):
+        if owner == place.owner:
+            queued = True
+        elif abs(now - seen) <= UNHEARD_S:
+            minutes[scope].ahead += amount if (since, owner) < (place.since, place.owner) else 0
+        elif seen < now - pace.WINDOW:
+            stale += 1
+    return minutes, queued, stale
+
+
+def _wait(minute: _Minute, demand: Demand, now: float) -> float:
     """Seconds until there would be room, as things stand."""
-    at, booked = pace.slice_of(now), {start: amount for start, (amount, _) in _booked(tx, demand.scope, now).items()}
-    ahead = _ahead(tx, demand.scope, place, now)
-    if pace.fits(demand, booked, at, ahead):
+    at = pace.slice_of(now)
+    if pace.fits(demand, minute.booked, at, minute.ahead):
         return 0.0
-    return max(pace.place(demand, booked, at, ahead) - now, 1.0)
+    return max(pace.place(demand, minute.booked, at, minute.ahead) - now, 1.0)
 
 
-def _certain(tx: Tx, demands: Sequence[Demand], now: float) -> float:
+def _certain(minute: _Minute, demand: Demand, at: int, now: float) -> float:
     """Seconds that are waited for even if all that is under way was given back."""
-    at, latest = pace.slice_of(now), 0.0
-    for demand in demands:
-        spent = {start: amount - held for start, (amount, held) in _booked(tx, demand.scope, now).items()}
-        if not pace.fits(demand, spent, at):
-            latest = max(latest, pace.place(demand, spent, at) - now)
-    return latest
+    if pace.fits(demand, minute.certain, at):
+        return 0.0
+    return pace.place(demand, minute.certain, at) - now
+
+
+def _pieces(demand: Demand, amount: int, at: int) -> list[tuple[int, int]]:
+    return list(pace.spread(amount, demand.limit, at).items())
 
 
 def _taken(demand: Demand) -> int:
     """What it will be booked for: under a tiny limit less than its amount."""
-    return sum(pace.spread(demand.amount, demand.limit, 0).values())
+    return sum(piece for _, piece in _pieces(demand, demand.amount, 0))
 
 
-def _ahead(tx: Tx, scope: str, place: Place, now: float) -> int:
-    """What those take who came earlier and still wait."""
-    (amount,) = tx.execute(
-        "SELECT COALESCE(SUM(amount), 0) FROM waiting WHERE scope = ? AND owner <> ?"
-        " AND (since < ? OR (since = ? AND owner < ?)) AND seen BETWEEN ? AND ?",
-        (scope, place.owner, place.since, place.since, place.owner, now - UNHEARD_S, now + UNHEARD_S),
-    ).fetchone()
-    return int(amount)
-
-
-def _booked(tx: Tx, scope: str, now: float) -> dict[int, tuple[int, int]]:
-    """By slice: what is booked, and how much of that is of calls under way."""
-    rows = tx.execute(
-        "SELECT bucket_start, tokens, held FROM token_buckets WHERE scope = ? AND bucket_start >= ? AND tokens > 0",
-        (scope, pace.slice_of(now) - pace.WINDOW),
-    )
-    return {start: (tokens, held) for start, tokens, held in rows.fetchall()}
-
-
-def _add(tx: Tx, demand: Demand, amount: int, held: int, at: int) -> None:
-    """Book, or give back a negative amount; what is forgotten by now is not made again."""
-    sign, pieces = (1 if amount >= 0 else -1), pace.spread(abs(amount), demand.limit, at)
-    if sign > 0:
-        tx.executemany(
-            "INSERT INTO token_buckets(scope, bucket_start, tokens, held) VALUES(?, ?, ?, ?) ON CONFLICT DO"
-            " UPDATE SET tokens = tokens + excluded.tokens, held = held + excluded.held",
-            [(demand.scope, start, piece, piece if held else 0) for start, piece in pieces.items()],
-        )
-        return
+def _add(tx: Tx, rows: Sequence[tuple[str, int, int, int]]) -> None:
+    """Rows of scope, slice, amount, and how much of it is held by a call under way."""
     tx.executemany(
-        "UPDATE token_buckets SET tokens = max(0, tokens - ?), held = max(0, held - ?)"
-        " WHERE scope = ? AND bucket_start = ?",
-        [(piece, piece if held else 0, demand.scope, start) for start, piece in pieces.items()],
+        "INSERT INTO token_buckets(scope, bucket_start, tokens, held) VALUES(?, ?, ?, ?) ON CONFLICT DO"
+        " UPDATE SET tokens = tokens + excluded.tokens, held = held + excluded.held",
+        rows,
     )
 
 
-def _forget(tx: Tx, scope: str, now: float) -> None:
+def _forget(tx: Tx, scopes: Sequence[str], now: float) -> None:
     """Drop the slices that no minute touches any more, and those who were waiting a while ago."""
-    tx.execute(
-        "DELETE FROM token_buckets WHERE scope = ? AND bucket_start < ?", (scope, pace.slice_of(now) - pace.WINDOW)
+    oldest, unheard = pace.slice_of(now) - pace.WINDOW, now - pace.WINDOW
+    tx.executemany(
+        "DELETE FROM token_buckets WHERE scope = ? AND bucket_start < ?", [(scope, oldest) for scope in scopes]
     )
-    tx.execute("DELETE FROM waiting WHERE scope = ? AND seen < ?", (scope, now - pace.WINDOW))
+    tx.executemany("DELETE FROM waiting WHERE scope = ? AND seen < ?", [(scope, unheard) for scope in scopes])

@@ -10,10 +10,9 @@ settles its hold again, at what the call really cost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from agentctl.journal import lease, ledger
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

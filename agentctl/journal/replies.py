@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from agentctl.core.events import ModelReplied, RunStarted
 from agentctl.journal import bodies, codec
 from agentctl.journal.codec import TAGS
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 
 _WANTED = "r.created >= ? AND (? = '' OR r.task IN (?, ?)) AND (? OR NOT r.rehearsed)"
 

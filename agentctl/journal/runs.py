@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from agentctl.errors import Forbidden
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ import hashlib
 import hmac
 import os
 import secrets
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 from agentctl.errors import StoreUnusable
 from agentctl.journal.faults import unusable
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -1,8 +1,8 @@
 """The one thread of this process that writes to a store, and how it commits.
 
 Work is queued from any thread or event loop. Whatever is queued when the thread wakes is committed together: one
-turn, one transaction, a savepoint per piece of work, so that one that fails spoils nothing for the others. Nobody is
-told of success before the commit.
+turn, one transaction, where there are several a savepoint for each, so that one that fails spoils nothing for the
+others. Nobody is told of success before the commit.
 
 - `synchronous` is NORMAL, and FULL for a commit that holds at least one durable piece of work: a killed process loses
   nothing acknowledged, a power cut nothing durable.
@@ -19,7 +19,6 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -29,6 +28,7 @@ from agentctl.journal.failpoints import failpoint
 from agentctl.journal.faults import unusable
 from agentctl.journal.turnstile import Turnstile
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 
 if TYPE_CHECKING:
     import asyncio
@@ -156,7 +156,7 @@ class Writer:
         try:
             tx.execute("BEGIN IMMEDIATE")
             for job in jobs:
-                self._apply(tx, job)
+                self._apply(tx, job, alone=len(jobs) == 1)
             failpoint("writer-before-commit")
             tx.execute("COMMIT")
             failpoint("writer-after-commit")
@@ -169,21 +169,23 @@ class Writer:
         finally:
             self._turn.leave()
 
-    def _apply(self, tx: Tx, job: Job) -> None:
+    def _apply(self, tx: Tx, job: Job, *, alone: bool) -> None:
         if job.run_id and (earlier := self._told_nobody.get(job.run_id)):
             job.error = earlier
             if job.waiter is not None:
                 del self._told_nobody[job.run_id]
             return
-        tx.execute("SAVEPOINT job")
+        if not alone:
+            tx.execute("SAVEPOINT job")
         try:
             job.value = job.work(tx)
         except Exception as error:  # the work's own failure goes to who asked for it
-            if not tx.in_transaction:
+            if alone or not tx.in_transaction:
                 raise
             tx.execute("ROLLBACK TO job")
             self._fail(job, unusable(error, self._path))
-        tx.execute("RELEASE job")
+        if not alone:
+            tx.execute("RELEASE job")
 
     def _set_level(self, tx: Tx, *, full: bool) -> None:
         if full != self._full:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from agentctl.core.messages import (
     Block,
@@ -50,6 +50,7 @@ from agentctl.models.wire import (
     need_text,
     whole,
 )
+from agentctl.records import dataclass
 
 newer = re.compile(r"(.*/)?(gpt-[5-9]|o\d)")
 """OpenAI's models since o1 refuse `max_tokens`, also behind a proxy; other servers may know nothing else."""

@@ -10,7 +10,6 @@ Anthropic itself is also asked to say why its cache could not be read: it compar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from agentctl.core.messages import Block, Delta, JsonObject, Message, Request, Text, ToolAnswer, ToolSchema, ToolUse
 from agentctl.core.policy import Provider
@@ -18,6 +17,7 @@ from agentctl.models.base import CacheTtl, is_own
 from agentctl.models.messages_reading import MessagesReading
 from agentctl.models.prefix import Sent
 from agentctl.models.wire import NO_TEXT, Backlog, Kept, encode, join
+from agentctl.records import dataclass
 
 LOOK_BACK = 20
 """Blocks that the API looks back from a marker for an entry of its cache."""

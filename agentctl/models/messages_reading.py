@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from agentctl.core.messages import (
     Block,
@@ -21,6 +21,7 @@ from agentctl.core.messages import (
 )
 from agentctl.models.faults import Broken, malformed, refused
 from agentctl.models.wire import Ink, arguments, as_object, as_text, count, encode, guess, need_object, need_text, whole
+from agentctl.records import dataclass
 
 STOPS: dict[str, StopReason] = {
     "end_turn": "end_turn",

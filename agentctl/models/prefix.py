@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
 
 from agentctl.core.messages import JsonObject, Outcome, Reply
 from agentctl.models.wire import as_list, as_object, as_text, encode
+from agentctl.records import dataclass
 
 CLOSING = 2
 """Bytes that end a message (`]}` or `"}`): the last one may be gone on with, which changes nothing before them."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Generic, TypeVar, cast
 
 from agentctl.core.messages import History, Json, JsonObject, Message
 from agentctl.models.faults import malformed
+from agentctl.records import dataclass
 
 NO_TEXT = "(no text)"
 """Stands where a message has nothing to say: every API refuses empty content."""

@@ -1,8 +1,9 @@
 """What the Messages API refuses in a history, in one pass over it."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from agentctl.records import dataclass
 from agentctl.rehearsal.exchange import Json, RefusedError, as_list, as_object
 
 PREFILLED = ("claude-haiku-4-5", "claude-sonnet-4-5", "claude-opus-4-5")

@@ -16,9 +16,9 @@ Rules
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from agentctl.records import dataclass
 from agentctl.rehearsal.exchange import Figures
 from agentctl.rehearsal.prefix import Prompt
 

@@ -2,11 +2,11 @@
 
 import json
 import re
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
+from agentctl.records import dataclass
 from agentctl.rehearsal import anthropic, chat, responses
 from agentctl.rehearsal.exchange import Json, RefusedError, Wire, as_object
 from agentctl.rehearsal.script import Fault

@@ -5,9 +5,9 @@ marker is no change.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 
+from agentctl.records import dataclass
 from agentctl.rehearsal import anthropic
 from agentctl.rehearsal.exchange import Json, as_object
 from agentctl.rehearsal.prefix import BYTES_PER_TOKEN

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
+from agentctl.records import dataclass
 from agentctl.rehearsal.prefix import Piece
 from agentctl.rehearsal.script import Stop
 

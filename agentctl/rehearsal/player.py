@@ -14,8 +14,9 @@ Rules
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from agentctl.records import dataclass
 from agentctl.rehearsal.script import Fault, Reply, Script, parse_range
 
 NOTHING_SCRIPTED = Reply(text="The script holds no reply for this call.")

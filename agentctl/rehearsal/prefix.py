@@ -11,10 +11,11 @@ import hmac
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias
+
+from agentctl.records import dataclass
 
 BYTES_PER_TOKEN = 4
 """A rule of thumb that is close enough for a rehearsal."""

@@ -1,8 +1,9 @@
 """What the Responses API refuses, for one request, in one pass over its input."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from agentctl.records import dataclass
 from agentctl.rehearsal import openai_checks as openai
 from agentctl.rehearsal.exchange import Asked, Json, RefusedError, as_list, as_object
 

@@ -1,8 +1,10 @@
 """What a rehearsal plays: the tables of a rehearsal script, as frozen values."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal, TypeAlias
+
+from agentctl.records import dataclass
 
 Stop: TypeAlias = Literal["end_turn", "max_tokens", "refusal", "context_exceeded", "tool_use"]
 

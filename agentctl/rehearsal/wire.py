@@ -7,10 +7,10 @@ instant server stays instant.
 import asyncio
 import socket
 import struct
-from dataclasses import dataclass
 
 import h11
 
+from agentctl.records import dataclass
 from agentctl.rehearsal.exchange import Answer
 
 LARGEST_BODY = 32 * 1024 * 1024

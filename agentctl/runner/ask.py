@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
 from agentctl.core import decisions as do
 from agentctl.core import echo
@@ -25,6 +24,7 @@ from agentctl.core.inflight import MOST_CALLS
 from agentctl.core.messages import Block, Failure, Message, Outcome, Reply, Request, Text, Thinking, ToolUse
 from agentctl.core.policy import Provider
 from agentctl.journal.failpoints import failpoint
+from agentctl.records import dataclass
 from agentctl.runner import caching, originals, recaps
 from agentctl.runner.admitting import admitted
 from agentctl.runner.circuits import let_go, weigh

@@ -7,7 +7,6 @@ has its own of both: what it plays says nothing of the real ones, nor of another
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from agentctl.core import decisions as do
 from agentctl.core.contract import Contract
@@ -17,6 +16,7 @@ from agentctl.core.prices import micro
 from agentctl.journal.admission import Request
 from agentctl.journal.circuits import Ask
 from agentctl.journal.ledger import Scope
+from agentctl.records import dataclass
 
 DIGEST = 12
 

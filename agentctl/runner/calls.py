@@ -88,7 +88,7 @@ async def _all(running: Running) -> None:
 
 async def _handle(world: World, call: CallState, running: Running) -> do.Stop | None:
     contract = world.setup.contracts.get(call.tool)
-    _look(world, contract)
+    closed = _look(world, contract)
     exact = exactly(world, call)
     decision = before_tool(world.setup, world.state, exact, world.clock())
     if await woken(world, call, decision):
@@ -110,18 +110,19 @@ async def _handle(world: World, call: CallState, running: Running) -> do.Stop | 
     if isinstance(decision, do.AskPerson):
         return await ask_person(world, call, contract, decision) or _stopped(world)
     if contract.read_only:
-        running[call.call_id] = asyncio.create_task(_run(world, exact, contract, decision.tier))
+        run = _run(world, exact, contract, decision.tier, closed=contract.name in closed)
+        running[call.call_id] = asyncio.create_task(run)
         await asyncio.sleep(0)  # it begins, and so it is counted before the next call is decided
         return None
-    await _run(world, exact, contract, decision.tier)
+    await _run(world, exact, contract, decision.tier, closed=contract.name in closed)
     return _stopped(world)
 
 
-def _look(world: World, contract: Contract | None) -> None:
-    """What the circuits of a tool and of the one that would stand in for it say, before it is decided."""
-    for name in () if contract is None else (contract.name, contract.fallback_tool):
-        if at := world.setup.contracts.get(name):
-            circuits.look(world, circuit.tool_name(at.name), world.books.tool(at, ""))
+def _look(world: World, contract: Contract | None) -> set[str]:
+    """See to the circuits of a tool and of the one that would stand in for it before it is decided: who is closed."""
+    names = () if contract is None else (contract.name, contract.fallback_tool)
+    known = [at for name in names if (at := world.setup.contracts.get(name))]
+    return {at.name for at in known if circuits.look(world, circuit.tool_name(at.name), world.books.tool(at, ""))}
 
 
 def _stopped(world: World) -> do.Stop | None:
@@ -150,8 +151,8 @@ def _refuse(world: World, call: CallState, decision: do.RefuseCall) -> do.Stop |
     return decision.halt
 
 
-async def _run(world: World, exact: Call, contract: Contract, tier: Tier) -> None:
-    """Attempt after attempt, until the core takes an answer for the answer."""
+async def _run(world: World, exact: Call, contract: Contract, tier: Tier, *, closed: bool) -> None:
+    """Attempt after attempt, until the core takes an answer for the answer. `closed`: its circuit, as seen just now."""
     call, copied = exact.state, words.shown(world, exact.copied)
     attempt = call.attempts
     wait = call.retry_at - world.clock()
@@ -162,7 +163,8 @@ async def _run(world: World, exact: Call, contract: Contract, tier: Tier) -> Non
         attempt += 1
         name = circuit.tool_name(contract.name)
         asked = world.books.tool(contract, f"{world.recorder.identity.run_id}:{call.call_id}:{attempt}")
-        probe = await circuits.probing(world, name, asked)
+        probe = False if closed else await circuits.probing(world, name, asked)
+        closed = False
         if probe is None:
             _unhealthy(world, call)
             return

@@ -10,15 +10,16 @@ from agentctl.journal.circuits import Ask, Outcome
 from agentctl.runner.world import World
 
 
-def look(world: World, name: str, ask: Ask | None) -> None:
-    """See where a circuit stands, and record it where this run believed otherwise."""
+def look(world: World, name: str, ask: Ask | None) -> bool:
+    """Whether a circuit is closed; recorded where this run believed otherwise."""
     if ask is None:
-        return
+        return True
     told, known = world.recorder.told(ask), world.state.circuit.open.get(name)
     if told.phase == "open" and told.until != known:
         world.recorder.record(CircuitMoved(name, "closed" if known is None else "open", "open", told.until))
     elif told.phase == "closed" and known is not None:
         world.recorder.record(CircuitMoved(name, "open", "closed"))
+    return told.phase == "closed"
 
 
 def refresh(world: World) -> None:

@@ -15,7 +15,7 @@ import signal
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from agentctl.approvals.base import Approver
@@ -28,6 +28,7 @@ from agentctl.core.state import State, fold
 from agentctl.errors import AgentctlError, Defect, LeaseLost, StoreUnusable
 from agentctl.journal.store import Store
 from agentctl.models.base import Model, open_model
+from agentctl.records import dataclass
 from agentctl.runner import caching, scopes
 from agentctl.runner.books import DIGEST, Books
 from agentctl.runner.conversation import Conversation

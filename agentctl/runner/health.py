@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 from typing import Literal
@@ -22,6 +21,7 @@ from agentctl.config import keys, load, paths
 from agentctl.core.guards import circuit
 from agentctl.errors import Invalid
 from agentctl.journal import lease, opening, reaper, runs
+from agentctl.records import dataclass
 from agentctl.runner import outages
 
 State = Literal["ok", "warn", "fail"]

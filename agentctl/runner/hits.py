@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from agentctl.config import load, paths
@@ -17,6 +16,7 @@ from agentctl.core.prices import Price
 from agentctl.journal.opening import path_of
 from agentctl.journal.replies import Which, replies, starts
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 from agentctl.runner import stores
 from agentctl.runner.caching import WARMING
 

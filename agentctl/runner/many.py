@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from agentctl.config import task
@@ -17,6 +17,7 @@ from agentctl.config.problems import invalid
 from agentctl.config.task import LoadedTask
 from agentctl.errors import AgentctlError, Defect, Invalid, Problem
 from agentctl.journal.store import Store
+from agentctl.records import dataclass
 from agentctl.runner import api, plan
 from agentctl.runner.drive import signals
 from agentctl.runner.order import Listener, Order, Result

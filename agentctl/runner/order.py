@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
 from agentctl.core.events import Stamped
 from agentctl.core.messages import Delta, JsonObject
 from agentctl.core.state import State
+from agentctl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

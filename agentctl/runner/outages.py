@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from agentctl.core.guards import circuit
@@ -11,6 +10,7 @@ from agentctl.errors import Forbidden
 from agentctl.journal import circuits
 from agentctl.journal.circuits import Row
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 from agentctl.runner import scopes
 
 Kind = Literal["provider", "tool"]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from agentctl.core.setup import Setup
 from agentctl.errors import Invalid, ProvidersOut
 from agentctl.models.prices import context_window, find_price
 from agentctl.models.tokens import count
+from agentctl.records import dataclass
 from agentctl.runner import answers, scopes
 from agentctl.runner.order import Order
 from agentctl.tools.base import Tool, open_tools

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from agentctl.core.guards.scrub import Filter
+from agentctl.records import dataclass
 from agentctl.runner.order import Listener, Progress
 
 LONGEST = 4_000

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agentctl.core import envelope
 from agentctl.core.envelope import Envelope
@@ -29,6 +29,7 @@ from agentctl.errors import StoreUnusable
 from agentctl.journal import ledger
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
+from agentctl.records import dataclass
 from agentctl.runner import originals, recaps
 from agentctl.runner.explanation import fixed_tokens
 from agentctl.runner.plan import Plan

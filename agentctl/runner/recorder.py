@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agentctl.core import summary
 from agentctl.core.events import Completed, Event, ModelAsked, ModelFailed, ModelReplied, Stamped
@@ -28,6 +28,7 @@ from agentctl.journal.events import Change, Draft
 from agentctl.journal.sealed import Sealed
 from agentctl.journal.store import Store
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 from agentctl.runner.order import Listener
 
 LAG_S = 0.02

@@ -10,7 +10,6 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from agentctl.config import paths
@@ -22,6 +21,7 @@ from agentctl.errors import Invalid
 from agentctl.journal import pins
 from agentctl.journal.store import Store
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 from agentctl.runner.order import Listener
 from agentctl.runner.plan import Plan
 from agentctl.runner.progress import Relay

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from agentctl.core.guards.budget import Rules
@@ -18,6 +17,7 @@ from agentctl.journal.codec import timestamp
 from agentctl.journal.ledger import Budget, Scope
 from agentctl.journal.resets import Reset
 from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
 from agentctl.runner import reaping, scopes
 from agentctl.runner.stores import tables
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 
 from agentctl.core import decisions as do
@@ -18,6 +18,7 @@ from agentctl.core.policy import Provider
 from agentctl.core.prices import Price
 from agentctl.models.base import Model
 from agentctl.models.caching import least_tokens, lifetime_s
+from agentctl.records import dataclass
 from agentctl.runner.caching import ttl_of
 from agentctl.runner.loop import obey
 from agentctl.runner.people import POLL_S

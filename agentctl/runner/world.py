@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,6 +21,7 @@ from agentctl.core.state import State
 from agentctl.core.task import Check
 from agentctl.journal.inbox import Letter
 from agentctl.models.base import Model
+from agentctl.records import dataclass
 from agentctl.runner.books import Books
 from agentctl.runner.conversation import Conversation
 from agentctl.runner.copied import Untrusted

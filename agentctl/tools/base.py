@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from agentctl.core.policy import Policy
 from agentctl.core.task import SideEffects, Task
 from agentctl.core.task import Tool as Entry
 from agentctl.core.tiers import Tier
+from agentctl.records import dataclass
 from agentctl.tools.builtin.edit_file import EditFile
 from agentctl.tools.builtin.http_get import HttpGet
 from agentctl.tools.builtin.list_files import ListFiles

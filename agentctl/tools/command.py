@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -13,6 +12,7 @@ from agentctl.core import envelope
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.messages import Json, JsonObject
+from agentctl.records import dataclass
 from agentctl.tools.plain import parse
 from agentctl.tools.process import Ended, run_program
 

@@ -14,12 +14,12 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from agentctl.core import envelope
 from agentctl.core.envelope import Envelope
+from agentctl.records import dataclass
 from agentctl.tools.beneath import Opener, best_opener, open_beneath
 from agentctl.tools.placing import Place, reach
 from agentctl.tools.plain import clean

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import dataclass
 from itertools import takewhile
+
+from agentctl.records import dataclass
 
 # Sections that list parameters, in either style; any other heading ends them.
 PARAMETERS = {"args", "arguments", "parameters", "params", "keyword args", "keyword arguments", "other parameters"}

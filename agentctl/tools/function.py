@@ -15,7 +15,6 @@ import inspect
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -29,6 +28,7 @@ from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.policy import Policy
 from agentctl.core.task import Tool as Entry
+from agentctl.records import dataclass
 from agentctl.tools import loading
 from agentctl.tools.command import taken_as_envelope
 from agentctl.tools.declared import contract_of

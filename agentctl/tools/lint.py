@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from agentctl.core.contract import Contract
@@ -12,6 +11,7 @@ from agentctl.core.guards import risk
 from agentctl.core.policy import Policy
 from agentctl.core.task import Tool
 from agentctl.core.tiers import Tier
+from agentctl.records import dataclass
 
 Level = Literal["error", "warning"]
 SENDERS = ("external", "irreversible")

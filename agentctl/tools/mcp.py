@@ -41,7 +41,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -52,6 +52,7 @@ from agentctl.core.envelope import Envelope
 from agentctl.core.policy import Policy
 from agentctl.core.task import Task
 from agentctl.core.task import Tool as Entry
+from agentctl.records import dataclass
 from agentctl.tools import mcp_answer, mcp_define
 from agentctl.tools.declared import wire_name
 from agentctl.tools.mcp_define import Listed, identity

@@ -14,7 +14,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -24,6 +23,7 @@ from agentctl.core.messages import Json, JsonObject, is_object
 from agentctl.core.policy import Policy
 from agentctl.core.task import SideEffects
 from agentctl.core.task import Tool as Entry
+from agentctl.records import dataclass
 from agentctl.tools.declared import SUSPECT, contract_of
 from agentctl.tools.mcp_sieve import BROKEN
 from agentctl.tools.plain import json_safe

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from agentctl.core.messages import Json, JsonObject
+from agentctl.records import dataclass
 from agentctl.tools.plain import clean
 from agentctl.tools.strictness import named_keys
 

@@ -11,10 +11,10 @@ import asyncio
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from agentctl.records import dataclass
 from agentctl.tools.killing import kill_group, kill_tree
 from agentctl.tools.pipes import Pipes
 

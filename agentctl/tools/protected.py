@@ -12,11 +12,11 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from agentctl.core import envelope
 from agentctl.core.envelope import Envelope
+from agentctl.records import dataclass
 from agentctl.tools.confine import shown
 from agentctl.tools.placing import Place
 

@@ -7,7 +7,6 @@ import json
 import typing
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,6 +14,7 @@ from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from agentctl.core.messages import Json, JsonObject
+from agentctl.records import dataclass
 from agentctl.tools.docstring import Described, described
 from agentctl.tools.loading import one_line
 from agentctl.tools.mismatch import ADVICE, kind

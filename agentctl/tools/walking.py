@@ -6,9 +6,9 @@ import fnmatch
 import os
 import stat
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from functools import cache
 
+from agentctl.records import dataclass
 from agentctl.tools.confine import FLAGS, proc_device
 
 LARGEST = 2_000_000

@@ -44,7 +44,11 @@ class Minute:
         return pace.used(self.tx, scope, self.now)
 
     def rows(self, scope: str = TOKENS) -> dict[int, int]:
-        found = self.tx.execute("SELECT bucket_start, tokens FROM token_buckets WHERE scope = ?", (scope,))
+        """The slices that a minute of now touches, and later ones."""
+        found = self.tx.execute(
+            "SELECT bucket_start, tokens FROM token_buckets WHERE scope = ? AND bucket_start >= ?",
+            (scope, slice_of(self.now) - WINDOW),
+        )
         return dict(found.fetchall())
 
     def queue(self) -> set[str]:

@@ -43,7 +43,7 @@ def fill(stage, *, spent):
         demand = minute.Demand(scope, LIMIT - pace.used(tx, scope, now), LIMIT)
         (booking,) = pace.book(tx, Place("other", now), [demand], now, 9.0)
         if spent:
-            pace.correct(tx, booking, demand.amount)
+            pace.correct(tx, [(booking, demand.amount)])
 
     with stage.store() as journal:
         journal.write(work)

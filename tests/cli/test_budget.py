@@ -57,7 +57,7 @@ def minute(isolated):
     def write(scope, amount, limit, now):
         def work(tx):
             (booking,) = pace.book(tx, Place("r_gone", now), [Demand(scope, amount, limit)], now, 1000.0)
-            pace.correct(tx, booking, amount)
+            pace.correct(tx, [(booking, amount)])
 
         with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:
             store.write(work)

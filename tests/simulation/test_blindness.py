@@ -27,7 +27,7 @@ def no_intent(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_reservation(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ledger, "_room", lambda *_: None)
+    patch.setattr(ledger, "_full", lambda *_: None)
 
 
 def no_settlement(patch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Literal
 
 from agentctl.core import envelope
@@ -12,6 +11,7 @@ from agentctl.core.bounds import Count, Seconds, table
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import ApprovalDecided, Resumed, Stamped
 from agentctl.core.messages import Json
+from agentctl.records import dataclass
 
 
 @table

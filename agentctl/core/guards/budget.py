@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from agentctl.core.bounds import Count, Name, Price, Seconds, Share, Usd, table
@@ -21,6 +21,7 @@ from agentctl.core.events import (
 )
 from agentctl.core.prices import Price as ModelPrice
 from agentctl.core.prices import micro
+from agentctl.records import dataclass
 
 
 @table

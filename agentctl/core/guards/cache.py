@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from agentctl.core.bounds import Share, table
 from agentctl.core.events import ContextTrimmed, ModelAsked, ModelReplied, Purpose, Resumed, RunStarted, Stamped
+from agentctl.records import dataclass
 
 
 @table

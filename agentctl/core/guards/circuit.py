@@ -15,13 +15,14 @@ Rules.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from agentctl.core import envelope
 from agentctl.core.bounds import Count, Seconds, Share, table
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import CircuitMoved, Resumed, Stamped
+from agentctl.records import dataclass
 
 
 @table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from agentctl.core.bounds import Count, Name, Share, table
@@ -18,6 +18,7 @@ from agentctl.core.events import (
     StepsPlanned,
     ToolFinished,
 )
+from agentctl.records import dataclass
 
 
 @table

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from agentctl.core.bounds import Count, table
 from agentctl.core.events import Completed, HandedOff, Stamped, ToolFinished
 from agentctl.core.tiers import Tier
+from agentctl.records import dataclass
 
 MOST_HANDED = 64
 """Calls that were handed over and are remembered: those of one reply."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from agentctl.core import envelope
@@ -10,6 +10,7 @@ from agentctl.core.bounds import Bound, Count, table
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import Completed, LoopSeen, ModelReplied, Stamped, ToolFinished
 from agentctl.core.seen import LoopKind
+from agentctl.records import dataclass
 
 
 @table

@@ -12,10 +12,11 @@ debt that later calls wait for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agentctl.core.bounds import Count, Seconds, Usd, table
 from agentctl.core.events import Resumed, Stamped, Waited
+from agentctl.records import dataclass
 
 
 @table

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Annotated
 
 from agentctl.core import sameness
 from agentctl.core.bounds import Bound, Count, Share, table
 from agentctl.core.events import Completed, Decided, LoopSeen, Stamped, ToolFinished, ToolStarted
+from agentctl.records import dataclass
 
 MOST_RESULTS = 16
 """Results that are remembered: a window is no longer."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from agentctl.core import envelope
 from agentctl.core.bounds import Count, Seconds, table
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import Resumed, RunStarted, Stamped, ToolStarted
+from agentctl.records import dataclass
 
 
 @table

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from agentctl.core.bounds import Name, table
 from agentctl.core.contract import Contract
 from agentctl.core.messages import JsonObject
 from agentctl.core.tiers import Tier
+from agentctl.records import dataclass
 
 Verdict = Literal["safe", "low", "medium", "high", "forbid"]
 NAMED = {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from agentctl.core.bounds import Count, Name, Natural, Share, table
 from agentctl.core.events import FellBack, ModelAsked, ModelReplied, ProviderOut, Resumed, RunStarted, Stamped
 from agentctl.core.messages import Json
+from agentctl.records import dataclass
 
 
 @table

@@ -14,13 +14,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote
 
 from agentctl.core.bounds import table
 from agentctl.core.messages import Json, JsonObject, is_list, is_object
+from agentctl.records import dataclass
 
 
 @table

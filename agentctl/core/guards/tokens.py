@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from agentctl.core.bounds import Count, Share, table
 from agentctl.core.events import ContextTrimmed, ModelFailed, ModelReplied, Resumed, Stamped
+from agentctl.records import dataclass
 
 
 @table

@@ -12,7 +12,7 @@ Rules.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import get_args
 
 from agentctl.core.bounds import table
@@ -20,6 +20,7 @@ from agentctl.core.contract import Contract
 from agentctl.core.events import ModelAsked, RunStarted, Stamped, ToolFinished
 from agentctl.core.taint import Copied, Label
 from agentctl.core.tiers import Tier
+from agentctl.records import dataclass
 
 MOST_SOURCES = 16
 """Sources of a label that are remembered: the first ones."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from agentctl.core import envelope
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.messages import JsonObject
+from agentctl.records import dataclass
 from agentctl.tools.builtin.writing import MOST, StillWanted, in_time, irreplaceable, unwritten
 from agentctl.tools.confine import Roots, not_ordinary, shown
 from agentctl.tools.placing import Place, put

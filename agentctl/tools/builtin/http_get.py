@@ -12,7 +12,6 @@ import email.utils
 import ssl
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
@@ -23,6 +22,7 @@ from agentctl.core.envelope import Envelope
 from agentctl.core.messages import JsonObject
 from agentctl.core.task import SideEffects
 from agentctl.core.tiers import Tier
+from agentctl.records import dataclass
 from agentctl.tools.builtin import addresses, body
 from agentctl.tools.confine import shown
 from agentctl.tools.declared import Labels

@@ -5,13 +5,13 @@ from __future__ import annotations
 import heapq
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from agentctl.core import envelope
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.messages import Json, JsonObject
+from agentctl.records import dataclass
 from agentctl.tools.confine import Roots, shown
 from agentctl.tools.plain import clean, json_safe
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import codecs
 import os
-from dataclasses import dataclass
 from io import BufferedReader
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,6 +12,7 @@ from agentctl.core import envelope
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.messages import JsonObject
+from agentctl.records import dataclass
 from agentctl.tools.confine import Roots, shown
 from agentctl.tools.plain import clean
 

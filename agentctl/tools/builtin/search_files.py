@@ -7,13 +7,14 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar
 
 from agentctl.core import envelope
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.messages import Json, JsonObject
+from agentctl.records import dataclass
 from agentctl.tools.confine import Roots
 from agentctl.tools.linear import Search, searcher
 from agentctl.tools.plain import clean

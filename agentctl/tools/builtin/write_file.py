@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from agentctl.core import envelope
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.messages import JsonObject
+from agentctl.records import dataclass
 from agentctl.tools.builtin.writing import MOST, StillWanted, in_time, irreplaceable, unwritten
 from agentctl.tools.confine import Roots, shown
 from agentctl.tools.placing import Place, put, with_folders
