@@ -27,7 +27,15 @@ Key = Annotated[
 def budget(
     ctx: typer.Context,
     *,
-    policy: LimitsOf = "standard",
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="P",
+            callback=options.filled,
+            help="Whose limits; default: those that the last call was held to",
+            autocompletion=values.policies,
+        ),
+    ] = None,
     user: Annotated[str | None, typer.Option(help="Only this user's, and their runs")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant's, and their runs")] = None,
     session: Annotated[str | None, typer.Option(help="Only this session's, and its runs")] = None,
@@ -45,7 +53,7 @@ def budget(
     named = {"--user": user, "--tenant": tenant, "--session": session}
     who, payer, talk = (options.identity(flag, given) for flag, given in named.items())
     asked = spending.Asked(who, payer, talk, rehearsed, limit)
-    rules = load_policy(policy).policy
+    rules = None if policy is None else load_policy(policy).policy
     lines, more = spending.shown(store, rules, asked)
     if as_json:
         render.as_list([_item(line) for line in lines], truncated=more)

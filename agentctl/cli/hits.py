@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agentctl.core.messages import JsonObject
 
 COLUMNS = (
-    *("task", "provider", "model", "requests", "hit ratio", "read", "written", "uncached", "saved", "paid"),
+    *("task", "provider", "model", "requests", "hit ratio", "read", "written", "uncached", "saved", "write cost"),
     "first 100",
 )
 

@@ -35,6 +35,8 @@ class Scope:
     """Seconds since the epoch; 0 for a budget that has no window."""
     cap: int | None
     """Micro-dollars; None: counted, not limited."""
+    limit: int | None = None
+    """The policy's limit, for people, where the cap leaves a part of it to the landing; None: the cap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Budget:
 
     key: str
     window_start: int
-    cap: int | None
+    limit: int | None
+    """Micro-dollars, as whoever reserved last was limited."""
     spent: int
     held: int
 
@@ -81,7 +84,7 @@ def reserve(
     tx.executemany(
         "INSERT INTO budgets(scope, window_start, cap, held) VALUES(?, ?, ?, ?) ON CONFLICT DO"
         " UPDATE SET held = held + excluded.held, cap = excluded.cap",
-        [(scope.key, scope.window_start, scope.cap, amount) for scope in scopes],
+        [(s.key, s.window_start, s.cap if s.limit is None else s.limit, amount) for s in scopes],
     )
     return None
 
@@ -166,13 +169,18 @@ def budgets(tx: Tx, *, prefix: str = "", besides: str = "-", since: int = 0, lim
     return [Budget(*row) for row in rows.fetchall()]
 
 
+def budget(tx: Tx, key: str, window_start: int) -> Budget:
+    """One scope, also where nothing was ever reserved in it."""
+    row = tx.execute(
+        "SELECT cap, spent, held FROM budgets WHERE scope = ? AND window_start = ?", (key, window_start)
+    ).fetchone()
+    return Budget(key, window_start, None, 0, 0) if row is None else Budget(key, window_start, *row)
+
+
 def standing(tx: Tx, scope: Scope) -> tuple[int, int]:
     """What is spent and held in a scope."""
-    row = tx.execute(
-        "SELECT spent, held FROM budgets WHERE scope = ? AND window_start = ?",
-        (scope.key, scope.window_start),
-    ).fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+    found = budget(tx, scope.key, scope.window_start)
+    return found.spent, found.held
 
 
 def _is_held(tx: Tx, hold_id: str, amount: int) -> bool:

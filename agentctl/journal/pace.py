@@ -51,6 +51,19 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A minute for people, in tokens or micro-dollars."""
+
+    scope: str
+    used: int
+    """In the minute that ends now."""
+    later: int
+    """Held or owed."""
+    limit: int | None
+    """That of the last booking; None: a version of before made it."""
+
+
+@dataclass(frozen=True, slots=True)
 class TooLong:
     """Nothing is booked: it would be waited for longer than anybody may."""
 
@@ -88,7 +101,7 @@ def take(tx: Tx, demands: Sequence[Demand], now: float) -> tuple[Booking, ...]:
     """Book every demand into the slice of now."""
     at = pace.slice_of(now)
     pieces = [(demand, start, piece) for demand in demands for start, piece in _pieces(demand, demand.amount, at)]
-    _add(tx, [(demand.scope, start, piece, piece) for demand, start, piece in pieces])
+    _add(tx, [(demand.scope, start, piece, piece, demand.limit) for demand, start, piece in pieces])
     return tuple(Booking(demand, at) for demand in demands)
 
 
@@ -107,13 +120,13 @@ def leave(tx: Tx, owner: str) -> None:
 def correct(tx: Tx, corrections: Sequence[tuple[Booking, int]]) -> None:
     """What each came to; 0: the call was not made, or failed and is not counted."""
     changed: list[tuple[int, int, int, str, int]] = []
-    beyond: list[tuple[str, int, int, int]] = []
+    beyond: list[tuple[str, int, int, int, int]] = []
     for booking, actual in corrections:
         demand = booking.demand
         real = dict(_pieces(demand, actual, booking.at))
         for start, piece in _pieces(demand, demand.amount, booking.at):
             changed.append((piece, real.pop(start, 0), piece, demand.scope, start))
-        beyond += [(demand.scope, start, piece, 0) for start, piece in real.items()]
+        beyond += [(demand.scope, start, piece, 0, demand.limit) for start, piece in real.items()]
     tx.executemany(
         "UPDATE token_buckets SET tokens = max(0, tokens - ?) + ?, held = max(0, held - ?)"
         " WHERE scope = ? AND bucket_start = ?",
@@ -130,16 +143,16 @@ def used(tx: Tx, scope: str, now: float) -> int:
     return sum(amount for start, amount in minutes[scope].booked.items() if start <= at)
 
 
-def windows(tx: Tx, now: float) -> list[tuple[str, int, int]]:
-    """Where anything is booked: the scope, what was used in the minute that ends now, and what is held or owed."""
+def windows(tx: Tx, now: float) -> list[Window]:
+    """Where anything is booked."""
     at = pace.slice_of(now)
     rows = tx.execute(
         "SELECT scope, sum(CASE WHEN bucket_start <= ? THEN tokens - held ELSE 0 END),"
-        " sum(CASE WHEN bucket_start > ? THEN tokens ELSE held END) FROM token_buckets"
+        " sum(CASE WHEN bucket_start > ? THEN tokens ELSE held END), most, max(bucket_start) FROM token_buckets"
         " WHERE bucket_start >= ? AND tokens > 0 GROUP BY scope ORDER BY scope",
         (at, at, at - pace.WINDOW),
     )
-    return [(str(scope), int(amount), int(later)) for scope, amount, later in rows.fetchall()]
+    return [Window(scope, int(used), int(later), most) for scope, used, later, most, _ in rows.fetchall()]
 
 
 @dataclass(slots=True)
@@ -204,11 +217,11 @@ def _taken(demand: Demand) -> int:
     return sum(piece for _, piece in _pieces(demand, demand.amount, 0))
 
 
-def _add(tx: Tx, rows: Sequence[tuple[str, int, int, int]]) -> None:
-    """Rows of scope, slice, amount, and how much of it is held by a call under way."""
+def _add(tx: Tx, rows: Sequence[tuple[str, int, int, int, int]]) -> None:
+    """Rows of scope, slice, amount, how much of it is held by a call under way, and the limit."""
     tx.executemany(
-        "INSERT INTO token_buckets(scope, bucket_start, tokens, held) VALUES(?, ?, ?, ?) ON CONFLICT DO"
-        " UPDATE SET tokens = tokens + excluded.tokens, held = held + excluded.held",
+        "INSERT INTO token_buckets(scope, bucket_start, tokens, held, most) VALUES(?, ?, ?, ?, ?) ON CONFLICT DO"
+        " UPDATE SET tokens = tokens + excluded.tokens, held = held + excluded.held, most = excluded.most",
         rows,
     )
 

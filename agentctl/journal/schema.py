@@ -138,7 +138,12 @@ CREATE TABLE waiting(
 CREATE INDEX waiting_by_owner ON waiting(owner);
 """
 
-MIGRATIONS: Final = (_FIRST, _PINS, _SHARED, _LISTINGS, _REAPED, _QUEUE)
+# The limit that the last booking was held to: `budget` shows it.
+_LIMITS = """
+ALTER TABLE token_buckets ADD COLUMN most INTEGER;
+"""
+
+MIGRATIONS: Final = (_FIRST, _PINS, _SHARED, _LISTINGS, _REAPED, _QUEUE, _LIMITS)
 VERSION: Final = len(MIGRATIONS)
 
 

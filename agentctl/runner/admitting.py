@@ -11,6 +11,7 @@ import asyncio
 from agentctl.core import decisions as do
 from agentctl.core.decide import next_action
 from agentctl.core.events import BudgetCounted, CircuitMoved, ModelAsked, Waited
+from agentctl.core.guards import budget
 from agentctl.core.policy import Provider
 from agentctl.journal.admission import Granted, Open
 from agentctl.journal.ledger import Refused
@@ -27,8 +28,9 @@ async def admitted(world: World, action: do.AskModel, provider: Provider) -> tup
     """The hold of the call, which is on the disk with its intent, and whether it probes a circuit; None: not now."""
     since, waits = world.clock(), False  # from before the first asking: two must never each be behind the other
     while True:
-        hold = f"{world.recorder.identity.run_id}:{world.state.run.seq + 1}"
-        request = world.books.request(action, provider, hold, since)
+        hold = f"{world.recorder.identity.run_id}:{world.state.seq + 1}"
+        limit = budget.cap_micro(world.setup.policy.budget, world.state.budget)
+        request = world.books.request(action, provider, hold, since, limit)
         answer = await world.recorder.reserve(_asked(world, action, provider), request)
         if isinstance(answer, Granted):
             _told(world, provider, probe=answer.probe)
@@ -91,7 +93,8 @@ def _refused(world: World, action: do.AskModel, provider: Provider, answer: Open
     match answer:
         case Refused(scope=scope):
             key = window(scope.key)
-            used, limit = (answer.spent + answer.held) / 1e6, world.books.limit(key, answer.cap) / 1e6
+            whole = answer.cap if key == "run_usd" or scope.limit is None else scope.limit
+            used, limit = (answer.spent + answer.held) / 1e6, whole / 1e6
             room = (answer.cap - answer.spent - answer.held) / 1e6
             record(BudgetCounted(key, used, limit, "refused", room))
         case Open(until=until):

@@ -29,28 +29,25 @@ class Books:
     run_id: str
     prefix: str
     """Before the name of a circuit or a minute; a rehearsal's run id is in it."""
-    scopes: Callable[[int, bool], tuple[Scope, ...]]
-    """The budgets that a reservation counts against, given the run's own cap in micro-dollars and whether it lands."""
+    scopes: Callable[[int, int, bool], tuple[Scope, ...]]
+    """The budgets that a reservation counts against, given the run's cap and limit and whether it lands."""
     payer: Callable[[Provider], str]
     """Whose key pays: a digest."""
 
-    def request(self, action: do.AskModel, provider: Provider, hold_id: str, since: float | None) -> Request:
-        """All that one model call takes."""
+    def request(
+        self, action: do.AskModel, provider: Provider, hold_id: str, since: float | None, limit: int
+    ) -> Request:
+        """All that one model call takes of a run that may spend `limit` in all."""
         return Request(
             hold_id,
             self.run_id,
             action.reserve_micro,
-            self.scopes(action.cap_micro, action.purpose == "landing"),
+            self.scopes(action.cap_micro, limit, action.purpose == "landing"),
             self.provider(provider, hold_id),
             self._demands(action, provider),
             self.policy.pace.max_wait_s,
             since,
         )
-
-    def limit(self, key: str, cap: int) -> int:
-        """The policy's limit in micro-dollars, of which `cap` is what an ordinary call may use."""
-        limit = getattr(self.policy.budget, key, None)
-        return cap if limit is None or key == "run_usd" else micro(limit)
 
     def _demands(self, action: do.AskModel, provider: Provider) -> tuple[Demand, ...]:
         rules = self.policy.pace

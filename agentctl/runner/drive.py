@@ -209,7 +209,7 @@ def _books(at: Drive) -> Books:
         at.plan.policy,
         at.run_id,
         f"rehearsal:{at.run_id}:" if at.order.rehearse else "",
-        lambda cap, landing: scopes.of(at, cap, landing=landing),
+        lambda cap, limit, landing: scopes.of(at, cap, limit, landing=landing),
         lambda provider: at.journal.seal.call_key("key", at.plan.keys[provider.name].encode())[:DIGEST],
     )
 

@@ -25,14 +25,16 @@ REHEARSAL = "rehearsal:"
 """Before whose a budget is, and before the name of a minute or a circuit: those of rehearsals are their own."""
 
 
-def of(at: Drive, cap: int, *, landing: bool) -> tuple[Scope, ...]:
+def of(at: Drive, cap: int, limit: int, *, landing: bool) -> tuple[Scope, ...]:
     """The scopes of one reservation now. What is not landing leaves the landing's share of every limit.
+
+    `cap` and `limit` are the run's own, in micro-dollars.
 
     Days and hours are counted under every policy, so that one that limits them sees what the others spent.
     """
     rules, order, now = at.plan.policy.budget, at.order, at.journal.clock()
     kind = REHEARSAL if order.rehearse else ""
-    found = [Scope(f"run_usd:{kind}{at.run_id}", 0, cap)]
+    found = [Scope(f"run_usd:{kind}{at.run_id}", 0, cap, limit)]
     kept = 1.0 if landing else 1.0 - rules.landing
     day = day_of(now, rules.timezone)
     shared = (
@@ -41,10 +43,10 @@ def of(at: Drive, cap: int, *, landing: bool) -> tuple[Scope, ...]:
         ("tenant_daily_usd", rules.tenant_daily_usd, order.tenant, day),
         ("hourly_usd", rules.hourly_usd, STORE, hour_of(now)),
     )
-    for key, limit, whose, start in shared:
-        most = int(micro(limit) * kept) if limit is not None and rules.enabled else None
-        if whose and (most is not None or key != "session_usd"):
-            found.append(Scope(f"{key}:{kind}{whose}", start, most))
+    for key, most, whose, start in shared:
+        whole = micro(most) if most is not None and rules.enabled else None
+        if whose and (whole is not None or key != "session_usd"):
+            found.append(Scope(f"{key}:{kind}{whose}", start, None if whole is None else int(whole * kept), whole))
     return tuple(found)
 
 

@@ -1,6 +1,6 @@
-"""What is used and left: every budget and minute of a store in its current window, beside the limits of a policy.
+"""What is used and left: every budget and minute of a store in its current window, beside its limit.
 
-Rules. A limit is the policy's that was asked about, also where a run was started under another one or was given more.
+Rules. A limit is the one that the last call was held to; where a policy is asked about, that policy's.
 What is held counts as used where it is said how close a limit is: the next reservation meets both.
 """
 
@@ -14,7 +14,7 @@ from agentctl.core.guards.budget import Rules
 from agentctl.core.policy import Policy
 from agentctl.journal import ledger, pace, reaper, resets, runs
 from agentctl.journal.codec import timestamp
-from agentctl.journal.ledger import Budget, Scope
+from agentctl.journal.ledger import Budget
 from agentctl.journal.resets import Reset
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
@@ -80,7 +80,7 @@ class Line:
         return self.scope.startswith(scopes.REHEARSAL)
 
 
-def shown(store: str | None, policy: Policy, asked: Asked) -> tuple[list[Line], bool]:
+def shown(store: str | None, policy: Policy | None, asked: Asked) -> tuple[list[Line], bool]:
     """The lines of a store, after what dead drivers left held in it was settled; and whether there are more."""
     now = time.time()
     with tables(store) as tx:
@@ -89,16 +89,16 @@ def shown(store: str | None, policy: Policy, asked: Asked) -> tuple[list[Line], 
         return lines(tx, policy, now, asked)
 
 
-def lines(tx: Tx, policy: Policy, now: float, asked: Asked) -> tuple[list[Line], bool]:
+def lines(tx: Tx, policy: Policy | None, now: float, asked: Asked) -> tuple[list[Line], bool]:
     """What all runs share first, then the runs, then the sessions; and whether any key has more of them."""
-    rules = policy.budget
+    rules = Rules() if policy is None else policy.budget
     forgiven = resets.listing(tx)
     groups = [
         *(_shared(tx, key, rules, now, asked) for key in ("hourly_usd", *DAILY)),
         _runs(tx, asked),
         _shared(tx, "session_usd", rules, now, asked),
     ]
-    money = [[_line(row, rules, forgiven) for row in group] for group in groups]
+    money = [[_line(row, rules, forgiven, named=policy is not None) for row in group] for group in groups]
     minutes = list(_minutes(tx, policy, now, asked)) if asked.everybody else []
     found = [*money[:3], minutes, *money[3:]]
     return [line for group in found for line in group[: asked.limit]], any(len(each) > asked.limit for each in found)
@@ -145,22 +145,22 @@ def _runs(tx: Tx, asked: Asked) -> list[Budget]:
     found: list[Budget] = []
     for row in rows:
         key = f"run_usd:{scopes.REHEARSAL if row.rehearsed else ''}{row.run_id}"
-        found.append(Budget(key, 0, None, *ledger.standing(tx, Scope(key, 0, None))))
+        found.append(ledger.budget(tx, key, 0))
     return sorted(found, key=lambda each: -each.spent - each.held)
 
 
-def _minutes(tx: Tx, policy: Policy, now: float, asked: Asked) -> Iterator[Line]:
+def _minutes(tx: Tx, policy: Policy | None, now: float, asked: Asked) -> Iterator[Line]:
     """The current minute of each provider and key."""
-    rules = policy.pace
-    for name, amount, later in pace.windows(tx, now):
-        key, _, whose = name.partition(":")
+    for window in pace.windows(tx, now):
+        key, _, whose = window.scope.partition(":")
         if whose.startswith(scopes.REHEARSAL) and not asked.rehearsed:
             continue
-        tokens = key == "tokens_per_minute"
-        limit = rules.tokens_per_minute if tokens else rules.usd_per_minute
-        used, held = (amount, later) if tokens else (amount / 1e6, later / 1e6)
-        cap = limit if rules.enabled else None
-        yield Line(key, provider(whose), used, held, cap, "60 s", policy.budget.warn_at)
+        unit = 1 if key == "tokens_per_minute" else 1e6
+        limit = None if window.limit is None else window.limit / unit
+        if policy is not None:
+            limit = getattr(policy.pace, key) if policy.pace.enabled else None
+        warn_at = (policy.budget if policy is not None else Rules()).warn_at
+        yield Line(key, provider(whose), window.used / unit, window.later / unit, limit, "60 s", warn_at)
 
 
 def provider(whose: str) -> str:
@@ -170,9 +170,11 @@ def provider(whose: str) -> str:
     return f"{sdk}@{url}:{key}" if url else f"{sdk}:{key}"
 
 
-def _line(row: Budget, rules: Rules, forgiven: dict[tuple[str, int], Reset]) -> Line:
+def _line(row: Budget, rules: Rules, forgiven: dict[tuple[str, int], Reset], *, named: bool) -> Line:
     key, _, scope = row.key.partition(":")
-    limit: float | None = getattr(rules, key) if rules.enabled else None
+    limit: float | None = None if row.limit is None else row.limit / 1e6
+    if named:
+        limit = getattr(rules, key) if rules.enabled else None
     window = timestamp(row.window_start) if row.window_start else key.removesuffix("_usd")
     reset = forgiven.get((row.key, row.window_start))
     return Line(key, scope, row.spent / 1e6, row.held / 1e6, limit, window, rules.warn_at, reset)

@@ -1,4 +1,4 @@
-"""What the shared books cost a call: `.venv/bin/python tests/bench/admission.py [--processes 1,20] [--calls 300]`.
+"""What the shared books cost a call: `.venv/bin/python -m tests.bench.admission [--processes 1,20] [--calls 300]`.
 
 A call asks circuit, minute and money in one durable transaction, and settles in another. Medians in milliseconds, as
 the caller waits: at the rate of a busy machine (each process makes 5 calls a second), and as fast as they can.
@@ -23,6 +23,7 @@ from agentctl.journal.admission import Granted, Request
 from agentctl.journal.circuits import Ask
 from agentctl.journal.ledger import Scope
 from agentctl.journal.store import open_store
+from tests.bench.disk import flush_ms
 
 RATE_S = 0.2
 SCOPES = (
@@ -100,6 +101,8 @@ def main() -> None:
             tails = [sorted(values)[int(len(values) * 0.99)] * 1e3 for values in (asked, settled)]
             cells = f"{middles[0]:>9.2f}{tails[0]:>8.2f}{middles[1]:>9.2f}{tails[1]:>8.2f}{sum(middles):>8.2f}"
             say(f"{processes:>9} {what:<18}{cells}  {rate:,.0f}\n")
+    with tempfile.TemporaryDirectory(dir=given.folder) as name:
+        say(f"of which one flush to this disk: {flush_ms(Path(name)):.2f} ms\n")
 
 
 if __name__ == "__main__":

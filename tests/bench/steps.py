@@ -1,6 +1,6 @@
 """Cost of a step: a run with journal and all guards on, against a bare loop over the same SDK.
 
-    .venv/bin/python tests/bench/steps.py [--steps 490] [--api messages] [--readme]
+    .venv/bin/python -m tests.bench.steps [--steps 490] [--api messages] [--readme]
 
 Both sides ask the same stand-in model in a process of its own, read the same small file at each step, and are timed
 in one run, in turns, twice each or for 1,000 steps; of each step the fastest counts. Printed per API: milliseconds
@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
     from openai import AsyncOpenAI
+
+from tests.bench.disk import flush_ms
 
 README = Path(__file__).parents[2] / "README.md"
 MARKS = ("<!-- bench -->", "<!-- /bench -->")
@@ -276,7 +278,8 @@ def main() -> None:
         folder = Path(name)
         os.environ["AGENTCTL_HOME"] = name
         rows = [played(folder, api, min(given.steps, MOST.get(api, given.steps))) for api in given.api or APIS]
-    table = written(rows)
+        flush = flush_ms(folder)
+    table = f"{written(rows)}\nIn each of agentctl's steps there is one flush to the disk: {flush:.1f} ms here.\n"
     sys.stdout.write(table)
     if given.readme:
         before, rest = README.read_text().split(MARKS[0])

@@ -22,7 +22,7 @@ def watched(store, seen):
     def look(tx):
         tx.execute("BEGIN")
         try:
-            found = [(one.key, one.cap, one.spent, one.held) for one in ledger.budgets(tx)]
+            found = [(one.key, one.limit, one.spent, one.held) for one in ledger.budgets(tx)]
             return found, [counted(tx, key) for key, *_ in found]
         finally:
             tx.execute("COMMIT")

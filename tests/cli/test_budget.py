@@ -38,9 +38,9 @@ def noon(monkeypatch):
 def spend(isolated):
     """Spend and hold micro-dollars in one window of the default store."""
 
-    def write(key, spent, held=0, start=0):
+    def write(key, spent, held=0, start=0, limit=None):
         def work(tx):
-            name, scope = f"{key}:{start}", [Scope(key, start, None)]
+            name, scope = f"{key}:{start}", [Scope(key, start, None, limit)]
             for hold, amount in ((f"{name}:spent", spent), (f"{name}:held", held)):
                 ledger.reserve(tx, hold, "r_gone", amount, scope)
             ledger.settle(tx, f"{name}:spent", spent)
@@ -102,6 +102,24 @@ def test_every_current_window_beside_the_limit_of_the_policy(agentctl, spend, mi
         ["run_usd", "r_aaa111", "$0.40", "$0.00", "$0.25", "run", "reached: 160%"],
         ["session_usd", "s_1", "$0.60", "$0.00", "$0.50", "session", "reached: 120%"],
     ]
+
+
+def test_without_a_policy_a_limit_is_the_one_that_the_last_call_was_held_to(agentctl, spend, minute, record, noon):
+    """C74: runs under several policies each see their own."""
+    spend("user_daily_usd:ada", 70_000, start=DAY, limit=80_000)
+    spend("run_usd:r_aaa111", 20_000, limit=30_000)
+    spend("run_usd:r_bbb222", 20_000, limit=500_000)
+    for run_id in ("r_aaa111", "r_bbb222"):
+        record(run_id, started(), status="parked", reason="approval")
+    minute("tokens_per_minute:anthropic||3f2a91b0c4d5", 900, 1_000, NOON)
+
+    shown = rows(agentctl("budget", "--json"))
+    assert [
+        ("user_daily_usd:ada", 0.08, "close"),
+        ("tokens_per_minute:anthropic:3f2a91b0c4d5", 1_000, "close"),
+        ("run_usd:r_aaa111", 0.03, ""),
+        ("run_usd:r_bbb222", 0.5, ""),
+    ] == [(key, item["limit"], item["state"]) for key, item in shown.items()]
 
 
 @pytest.mark.parametrize(

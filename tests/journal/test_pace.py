@@ -4,7 +4,7 @@ import pytest
 
 from agentctl.core.guards.pace import Demand
 from agentctl.journal import pace
-from agentctl.journal.pace import MOST_STALE, Booking, Place, TooLong, Wait
+from agentctl.journal.pace import MOST_STALE, Booking, Place, TooLong, Wait, Window
 
 TOKENS, USD = "tokens_per_minute:x", "usd_per_minute:x"
 
@@ -159,4 +159,4 @@ def test_what_is_under_way_is_told_apart_from_what_was_used(book, correct, store
     correct(done, 25)
     book(1_001.0, tokens(30), who="r_2")
 
-    assert [(TOKENS, 25, 30)] == store.read(lambda tx: pace.windows(tx, 1_002.0))
+    assert [Window(TOKENS, 25, 30, 100)] == store.read(lambda tx: pace.windows(tx, 1_002.0))
