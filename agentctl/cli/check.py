@@ -14,6 +14,7 @@ from agentctl.cli.options import AsJson
 from agentctl.errors import Invalid
 
 if TYPE_CHECKING:
+    from agentctl.config.load import LoadedPolicy
     from agentctl.core.messages import JsonObject
     from agentctl.errors import Problem
 
@@ -51,7 +52,7 @@ def _policy(name: str) -> tuple[str, list[str]]:
     from agentctl.config.text import display
 
     loaded = load.load_policy(name)
-    if refused := unbuilt.refusals(loaded):
+    if refused := [*unbuilt.refusals(loaded), *_priceless(loaded)]:
         raise invalid(refused)
     return f"policy {loaded.name} ({display(loaded.path)})", unbuilt.notices(loaded)
 
@@ -63,10 +64,20 @@ def _task(file: Path) -> tuple[str, list[str]]:
 
     loaded = load_task(file)
     policy = load.policy_of(loaded)
-    if refused := unbuilt.refusals(policy, loaded):
+    if refused := [*unbuilt.refusals(policy, loaded), *_priceless(policy)]:
         raise invalid(refused)
     notes = [*loaded.warnings, *unbuilt.notices(policy)]
     return f"task {loaded.task.name} ({file}) under policy {policy.name}", notes
+
+
+def _priceless(loaded: LoadedPolicy) -> list[Problem]:
+    from agentctl.models.prices import NO_PRICE, PRICE_HINT, priceless
+
+    models = {at: loaded.policy.providers[at].model for at in priceless(loaded.policy)}
+    return [
+        loaded.merged.problem([("providers", at, "model")], NO_PRICE.format(model), PRICE_HINT)
+        for at, model in models.items()
+    ]
 
 
 def _report(checks: list[tuple[str, Callable[[], tuple[str, list[str]]]]], *, as_json: bool) -> None:

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 
 from agentctl.core.guards.budget import PriceTable
 from agentctl.core.guards.budget import Rules as Budget
-from agentctl.core.policy import Provider
+from agentctl.core.policy import Policy, Provider
 from agentctl.core.prices import Price, Rate
 from agentctl.models.base import is_own
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, TieredPrices
 
+NO_PRICE = "nobody knows the price of {}, and the policy limits USD"
+PRICE_HINT = (
+    "state it: price = { input = …, output = … } in [[providers]] (0 for a server of your own), "
+    'or unknown_price = "assume" with assume_price in [budget]'
+)
 HOUR_OVER_DEFAULT = 1.6
 """What Anthropic asks for a cache of an hour over one of five minutes: 2 to 1.25 times the input price."""
 
@@ -31,6 +36,13 @@ def find_price(provider: Provider, budget: Budget) -> Price | None:
     if budget.unknown_price == "assume" and budget.assume_price is not None:
         return stated(provider, budget.assume_price, "policy: assume_price")
     return None
+
+
+def priceless(policy: Policy) -> list[int]:
+    """The places of the providers that would be refused: nobody knows their price, and the policy limits USD."""
+    if not policy.budget.enabled:
+        return []
+    return [at for at, each in enumerate(policy.providers) if find_price(each, policy.budget) is None]
 
 
 def context_window(provider: Provider) -> int | None:

@@ -20,7 +20,7 @@ from agentctl.core.policy import Policy, Provider
 from agentctl.core.prices import Price
 from agentctl.core.setup import Setup
 from agentctl.errors import Invalid, ProvidersOut
-from agentctl.models.prices import context_window, find_price
+from agentctl.models.prices import NO_PRICE, PRICE_HINT, context_window, find_price
 from agentctl.models.tokens import count
 from agentctl.records import dataclass
 from agentctl.runner import answers, scopes
@@ -170,11 +170,7 @@ def _prices(policy: Policy, found: dict[str, str]) -> dict[str, Price | None]:
     unknown = [p for p in policy.providers if p.name in prices and prices[p.name] is None]
     if unknown and policy.budget.enabled:
         listed = ", ".join(f"{p.model} ({p.name})" for p in unknown)
-        raise Invalid(
-            f"nobody knows the price of {listed}, and the policy limits USD",
-            hint="State it: price = { input = …, output = … } in [[providers]] (0 for a server of your own), "
-            'or unknown_price = "assume" with assume_price in [budget].',
-        )
+        raise Invalid(NO_PRICE.format(listed), hint=f"{PRICE_HINT[:1].upper()}{PRICE_HINT[1:]}.")
     return prices
 
 

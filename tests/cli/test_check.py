@@ -60,3 +60,19 @@ def test_what_is_not_enforced_yet_is_told_by_the_check(agentctl, tmp_path):
 
     assert called.code == 3
     assert "scrub.to_model" in called.err
+
+
+def test_a_price_that_would_refuse_every_run_is_told_by_the_check(agentctl, tmp_path):
+    """What `run` would refuse, the check names with its place."""
+    policy = tmp_path / "p.toml"
+    policy.write_text(
+        'version = 1\n[[providers]]\nname = "own"\nsdk = "openai"\n'
+        'model = "qwen"\nbase_url = "http://127.0.0.1:8000/v1"\n'
+    )
+
+    called = agentctl("policy", "check", policy)
+
+    assert called.code == 3
+    assert f"{policy}:5:9: providers[0].model: nobody knows the price of qwen, and the policy limits USD" in called.err
+    policy.write_text(policy.read_text() + "price = { input = 0.0, output = 0.0 }\n")
+    assert agentctl("policy", "check", policy).code == 0
