@@ -492,7 +492,9 @@ class Play:
         digest = "" if known is None else approval.digest(known.name, known.digest, args, "digest")
         words = args or {}  # the arguments say themselves what the runner would find in them
         copied = (Copied(words["copied"], "page"),) if "copied" in words else ()
-        return Call(at, args, "" if args is not None else "not json", digest, copied, words.get("writes", ""))
+        return Call(
+            at, args, "" if args is not None else "not json", digest, copied, words.get("writes", ""), "leaks" in words
+        )
 
     def _decide(self, at: CallState) -> do.CallDecision:
         if at.tool in self.setup.contracts:

@@ -74,6 +74,15 @@ def at_import_time(body: list[ast.stmt]) -> Iterator[ast.AST]:
             yield node
 
 
+def test_the_top_level_has_what_it_should_have_and_nothing_else():
+    """F03"""
+    wanted = {"pyproject.toml", "agentctl", "policies", "tests", "completions", "README.md"}
+    usual = {"LICENSE", "CHANGELOG.md", "requirements.lock"}
+    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+
+    assert wanted | usual == found - {"build", "dist", "agentctl.egg-info"}
+
+
 def test_no_file_is_longer_than_400_lines():
     sizes = {relative(path): len(path.read_text().splitlines()) for path in MODULES}
     median = statistics.median(sizes.values())

@@ -18,6 +18,7 @@ FILE = Path(__file__).parent / "requirements.toml"
 DATA = tomllib.loads(FILE.read_text())
 KINDS: dict[str, str] = DATA["kinds"]
 TESTS: dict[str, list[str]] = DATA["tests"]
+DEFECTS: dict[str, dict[str, list[str]]] = DATA["defects"]
 THRESHOLDS: dict[str, dict[str, str]] = DATA["thresholds"]
 PENDING: list[str] = DATA["pending"]
 
@@ -87,6 +88,20 @@ def test_every_mapped_test_exists():
         if split(node_id)[1] not in definitions(split(node_id)[0])
     ]
 
+    assert [] == missing
+
+
+def test_each_clause_of_each_known_defect_has_tests_that_exist():
+    clauses = {(defect, clause): tests for defect, found in DEFECTS.items() for clause, tests in found.items()}
+    missing = [
+        node_id
+        for tests in clauses.values()
+        for node_id in tests
+        if split(node_id)[1] not in definitions(split(node_id)[0])
+    ]
+
+    assert [f"H{number}" for number in range(1, 13)] == [defect for defect, found in DEFECTS.items() if found]
+    assert [] == [clause for clause, tests in clauses.items() if not tests]
     assert [] == missing
 
 

@@ -18,7 +18,11 @@ MOST_MARKS = 2
 LOOKALIKES = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "FULLWIDTH", "MATHEMATICAL", "LISU", "COPTIC")
 """Scripts with letters that pass for Latin ones."""
 
-word = re.compile(r"\w+")
+TWINS = frozenset("асеіјѕорхуһԁԛԝӏАВЕЅІЈКМНОРСТХУԌԚԜΑΒΕΖΗΙΚΜΝΟΡΤΥΧοναρυκι")
+"""Of these the ones that look the same: a word of nothing else passes for a Latin one without any beside it."""
+
+word = re.compile(r"\w+(?:[.@-]\w+)*")
+part = re.compile(r"\w+")
 mark = "Mn"
 plain = re.compile(r"[ -~\n\t]*")
 
@@ -63,9 +67,21 @@ def _has_shape(char: str, before: str, marks: int) -> bool:
 
 
 def _unmixed(found: str) -> str:
+    """A word, or the labels of a host or an address: one that is Latin throughout tells of one that only looks so."""
     if found.isascii() or not any(char.isascii() and char.isalpha() for char in found):
         return found
-    return "".join(escaped(char) if _imitates(char) else char for char in found)
+    return part.sub(lambda label: _label(label[0]), found)
+
+
+def _label(label: str) -> str:
+    latin = any(char.isascii() and char.isalpha() for char in label)
+    if not (latin or all(char in TWINS or char.isascii() or _dressed(char) for char in label)):
+        return label
+    return "".join(escaped(char) if _imitates(char) else char for char in label)
+
+
+def _dressed(char: str) -> bool:
+    return unicodedata.name(char, "").startswith(("FULLWIDTH", "MATHEMATICAL"))
 
 
 def _imitates(char: str) -> bool:

@@ -17,7 +17,8 @@ TAIL = 60
 LONGEST_CHOICES = 80
 """Characters of the line below the question, whatever it offers."""
 
-blanks = re.compile(r" {9,}")
+blanks = re.compile(r"\s{9,}")
+"""Of any width: enough of them could push what follows to where a line of the prompt begins."""
 
 
 def wording(question: Question) -> list[str]:

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import typer
 
-from agentctl.cli import render
+from agentctl.cli import completion, render
 from agentctl.cli.app import app
 from agentctl.errors import AgentctlError, Defect, Usage
 
@@ -30,6 +30,8 @@ def run() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             # A lone surrogate in an answer must not end the run that paid for it.
             stream.reconfigure(errors="backslashreplace")
+    if completion.scripted():
+        sys.exit(0)
     sys.exit(main(sys.argv[1:]))
 
 

@@ -110,12 +110,8 @@ def _model(event: e.Event) -> Line | None:
         case e.Waited(reason=reason, seconds=seconds):
             return Line(f"  waits {seconds:.1f}s: {one(reason)}", "quiet")
         case e.FellBack() as fell:
-            to = (
-                f"{fell.to} answers instead of {fell.from_}"
-                if fell.to
-                else f"nobody is left to answer for {fell.from_}"
-            )
-            return Line(f"! {to}: {one(fell.reason)}", "warn")
+            whom = f"{fell.to} answers instead of" if fell.to else "nobody is left to answer for"
+            return Line(f"! {whom} {fell.from_}: {one(fell.reason)}", "warn")
         case e.ProviderOut(provider=provider, reason=reason):
             return Line(f"! {provider} is out: {short(reason)}", "warn")
         case e.CircuitMoved() as moved if moved.from_ != moved.to:

@@ -10,7 +10,7 @@ from agentctl.cli import options, render
 from agentctl.cli.options import AsJson, RunId, StoreUrl
 
 if TYPE_CHECKING:
-    from agentctl.core.messages import JsonObject
+    from agentctl.core.messages import Json, JsonObject
     from agentctl.core.timeline import Row
 
 
@@ -28,7 +28,9 @@ def trace(
         recorded = journal.events(journal.run(run).run_id)
     rows = timeline.rows(recorded)
     if as_json:
-        render.as_list([_item(row, inputs=inputs) for row in rows])
+        total = sum(row.cost_micro for row in rows) / 1e6
+        items: list[Json] = [_item(row, inputs=inputs) for row in rows]
+        render.as_json({"items": items, "truncated": False, "cost_usd": total})
         return
     render.out(printable(timeline.header(recorded), lines=False), "bold")
     for text, row in timeline.tree(rows, inputs=inputs):
@@ -47,4 +49,6 @@ def _item(row: Row, *, inputs: bool) -> JsonObject:
         "then": list(row.then),
         "below": list(row.below),
     }
+    if row.cost_micro:
+        item["cost_usd"] = row.cost_micro / 1e6
     return {**item, "inputs": list(row.inputs)} if inputs else item

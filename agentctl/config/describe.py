@@ -105,7 +105,7 @@ MORE = {
     "task.Tool.idempotent": "Doing it twice is the same as doing it once",
     "task.Tool.auth_scope": "What it may do where it logs in, such as orders:read",
     "task.Tool.max_calls_per_session": "Calls in all runs of a session",
-    "task.Tool.max_calls_per_minute": "Calls in any 60 seconds",
+    "task.Tool.max_calls_per_minute": "Calls in any 60 seconds, in all runs of a session",
     "task.Tool.logs": "What its calls leave in the logs",
     "task.Output.schema": "JSON Schema of the answer",
     "task.Output.retries": "How often the model may correct its answer",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from agentctl.core.policy import Provider
 from agentctl.errors import Invalid
+from agentctl.foreign import Raised, outcome
 from agentctl.records import dataclass
 
 if TYPE_CHECKING:
@@ -140,21 +141,22 @@ def _asked(question: Callable[[KeyringBackend], T], seconds: float) -> T | Missi
     """What the keyring answers within its time; a thread that hangs is left to the end of the process."""
     answers: list[T | Missing] = []
 
-    def ask() -> None:
-        try:
-            import keyring
+    def ask() -> T:
+        import keyring
 
-            answers.append(question(keyring.get_keyring()))
-        except Exception as error:  # noqa: BLE001 -- backends let errors of their bus and their own through
-            answers.append(Missing(_reason(error)))
+        return question(keyring.get_keyring())
 
-    thread = threading.Thread(target=ask, name="keyring", daemon=True)
+    def told() -> None:
+        came = outcome(ask)  # backends let errors of their bus and their own through
+        answers.append(Missing(_reason(came.error)) if isinstance(came, Raised) else came)
+
+    thread = threading.Thread(target=told, name="keyring", daemon=True)
     thread.start()
     thread.join(seconds)
     return answers[0] if answers else Missing(f"the keyring did not answer within {seconds:g} s")
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     from keyring.errors import InitError, KeyringLocked, NoKeyringError
 
     if isinstance(error, NoKeyringError):

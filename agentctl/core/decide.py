@@ -12,6 +12,8 @@ and `dice` are arguments, and what the shared ledger said is an event.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from agentctl.core import decisions as do
 from agentctl.core import recap, transcript
 from agentctl.core.decide_end import circling, give_up, goes_on, land
@@ -28,7 +30,7 @@ from agentctl.core.guards import (
     tokens,
     trust,
 )
-from agentctl.core.policy import Provider
+from agentctl.core.policy import Provider, Role
 from agentctl.core.setup import Setup
 from agentctl.core.state import State
 
@@ -85,9 +87,10 @@ def before_model(setup: Setup, state: State, now: float) -> do.Action:
         stuck_in = circling(setup, state)
         if stuck_in is not None:
             return stuck_in
-    provider = _choose(setup, state, now)
+    chain, why_first = _chain(setup, state)
+    provider = _choose(setup, state, chain, now)
     if provider is None:
-        return _no_provider(setup, state, now)
+        return _no_provider(setup, state, chain, now)
     trim = _trim(setup, state, provider)
     if trim is not None:
         return _summary(setup, state, provider, trim, now) or trim
@@ -99,7 +102,7 @@ def before_model(setup: Setup, state: State, now: float) -> do.Action:
         return goes_on(state.run.landed)
     failed = state.inflight.failed
     again = failed is not None and failed.provider == provider.name
-    fell_from = _stood_in_for(setup, state, provider.name)
+    fell_from = "" if provider.name in {chain[0], state.route.asked} else chain[0]
     return do.AskModel(
         provider.name,
         purpose,
@@ -110,18 +113,17 @@ def before_model(setup: Setup, state: State, now: float) -> do.Action:
         cap_micro=room.cap_micro,
         fell_from=fell_from,
         fell_why=_why_not(setup, state, fell_from, now) if fell_from else "",
-        chosen_why="" if fell_from or provider.name == state.route.asked else _chain(setup, state)[1],
+        chosen_why="" if fell_from or provider.name == state.route.asked else why_first,
         uncached_tokens=tokens.uncached(state.tokens, provider.identity, state.prompt_tokens),
     )
 
 
 def _chain(setup: Setup, state: State) -> tuple[tuple[str, ...], str]:
-    """Who is tried, in this order, and what put the first one there if it was not its priority."""
+    """Who of the ready is tried, in this order, and what put the first one there if it was not its priority."""
     policy = setup.policy
-    role = "landing" if state.run.landing is not None else "answer"
-    named = tuple((p.name, p.priority, p.roles) for p in policy.providers if p.name in setup.ready)
-    names = route.order(named, role)
-    names += tuple(name for name in route.order(named, "answer") if name not in names)
+    ready = [provider for provider in policy.providers if provider.name in setup.ready]
+    names = _order(ready, "landing" if state.run.landing is not None else "answer")
+    names += tuple(name for name in _order(ready, "answer") if name not in names)
     cap = budget.cap_micro(policy.budget, state.budget)
     if policy.budget.enabled and route.saves(policy.route, state.budget.spent_micro, cap):
         costs = {
@@ -137,48 +139,48 @@ def _chain(setup: Setup, state: State) -> tuple[tuple[str, ...], str]:
     return (route.first(names, name), why) if name in names else (names, "")
 
 
-def _stood_in_for(setup: Setup, state: State, chosen: str) -> str:
-    first = next(name for name in _chain(setup, state)[0] if name in setup.ready)
-    return "" if chosen in {first, state.route.asked} else first
+def _order(providers: Iterable[Provider], role: Role) -> tuple[str, ...]:
+    return route.order(tuple((each.name, each.priority, each.roles) for each in providers), role)
 
 
-def _choose(setup: Setup, state: State, now: float, but: str = "") -> Provider | None:
-    """The first provider of the chain that is ready, not out, not passed, and whose circuit may be asked."""
-    for name in _chain(setup, state)[0]:
+def _choose(setup: Setup, state: State, chain: tuple[str, ...], now: float, but: str = "") -> Provider | None:
+    """The first provider of the chain that is not out, not passed, and whose circuit and minute may be asked."""
+    for name in chain:
         if name != but and _may_be_asked(setup, state, name, now):
             return setup.provider(name)
     return None
 
 
 def _may_be_asked(setup: Setup, state: State, name: str, now: float) -> bool:
-    if name not in setup.ready or name in state.inflight.passed or not route.available(state.route, name, now):
+    if name in state.inflight.passed or not route.available(state.route, name, now):
         return False
     rests = circuit.check(setup.policy.circuit, state.circuit, name, now)
     return not (rests or pace.check(setup.policy.pace, state.pace, name, now))
 
 
-def _no_provider(setup: Setup, state: State, now: float) -> do.Stop:
-    full = [name for name in _chain(setup, state)[0] if pace.check(setup.policy.pace, state.pace, name, now)]
+def _no_provider(setup: Setup, state: State, chain: tuple[str, ...], now: float) -> do.Stop:
+    full = [name for name in chain if pace.check(setup.policy.pace, state.pace, name, now)]
     if full:
         rest = min((state.pace.rests[name] for name in full), key=lambda each: each.until)
         return do.Stop("stopped", "pace", 10, pace.message(setup.policy.pace, rest))
-    reasons = "; ".join(_why_not(setup, state, p.name, now) for p in setup.policy.providers if "answer" in p.roles)
+    able = [provider.name for provider in setup.policy.providers if "answer" in provider.roles]
+    reasons = "; ".join(f"{name}: {_why_not(setup, state, name, now)}" for name in able)
     return do.Stop("failed", "providers", 14, f"Max retries exceeded: no provider is left ({reasons})")
 
 
 def _why_not(setup: Setup, state: State, name: str, now: float) -> str:
     if name not in setup.ready:
-        return f"{name}: no key"
+        return "no key"
     if not route.available(state.route, name, now):
         until = state.route.out[name]
-        return f"{name}: out" if until is None else f"{name}: rests {max(0.0, until - now):.0f}s"
+        return "out" if until is None else f"rests {max(0.0, until - now):.0f}s"
     left = circuit.check(setup.policy.circuit, state.circuit, name, now)
     if left:
-        return f"{name}: circuit open for {left:.0f}s"
+        return f"circuit open for {left:.0f}s"
     left = pace.check(setup.policy.pace, state.pace, name, now)
     if left:
-        return f"{name}: {state.pace.rests[name].window} full for {left:.0f}s"
-    return f"{name}: failed"
+        return f"{state.pace.rests[name].window} full for {left:.0f}s"
+    return "failed"
 
 
 def _trim(setup: Setup, state: State, provider: Provider) -> do.Trim | do.Stop | None:
@@ -281,9 +283,8 @@ def _summary(
 
 def _summariser(setup: Setup, state: State, answering: Provider, now: float) -> Provider:
     """Who has the role and may be asked now; else who answers."""
-    policy = setup.policy
-    for name in route.order(tuple((p.name, p.priority, p.roles) for p in policy.providers), "summary"):
-        if _may_be_asked(setup, state, name, now):
+    for name in _order(setup.policy.providers, "summary"):
+        if name in setup.ready and _may_be_asked(setup, state, name, now):
             return setup.provider(name)
     return answering
 
@@ -314,7 +315,7 @@ def after_failure(setup: Setup, state: State, failed: ModelFailed, now: float, d
         return before_model(setup, state, now)
     if failed.kind == "invalid":
         return do.Stop("failed", "providers", 14, f"{failed.provider} refused the request: {failed.message}")
-    following = _choose(setup, state, now, but=failed.provider)
+    following = _choose(setup, state, _chain(setup, state)[0], now, but=failed.provider)
     to = following.name if following is not None else ""
     if failed.kind in {"auth", "quota"}:
         return do.LeaveProvider(failed.provider, to, f"{failed.kind}: {failed.message}", None)

@@ -56,7 +56,8 @@ def _unfit(setup: Setup, state: State, call: Call, contract: Contract | None) ->
         return do.RefuseCall("approval", _denied(contract, at) if at.phase == "denied" else _gone(contract))
     bad = args.check(policy.args, contract, call.args, call.garbled)
     if bad is None:
-        return None
+        kept = trust.keeps(policy.trust, contract) if call.leaks else None
+        return None if kept is None else do.RefuseCall("trust", kept)
     halt = None
     if policy.args.error_format == "throw":
         halt = do.Stop("failed", "invalid_args", 15, f"{bad.message}. {bad.hint}")
@@ -131,6 +132,10 @@ def _fallback(setup: Setup, state: State, call: Call, contract: Contract, now: f
     """E25: the fallback tool takes the call with the same arguments, where it may run without asking."""
     other = setup.contracts.get(contract.fallback_tool)
     if other is None or other.changed or other.gone or call.args is None or other.check(call.args) is not None:
+        return None
+    if (other.requires_check and not state.run.checked) or (
+        call.leaks and trust.keeps(setup.policy.trust, other) is not None
+    ):
         return None
     tier, asks = _tier(setup, state, other, call)
     if asks is not None or _limits(setup, state, call, other, now) is not None:

@@ -1,6 +1,6 @@
 """What the core tells the loop to do next. Values: the loop obeys them and knows no guard.
 
-Facts (`events.py`) say what happened; decisions say what is to happen. Neither is ever an exception.
+Facts (`events`) say what happened; decisions say what is to happen. Neither is ever an exception.
 """
 
 from __future__ import annotations

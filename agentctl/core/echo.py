@@ -1,5 +1,8 @@
 """Whether a text repeats the system prompt: so many words in a row, whatever their case and punctuation. D09
 
+Numbers are no words, so that a numbered list of the words is a copy too; nor are accents and what can't be seen part
+of one. What is written as JSON writes it is read as JSON reads it.
+
 A script without spaces has no words to count. There, characters stand for them: two of Chinese, Japanese or Korean
 make a word, five of Thai, Lao, Khmer or Burmese.
 """
@@ -18,8 +21,14 @@ _WHOLE = 10
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 _SEA = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 
-unseen = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
-token = re.compile(rf"(?P<cjk>[{_CJK}])|(?P<sea>[{_SEA}])|[^\W_{_CJK}{_SEA}]+")
+_UNSEEN = (
+    "\u00ad\u0300-\u036f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\U000e0000-\U000e01ef"
+)
+unseen = re.compile(f"[{_UNSEEN}]")
+marks = re.compile("[\u0300-\u036f]")
+escaped = re.compile(r"\\(?:[nrt]|u([0-9a-fA-F]{4}))")
+token = re.compile(rf"(?P<cjk>[{_CJK}])|(?P<sea>[{_SEA}])|(?:[^\W_{_CJK}{_SEA}{_UNSEEN}][{_UNSEEN}]*)+")
 Token = tuple[str, int, int]
 """The word, what it weighs, and where it begins."""
 
@@ -27,9 +36,21 @@ Token = tuple[str, int, int]
 def tokens(text: str) -> Iterator[Token]:
     """The words of a text."""
     for found in token.finditer(text):
-        word = found[0] if found[0].isascii() else unicodedata.normalize("NFKC", found[0])
         weight = _WHOLE // 2 if found["cjk"] else _WHOLE // 5 if found["sea"] else _WHOLE
-        yield word.casefold(), weight, found.start()
+        word = found[0] if found[0].isascii() else _bare(found[0])
+        if not word.isdecimal():
+            yield word.casefold(), weight, found.start()
+
+
+def _bare(word: str) -> str:
+    """Without its accents, so that it does not matter how they are written."""
+    plain = marks.sub("", unicodedata.normalize("NFKD", unseen.sub("", word)))
+    return unicodedata.normalize("NFKC", plain)  # syllables of Hangul are whole again
+
+
+def _as_read(text: str) -> str:
+    """With the escapes of JSON undone."""
+    return escaped.sub(lambda found: chr(int(found[1], 16)) if found[1] else " ", text)
 
 
 def _windows(words: Sequence[Token]) -> Iterator[tuple[str, ...]]:
@@ -56,7 +77,7 @@ class Echo:
     """What a run must not repeat."""
 
     def __init__(self, system: str) -> None:
-        self._known = frozenset(_windows(tuple(tokens(unseen.sub("", system)))))
+        self._known = frozenset(_windows(tuple(tokens(system))))
 
     def __bool__(self) -> bool:
         """Whether there is anything to look for: a short prompt is no secret."""
@@ -64,7 +85,10 @@ class Echo:
 
     def heard(self, text: str) -> bool:
         """Whether the text repeats it."""
-        return bool(self._known) and not self._known.isdisjoint(_windows(tuple(tokens(unseen.sub("", text)))))
+        if not self._known:
+            return False
+        ways = (text, _as_read(text)) if "\\" in text else (text,)
+        return any(not self._known.isdisjoint(_windows(tuple(tokens(way)))) for way in ways)
 
     def safe(self, text: str) -> int:
         """How much of the beginning can be shown, though more words follow: all but the last WORDS."""

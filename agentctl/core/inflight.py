@@ -49,6 +49,8 @@ class CallState:
     attempts: int = 0
     """Attempts that were started."""
     retry_at: float = 0.0
+    delay_s: float = 0.0
+    """What it waits until then in all: the longest that anybody waits for it, however a clock is set back."""
     digest: str = ""
     """What the person's answer is bound to."""
     asked_seq: int = 0
@@ -141,7 +143,7 @@ def _apply_to_call(state: State, stamped: Stamped) -> State:
         case ToolStarted(call_id=call_id, attempt=attempt, tier=tier):
             return _change(state, call_id, phase="started", attempts=attempt, tier=tier)
         case Retried(call_id=call_id, delay_s=delay):
-            return _change(state, call_id, phase="retrying", retry_at=stamped.ts + delay)
+            return _change(state, call_id, phase="retrying", retry_at=stamped.ts + delay, delay_s=delay)
         case ToolFinished(call_id=call_id, final=True):
             return _change(state, call_id, phase="done")
         case _:

@@ -3,7 +3,7 @@
 Rules.
 1. A summary is made of the messages that one trim drops, and of nothing else: never of an earlier summary. D17
 2. Of each message, call and result the first `QUOTED` characters are shown, on one line, so that nothing in them can
-   pass for another message. B09
+   pass for another message. B09 Somebody else's words are named so, instead of standing between their marks.
 3. The lines of all summaries stand behind the goal, oldest first. Where they outgrow their bound, the oldest go.
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from agentctl.core.messages import Json, Message, Text, ToolAnswer, ToolUse, is_object
 from agentctl.core.transcript import Entry
+from agentctl.core.wrapping import unwrapped
 
 QUOTED = 200
 """Characters of each text, of a reply's calls, and of each result that a summary is made of. B09"""
@@ -71,7 +72,9 @@ def _lines(messages: Sequence[Message], shown: int) -> Iterator[str]:
             yield f"{who} calls: {_short(', '.join(map(_call, calls)), shown)}"
         for block in message.blocks:
             if isinstance(block, ToolAnswer):
-                yield f"result of {tools.get(block.call_id, 'a tool')}: {_short(_result(block.text), shown)}"
+                text = unwrapped(block.text)
+                whose = "" if text == block.text else "untrusted "
+                yield f"{whose}result of {tools.get(block.call_id, 'a tool')}: {_short(_result(text), shown)}"
 
 
 def _call(call: ToolUse) -> str:

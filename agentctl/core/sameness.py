@@ -23,15 +23,19 @@ EDGES = "\"'`.,;:!?()[]{}<>…“”‘’«»。、，！？「」"  # noqa: RU
 
 noise = re.compile(
     r"""
-    [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
-    | \d{4}-\d{2}-\d{2}(?:[t ]\d{2}:\d{2}(?::\d{2})?[\d.,]*\s?(?:z|utc|[+-]\d{2}:?\d{2})?)?
-    | \b(?:\d{4}[./]\d{1,2}[./]\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}\.\d{1,2}\.\d{4})\b
-    | \b(?:\d{1,2}\s)?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s(?:\d{1,2},?\s)?\d{4}\b
-    | \b\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?[ap]m\b)?
-    | \b\d+(?:\.\d+)?\s?(?:ns|us|ms)\b | \b\d+\.\d+\s?s(?:ec|econds)?\b
-    | \b(?=[a-f]*\d)[0-9a-f]{8,}\b
-    | \b(?=(?:[a-z_-]{0,20}\d){3})(?=\d*[a-z])[a-z0-9_-]{12,}\b
-    | \d{6,}
+    (
+        [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
+        | \d{4}-\d{2}-\d{2}(?:[t ]\d{2}:\d{2}(?::\d{2})?[\d.,]*\s?(?:z|utc|[+-]\d{2}:?\d{2})?)?
+        | \b(?:
+            (?:\d{4}[./]\d{1,2}[./]\d{1,2} | \d{1,2}/\d{1,2}/\d{2,4} | \d{1,2}\.\d{1,2}\.\d{4})\b
+            | (?:\d{1,2}\s)?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s(?:\d{1,2},?\s)?\d{4}\b
+            | \d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?[ap]m\b)?
+            | \d+(?:\.\d+)?\s?(?:ns|us|ms)\b | \d+\.\d+\s?s(?:ec|econds)?\b
+            | (?=[a-f]*\d)[0-9a-f]{8,}\b
+            | (?=(?:[a-z_-]{0,20}\d){3})(?=\d*[a-z])[a-z0-9_-]{12,}\b
+        )
+        | \d{6,}
+    )
     """,
     re.VERBOSE | re.ASCII,
 )
@@ -116,10 +120,10 @@ def _plain(key: str, leaf: Json) -> tuple[Iterable[str], Iterable[str]]:
 
 def _text(text: str) -> tuple[Iterable[str], Iterable[str]]:
     """The words of a text, and the ids in it."""
-    folded = unicodedata.normalize("NFKC", text).lower()
-    ids = [found[0] for found in noise.finditer(folded)]
+    pieces = noise.split(unicodedata.normalize("NFKC", text).lower())
+    ids = pieces[1::2]
     said: list[str] = []
-    for raw in (noise.sub(" ", folded) if ids else folded).split():
+    for raw in set(" ".join(pieces[::2]).split()):
         word = raw.strip(EDGES) or raw
         runs = () if word.isascii() else unspaced.findall(word)
         for run in runs:

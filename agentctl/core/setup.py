@@ -50,3 +50,5 @@ class Call:
     """Which parts of the arguments stand in untrusted text."""
     writes: str = ""
     """The instruction, hook, CI or policy file that the arguments name; empty: none."""
+    leaks: bool = False
+    """The arguments repeat the system prompt."""

@@ -52,7 +52,6 @@ class Run:
     status: Status = "queued"
     reason: str = ""
     step: int = 0
-    seq: int = 0
     started: float = 0.0
     fixed_tokens: int = 0
     landing: Decided | None = None
@@ -83,6 +82,8 @@ class Run:
 class State:
     """See the module."""
 
+    seq: int = 0
+    """Of the last event."""
     run: Run = Run()
     inflight: inflight.State = inflight.State()
     transcript: transcript.State = transcript.State()
@@ -109,6 +110,7 @@ class State:
 def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     return State(
+        seq=stamped.seq,
         run=_apply_run(state.run, stamped),
         inflight=inflight.apply(state.inflight, stamped),
         transcript=transcript.apply(state.transcript, stamped),
@@ -137,7 +139,6 @@ def fold(events: Iterable[Stamped], state: State | None = None) -> State:
 
 
 def _apply_run(run: Run, stamped: Stamped) -> Run:
-    run = replace(run, seq=stamped.seq)
     match stamped.event:
         case RunStarted() as started:
             return replace(

@@ -12,6 +12,7 @@ from dataclasses import field, replace
 from typing import Literal
 
 from agentctl.core import events as e
+from agentctl.core.guards import trust
 from agentctl.core.messages import Json
 from agentctl.core.people import who
 from agentctl.records import dataclass
@@ -39,6 +40,8 @@ class Row:
     below: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     """What went in and what came out, scrubbed."""
+    cost_micro: int = 0
+    """What this alone cost: over all rows of a run they add up to its total."""
 
     @property
     def text(self) -> str:
@@ -62,11 +65,13 @@ class _Tracing:
     tokens: int = 0
     cost_micro: int = 0
     thought: list[str] = field(default_factory=list[str])
+    brought: dict[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
+    """Whose words came in, by seq."""
 
 
 def rows(events: Sequence[e.Stamped]) -> tuple[Row, ...]:
     """The rows of a run, in order."""
-    tracing = _Tracing()
+    tracing = _Tracing(brought=trust.entered(events))
     over = [stamped.seq for stamped in events if isinstance(stamped.event, e.Completed)]
     for stamped in events:
         _take(tracing, stamped, last=bool(over) and stamped.seq == events[-1].seq)
@@ -126,7 +131,7 @@ def _take_model(tracing: _Tracing, at: e.Stamped) -> None:
         case e.Thought(text=text):
             tracing.thought.append(f"thought: {text}")
         case _:
-            note = _about_model(at.event) or _about_run(at.event) or _about_circles(at.event)
+            note = _about_model(at.event) or _about_run(at.event) or _about_rest(at.event)
             if note is not None:
                 _note(tracing, at, *note)
 
@@ -155,6 +160,7 @@ def _reply(tracing: _Tracing, at: e.Stamped, reply: e.ModelReplied) -> None:
         then=then,
         below=_model(tracing, reply.provider, reply.model),
         inputs=(*_sent(tracing), *tracing.thought, *said, *calls),
+        cost_micro=reply.cost_micro,
     )
     tracing.asked, tracing.thought = None, []
     _add(tracing, row, "model", reply.identity)
@@ -193,6 +199,7 @@ def _failure(tracing: _Tracing, at: e.Stamped, failed: e.ModelFailed) -> None:
         at.ts,
         below=_model(tracing, failed.provider, model),
         inputs=(*_sent(tracing), f"error: {_short(failed.message)}"),
+        cost_micro=failed.cost_micro,
     )
     tracing.asked = None
     _add(tracing, row, "model", failed.identity)
@@ -231,6 +238,7 @@ def _finish(tracing: _Tracing, at: e.Stamped, finished: e.ToolFinished) -> None:
         at.seq,
         at.step,
         at.ts,
+        below=tracing.brought.get(at.seq, ()),
         inputs=(*went_in, f"out: {_short(finished.result)}"),
     )
     ran = (f"tool:{finished.tool}",) if finished.ran else ()
@@ -331,8 +339,10 @@ def _about_run(event: e.Event) -> tuple[str, str, Tone] | None:
             return None
 
 
-def _about_circles(event: e.Event) -> tuple[str, str, Tone] | None:
+def _about_rest(event: e.Event) -> tuple[str, str, Tone] | None:
     match event:
+        case e.RunStarted(untrusted=sources) if sources:
+            return "run.variables", f"untrusted from {', '.join(sources)}", "quiet"
         case e.LoopSeen(kind="cycle") as loop:
             return f"loop.{loop.tool}", f"cycle of {loop.window} calls, round {loop.count}", "warn"
         case e.LoopSeen(kind="stall") as loop:

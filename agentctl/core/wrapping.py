@@ -34,12 +34,26 @@ unseen = re.compile(
 )
 runs = re.compile("[\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]{3,}")
 """One or two of these join letters or colour an emoji; more of them say something that nobody sees."""
-turn = re.compile("(^|[\r\u2028\u2029])([ \t]*)(?=(?:Human|Assistant|System)[ \t]*:)", re.IGNORECASE | re.MULTILINE)
-template = re.compile(r"<[|\uff5c]([^|\uff5c<>\n]{1,60})[|\uff5c]>")
-tag = re.compile(rf"<(/?(?:[a-z]{{1,12}}:)?(?:{_NAMES})(?:[ \t][^<>\n]{{0,200}})?/?)>", re.IGNORECASE)
-bracket = re.compile(r"\[(/?(?:INST|SYS|SYSTEM_PROMPT|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS))\]", re.IGNORECASE)
-double = re.compile(r"<<(/?SYS)>>", re.IGNORECASE)
-marks = re.compile(r"\[\[(?=[0-9a-f]{16})")
+beside = re.compile(
+    "(?<=[ -~])(?!(?<=[0-9#*])\ufe0f\u20e3)[\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]+|[\u200c\u200d]+(?=[ -~])"
+)
+"""And none of them has anything to join beside a Latin letter: there it only breaks up a word. A keycap stays."""
+turn = re.compile(
+    "(^|[\r\u2028\u2029])([ \t]*)(?=(?:Human|Assistant|System)[ \t]*[:\uff1a])", re.IGNORECASE | re.MULTILINE
+)
+template = re.compile(r"[<\uff1c]\s{0,3}[|\uff5c]([^|\uff5c<>]{1,60})[|\uff5c]\s{0,3}[>\uff1e]")
+_OPEN = r"\s{0,8}/?\s{0,8}(?:[a-z]{1,12}:)?"
+tag = re.compile(rf"[<\uff1c]({_OPEN}(?:{_NAMES})(?:\s[^<>\uff1c\uff1e]{{0,200}})?\s{{0,8}}/?)[>\uff1e]", re.IGNORECASE)
+unclosed = re.compile(
+    rf"[<\uff1c](?={_OPEN}(?:system|assistant|human|function_(?:calls|results)|tool_(?:call|result|response)s?|invoke)"
+    r"(?![\w-]))",
+    re.IGNORECASE,
+)
+"""A tag that ends far away or never: a model reads it as one all the same."""
+_MARKED = "INST|SYS|SYSTEM_PROMPT|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS"
+bracket = re.compile(rf"\[(\s{{0,3}}/?\s{{0,3}}(?:{_MARKED})\s{{0,3}})\]", re.IGNORECASE)
+double = re.compile(r"<<(\s{0,3}/?SYS\s{0,3})>>", re.IGNORECASE)
+marks = re.compile(r"[\[\uff3b]{2}(?=\s{0,3}[0-9a-f]{16})", re.IGNORECASE)
 wrapped = re.compile(r"\[\[([0-9a-f]{16}) untrusted text from [^\n]*\]\]\n(?P<inner>.*)\n\[\[\1 end\]\]", re.DOTALL)
 
 
@@ -47,23 +61,28 @@ def visible(text: str) -> str:
     """The text without escapes of a terminal, controls, direction marks and characters that can't be seen."""
     if text.isascii() and text.isprintable():
         return text
-    return runs.sub("", unseen.sub("", escapes.sub("", text)))
+    return beside.sub("", runs.sub("", unseen.sub("", escapes.sub("", text))))
 
 
 def harmless(text: str) -> str:
     """The text, with whatever a model could take for a mark, a turn or a template written another way."""
     text = visible(text)
-    if "<" in text:
-        text = double.sub(r"((\1))", template.sub(r"(|\1|)", tag.sub(r"(\1)", text)))
-    if "[" in text:
+    if "<" in text or "\uff1c" in text:
+        text = template.sub(r"(|\1|)", tag.sub(r"(\1)", double.sub(r"((\1))", text)))
+        text = unclosed.sub("(", text)
+    if "[" in text or "\uff3b" in text:
         text = marks.sub("[ [", bracket.sub(r"(\1)", text))
-    return turn.sub(r"\1\2> ", text) if ":" in text else text
+    return turn.sub(r"\1\2> ", text) if ":" in text or "\uff1a" in text else text
 
 
 def cleaned(answer: Envelope) -> Envelope:
     """A tool's answer, harmless in every string."""
     return dataclasses.replace(
-        answer, data=_clean(answer.data), message=harmless(answer.message), hint=harmless(answer.hint)
+        answer,
+        data=_clean(answer.data),
+        code=None if answer.code is None else harmless(answer.code),
+        message=harmless(answer.message),
+        hint=harmless(answer.hint),
     )
 
 

@@ -114,6 +114,14 @@ def _usd_in(usd: float) -> int:
     return round(usd * _MICRO)
 
 
+def _each_out(by_name: dict[str, tuple[float, ...]]) -> Json:
+    return {name: list(moments) for name, moments in by_name.items()}
+
+
+def _each_in(by_name: dict[str, list[float]]) -> dict[str, tuple[float, ...]]:
+    return {name: tuple(moments) for name, moments in by_name.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """How one class is written, worked out once."""
@@ -135,6 +143,7 @@ _CONVERSIONS: Final[dict[str, tuple[Callable[[Any], Json], Callable[[Any], Any]]
     "copied": (_copied_out, _copied_in),
     "labels": (list, tuple),
     "untrusted": (list, tuple),
+    "earlier_starts": (_each_out, _each_in),
 }
 """By the name of the field."""
 

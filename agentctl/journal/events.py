@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from agentctl.core.clock import SKEW_S
 from agentctl.core.events import Stamped, ToolFinished, ToolStarted
+from agentctl.core.guards.results import MINUTE_S, MOST_STARTS
 from agentctl.journal import bodies, codec, inbox, lease, sealed
 from agentctl.journal.sealed import Sealed
 from agentctl.journal.tx import Tx
@@ -126,6 +128,25 @@ def calls_of_the_session(tx: Tx, run_id: str) -> dict[str, int]:
         (run_id,),
     ).fetchall()
     return {str(tool): int(count) for tool, count in rows}
+
+
+def starts_of_the_session(tx: Tx, run_id: str, tools: Sequence[str], now: float) -> dict[str, tuple[float, ...]]:
+    """When the other runs of this run's session started these tools in the last minute, the earliest first. D88
+
+    A call that was tried again counts at its last attempt. Bound: MOST_STARTS of each tool, the latest.
+    """
+    rows = tx.execute(
+        "SELECT c.tool, c.started FROM runs me JOIN runs other ON other.session_id = me.session_id"
+        " AND other.run_id <> me.run_id AND other.rehearsed = me.rehearsed AND other.updated > ?"
+        " JOIN tool_calls c ON c.run_id = other.run_id AND c.attempt > 0 AND c.started > ? AND c.started <= ?"
+        " WHERE me.run_id = ? ORDER BY c.started",
+        (now - MINUTE_S, now - MINUTE_S, now + SKEW_S, run_id),
+    ).fetchall()
+    found: dict[str, tuple[float, ...]] = {}
+    for tool, started in rows:
+        if tool in tools:
+            found[tool] = (*found.get(tool, ()), started)[-MOST_STARTS:]
+    return found
 
 
 def _fence(tx: Tx, draft: Draft, epoch: int, change: Change, now: float, until: float) -> None:

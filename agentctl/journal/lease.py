@@ -6,6 +6,9 @@ append. A driver on this very machine whose process is gone is known to be dead 
 
 An owner is written `place:pid:start:random`. The place names host, boot and process namespace: only there does a pid
 mean the same process, and the start time tells it from a later process of the same number.
+
+A lease that ends later than LONGEST_S from now was written by a clock that has been set back since, and counts as over:
+a driver that lives renews it within seconds, and one that lost its run to this writes nothing under its epoch.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from agentctl.journal.tx import Tx
 
 LEASE_S: Final = 30.0
 RENEW_S: Final = 10.0
+LONGEST_S: Final = 2 * LEASE_S
+"""Clocks may differ by the other half."""
 
 
 def new_owner() -> str:
@@ -38,7 +43,7 @@ def take(tx: Tx, run_id: str, owner: str, now: float) -> int:
     if row is None:
         raise Forbidden(f"there is no run {run_id}", hint="`agentctl runs` lists them.")
     holder, since, until = row
-    if holder and until > now and not gone(holder):
+    if holder and holds(until, now) and not gone(holder):
         raise Forbidden(
             f"{run_id} is driven by {describe(holder)} since {_clock(since)}",
             hint=f"Watch it with `agentctl events {run_id} -f`.",
@@ -87,7 +92,12 @@ def crashed(row: RunRow, now: float) -> bool:
     """Whether a run that says `running` has nobody who runs it."""
     if row.status != "running":
         return False
-    return not row.owner or row.lease_until <= now or gone(row.owner)
+    return not row.owner or not holds(row.lease_until, now) or gone(row.owner)
+
+
+def holds(until: float, now: float) -> bool:
+    """Whether a lease is not over, as far as its end can be believed."""
+    return now < until <= now + LONGEST_S
 
 
 def abandoned(owner: str, until: float, now: float) -> bool:
@@ -95,7 +105,7 @@ def abandoned(owner: str, until: float, now: float) -> bool:
 
     A process of this very machine that lives is never taken for dead, however long it slept.
     """
-    return not owner or gone(owner) or (until <= now and owner.partition(":")[0] != _place())
+    return not owner or gone(owner) or (not holds(until, now) and owner.partition(":")[0] != _place())
 
 
 def describe(owner: str) -> str:

@@ -1,7 +1,11 @@
 """The sliding minute of each provider, shared by all runs of a store: what is booked, slice by slice, and who waits.
 
 A booking is made when a call is let go, and corrected when it is over. It is never forgotten before its minute is
-over: what nobody corrects (its process died) counts as it was booked. `core/guards/pace.py` says what fits.
+over, nor before what it owes is paid: what nobody corrects (its process died) counts as it was booked.
+`core/guards/pace.py` says what fits, and what of a booking counts when.
+
+A slice holds all that began in it, over-size calls too, and the limit of the last booking; while it holds more than
+that, it keeps the limit that it is paid off at.
 
 Who has to wait stands in a queue and asks again every second or so; nobody is let go before those who came earlier
 and are still heard of. So a queue moves up as soon as something is given back, and a process that died in it is
@@ -10,7 +14,7 @@ passed by within a few seconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agentctl.core.guards import pace
 from agentctl.core.guards.pace import Demand
@@ -60,7 +64,7 @@ class Window:
     later: int
     """Held or owed."""
     limit: int | None
-    """That of the last booking; None: a version of before made it."""
+    """That of the last booking, or that a debt is paid off at; None: a version of before made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +78,10 @@ class TooLong:
 def ask(tx: Tx, place: Place, demands: Sequence[Demand], now: float, max_wait_s: float) -> Wait | TooLong | None:
     """None: there is room for all of it, and its place in the queue is given up. Else it waits for the slowest."""
     at = pace.slice_of(now)
-    scopes = [demand.scope for demand in demands]
-    minutes, queued, stale = _look(tx, scopes, place, now)
+    limits = {demand.scope: demand.limit for demand in demands}
+    minutes, queued, stale = _look(tx, limits, place, now)
     if stale >= MOST_STALE:
-        _forget(tx, scopes, now)
+        _forget(tx, limits, now)
     waits = [(_wait(minutes[demand.scope], demand, now), demand) for demand in demands]
     seconds, slowest = max(waits, key=lambda each: each[0], default=(0.0, None))
     if slowest is None or seconds <= 0:
@@ -100,8 +104,12 @@ def ask(tx: Tx, place: Place, demands: Sequence[Demand], now: float, max_wait_s:
 def take(tx: Tx, demands: Sequence[Demand], now: float) -> tuple[Booking, ...]:
     """Book every demand into the slice of now."""
     at = pace.slice_of(now)
-    pieces = [(demand, start, piece) for demand in demands for start, piece in _pieces(demand, demand.amount, at)]
-    _add(tx, [(demand.scope, start, piece, piece, demand.limit) for demand, start, piece in pieces])
+    tx.executemany(
+        "INSERT INTO token_buckets(scope, bucket_start, tokens, held, most) VALUES(?, ?, ?, ?, ?) ON CONFLICT DO"
+        " UPDATE SET tokens = tokens + excluded.tokens, held = held + excluded.held,"
+        " most = CASE WHEN tokens > most THEN most ELSE excluded.most END",
+        [(demand.scope, at, demand.amount, demand.amount, demand.limit) for demand in demands],
+    )
     return tuple(Booking(demand, at) for demand in demands)
 
 
@@ -119,40 +127,40 @@ def leave(tx: Tx, owner: str) -> None:
 
 def correct(tx: Tx, corrections: Sequence[tuple[Booking, int]]) -> None:
     """What each came to; 0: the call was not made, or failed and is not counted."""
-    changed: list[tuple[int, int, int, str, int]] = []
-    beyond: list[tuple[str, int, int, int, int]] = []
-    for booking, actual in corrections:
-        demand = booking.demand
-        real = dict(_pieces(demand, actual, booking.at))
-        for start, piece in _pieces(demand, demand.amount, booking.at):
-            changed.append((piece, real.pop(start, 0), piece, demand.scope, start))
-        beyond += [(demand.scope, start, piece, 0, demand.limit) for start, piece in real.items()]
     tx.executemany(
         "UPDATE token_buckets SET tokens = max(0, tokens - ?) + ?, held = max(0, held - ?)"
         " WHERE scope = ? AND bucket_start = ?",
-        changed,
+        [
+            (booking.demand.amount, actual, booking.demand.amount, booking.demand.scope, booking.at)
+            for booking, actual in corrections
+        ],
     )
-    if beyond:
-        _add(tx, beyond)
 
 
 def used(tx: Tx, scope: str, now: float) -> int:
-    """What counts against the minute that ends now."""
-    minutes, _, _ = _look(tx, [scope], Place("", now), now)
+    """What counts against the minute that ends now, to those under the limits that it was booked under."""
     at = pace.slice_of(now)
-    return sum(amount for start, amount in minutes[scope].booked.items() if start <= at)
+    minute = _look(tx, {scope: 0}, Place("", now), now)[0][scope]
+    return sum(amount for start, amount in minute.booked.items() if at - pace.WINDOW <= start <= at)
 
 
 def windows(tx: Tx, now: float) -> list[Window]:
-    """Where anything is booked."""
+    """Where anything is booked, by scope."""
     at = pace.slice_of(now)
     rows = tx.execute(
-        "SELECT scope, sum(CASE WHEN bucket_start <= ? THEN tokens - held ELSE 0 END),"
-        " sum(CASE WHEN bucket_start > ? THEN tokens ELSE held END), most, max(bucket_start) FROM token_buckets"
-        " WHERE bucket_start >= ? AND tokens > 0 GROUP BY scope ORDER BY scope",
-        (at, at, at - pace.WINDOW),
+        "SELECT scope, bucket_start, tokens, held, most FROM token_buckets"
+        " WHERE bucket_start BETWEEN ? AND ? AND tokens > 0 ORDER BY scope, bucket_start",
+        (at - pace.MOST_PIECES * pace.APART, at + pace.WINDOW),
     )
-    return [Window(scope, int(used), int(later), most) for scope, used, later, most, _ in rows.fetchall()]
+    found: dict[str, Window] = {}
+    for scope, start, tokens, held, most in rows.fetchall():
+        booked, settled = (pace.pieces(amount, most, 0, start) for amount in (tokens, tokens - held))
+        left = sum(piece for begin, piece in booked.items() if begin >= at - pace.WINDOW)
+        used = sum(piece for begin, piece in settled.items() if at - pace.WINDOW <= begin <= at)
+        if left:
+            before = found.get(scope, Window(scope, 0, 0, None))
+            found[scope] = Window(scope, before.used + used, before.later + left - used, most)
+    return list(found.values())
 
 
 @dataclass(slots=True)
@@ -167,19 +175,29 @@ class _Minute:
     """What those take who came earlier and still wait."""
 
 
-def _look(tx: Tx, scopes: Sequence[str], place: Place, now: float) -> tuple[dict[str, _Minute], bool, int]:
-    """Every scope, whether who asks stands in a queue, and how much there is that is over."""
-    minutes, oldest = {scope: _Minute({}, {}) for scope in scopes}, pace.slice_of(now) - pace.WINDOW
+def _look(tx: Tx, limits: Mapping[str, int], place: Place, now: float) -> tuple[dict[str, _Minute], bool, int]:
+    """Every scope as it counts under these limits, whether who asks stands in a queue, and how much is over.
+
+    A slice that begins more than a minute from now is left out: the clock was set back.
+    """
+    at, scopes = pace.slice_of(now), tuple(limits)
+    minutes, oldest, newest = {scope: _Minute({}, {}) for scope in scopes}, at - pace.WINDOW, at + pace.WINDOW
     among, stale, queued = ", ".join("?" * len(scopes)), 0, False
-    for scope, start, tokens, held in tx.execute(
-        f"SELECT scope, bucket_start, tokens, held FROM token_buckets WHERE scope IN ({among})",  # noqa: S608  # marks
+    for scope, start, tokens, held, most in tx.execute(
+        f"SELECT scope, bucket_start, tokens, held, most FROM token_buckets WHERE scope IN ({among})",  # noqa: S608  # marks
         scopes,
     ):
-        if start < oldest:
+        if start < oldest and pace.over(tokens, most, start) < oldest:
             stale += 1
-        elif tokens > 0:
-            minutes[scope].booked[start] = tokens
-            minutes[scope].certain[start] = tokens - held
+        elif start > newest or not tokens:
+            continue
+        elif most is None or tokens <= most:  # nothing is owed: nearly always, and so without detours
+            booked, certain = minutes[scope].booked, minutes[scope].certain
+            booked[start] = booked.get(start, 0) + tokens
+            certain[start] = certain.get(start, 0) + tokens - held
+        else:
+            _owed(minutes[scope].booked, pace.pieces(tokens, most, limits[scope], start))
+            _owed(minutes[scope].certain, pace.pieces(tokens - held, most, limits[scope], start))
     for scope, owner, since, amount, seen in tx.execute(
         f"SELECT scope, owner, since, amount, seen FROM waiting WHERE scope IN ({among})",  # noqa: S608  # marks
         scopes,
@@ -208,28 +226,22 @@ def _certain(minute: _Minute, demand: Demand, at: int, now: float) -> float:
     return pace.place(demand, minute.certain, at) - now
 
 
-def _pieces(demand: Demand, amount: int, at: int) -> list[tuple[int, int]]:
-    return list(pace.spread(amount, demand.limit, at).items())
+def _owed(booked: dict[int, int], pieces: Mapping[int, int]) -> None:
+    for start, piece in pieces.items():
+        booked[start] = booked.get(start, 0) + piece
 
 
 def _taken(demand: Demand) -> int:
-    """What it will be booked for: under a tiny limit less than its amount."""
-    return sum(piece for _, piece in _pieces(demand, demand.amount, 0))
+    """What those behind it make way for: under a tiny limit less than its amount."""
+    return min(demand.amount, pace.MOST_PIECES * max(1, demand.limit))
 
 
-def _add(tx: Tx, rows: Sequence[tuple[str, int, int, int, int]]) -> None:
-    """Rows of scope, slice, amount, how much of it is held by a call under way, and the limit."""
-    tx.executemany(
-        "INSERT INTO token_buckets(scope, bucket_start, tokens, held, most) VALUES(?, ?, ?, ?, ?) ON CONFLICT DO"
-        " UPDATE SET tokens = tokens + excluded.tokens, held = held + excluded.held, most = excluded.most",
-        rows,
-    )
-
-
-def _forget(tx: Tx, scopes: Sequence[str], now: float) -> None:
-    """Drop the slices that no minute touches any more, and those who were waiting a while ago."""
+def _forget(tx: Tx, limits: Mapping[str, int], now: float) -> None:
+    """Drop the slices that nothing is counted or owed of any more, and those who were waiting a while ago."""
     oldest, unheard = pace.slice_of(now) - pace.WINDOW, now - pace.WINDOW
     tx.executemany(
-        "DELETE FROM token_buckets WHERE scope = ? AND bucket_start < ?", [(scope, oldest) for scope in scopes]
+        "DELETE FROM token_buckets WHERE scope = ? AND bucket_start < ? - ? *"  # as `pace.over` says
+        " COALESCE(min(?, max(0, tokens - 1) / max(1, most)), 0)",
+        [(scope, oldest, pace.APART, pace.MOST_PIECES - 1) for scope in limits],
     )
-    tx.executemany("DELETE FROM waiting WHERE scope = ? AND seen < ?", [(scope, unheard) for scope in scopes])
+    tx.executemany("DELETE FROM waiting WHERE scope = ? AND seen < ?", [(scope, unheard) for scope in limits])

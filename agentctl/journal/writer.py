@@ -55,6 +55,10 @@ class Job:
     value: Any = None
     error: Exception | None = None
 
+    def do(self, tx: Tx) -> None:
+        """Do it, in a transaction."""
+        self.value = self.work(tx)
+
 
 class Writer:
     """Started by the first piece of work. `close` does what is queued and ends the thread."""
@@ -128,21 +132,22 @@ class Writer:
             self._prepare(job)
         live = [job for job in batch if job.error is None]
         if live:
-            try:
-                self._transact(live)
-            except Exception as error:  # noqa: BLE001  # whatever broke the commit is told to all who waited for it
-                for job in live:
-                    if job.error is None:
-                        self._fail(job, unusable(error, self._path))
+            self._try(live, lambda: self._transact(live))
         self._tell(batch)
 
     def _prepare(self, job: Job) -> None:
-        if job.before is None:
-            return
+        if job.before is not None:
+            self._try([job], job.before)
+
+    def _try(self, jobs: list[Job], work: Callable[[], object]) -> None:
+        """Whatever breaks it is told to all who wait for it: this thread goes on for the others."""
         try:
-            job.before()
-        except Exception as error:  # noqa: BLE001  # the work's own failure goes to who asked for it
-            self._fail(job, unusable(error, self._path))
+            work()
+        except Exception as error:  # noqa: BLE001 -- the work is anybody's
+            told = unusable(error, self._path)
+            for job in jobs:
+                if job.error is None:
+                    self._fail(job, told)
 
     def _fail(self, job: Job, error: Exception) -> None:
         job.error = error
@@ -175,17 +180,16 @@ class Writer:
             if job.waiter is not None:
                 del self._told_nobody[job.run_id]
             return
-        if not alone:
-            tx.execute("SAVEPOINT job")
-        try:
-            job.value = job.work(tx)
-        except Exception as error:  # the work's own failure goes to who asked for it
-            if alone or not tx.in_transaction:
-                raise
+        if alone:
+            job.do(tx)
+            return
+        tx.execute("SAVEPOINT job")
+        self._try([job], lambda: job.do(tx))
+        if job.error is not None:
+            if not tx.in_transaction:
+                raise job.error  # SQLite has taken back what the others did, too
             tx.execute("ROLLBACK TO job")
-            self._fail(job, unusable(error, self._path))
-        if not alone:
-            tx.execute("RELEASE job")
+        tx.execute("RELEASE job")
 
     def _set_level(self, tx: Tx, *, full: bool) -> None:
         if full != self._full:

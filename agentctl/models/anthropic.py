@@ -6,22 +6,23 @@ is for (credentials, headers, proxies, TLS, statuses, server-sent events) and ne
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 import anthropic
 import httpx2
-from anthropic import AsyncAnthropic, AsyncStream, DefaultAsyncHttpxClient
+from anthropic import AnthropicError, AsyncAnthropic, AsyncStream, DefaultAsyncHttpxClient
 
-from agentctl.core.messages import Delta, Failure, Json, Outcome, Reply, Request
+from agentctl.core.messages import Delta, Failure, Json, Outcome, Request
 from agentctl.core.policy import Provider
 from agentctl.models.base import OWN_URL, CacheTtl
-from agentctl.models.faults import Broken, refused
+from agentctl.models.faults import refused
 from agentctl.models.messages_api import Messages
 from agentctl.models.prefix import Last
 from agentctl.models.transport import (
+    ask,
     certificates,
-    drive,
     hidden_environment,
+    streamed,
     timeouts,
     unreachable,
     unreadable,
@@ -66,37 +67,28 @@ class Anthropic:
 
     async def ask(self, request: Request, on_delta: Callable[[Delta], None]) -> Outcome:
         """One HTTP request, streamed."""
-        body = self._dialect.body(request)
-        reading, sent = self._dialect.reading(body, on_delta), self._dialect.sent()
-        outcome = await drive(self._events(body), reading, self.provider.deadline_s, request.max_output_tokens)
-        if isinstance(outcome, Reply):
-            self._dialect.answered = reading.ident or None
-        return self._last.compared(sent, outcome)
+        return await ask(self._dialect, self._events, self._last, self.provider.deadline_s, request, on_delta)
 
     async def close(self) -> None:
         """Let the connections go."""
         await self._client.close()
 
-    async def _events(self, body: bytes) -> AsyncGenerator[Json]:
-        try:
-            stream = await self._client.post(
-                self._dialect.path,
-                cast_to=object,
-                content=body,
-                stream=True,
-                stream_cls=AsyncStream[object],
+    def _events(self, body: bytes) -> AsyncGenerator[Json]:
+        def post() -> Awaitable[AsyncStream[object]]:
+            return self._client.post(
+                self._dialect.path, cast_to=object, content=body, stream=True, stream_cls=AsyncStream[object]
             )
-            async with stream:
-                async for event in stream:
-                    yield event
-        except anthropic.APIStatusError as error:
-            raise Broken(self._refused(error)) from error
-        except anthropic.APIConnectionError as error:
-            raise Broken(unreachable(error.__cause__ or error, self.provider)) from error
-        except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
-            raise Broken(unreachable(error, self.provider)) from error
-        except (ValueError, RecursionError, anthropic.AnthropicError) as error:
-            raise Broken(unreadable(error)) from error
+
+        return streamed(post, self.provider, AnthropicError, self._failure)
+
+    def _failure(self, error: AnthropicError) -> Failure:
+        match error:
+            case anthropic.APIStatusError():
+                return self._refused(error)
+            case anthropic.APIConnectionError():
+                return unreachable(error.__cause__ or error, self.provider)
+            case _:
+                return unreadable(error)
 
     def _refused(self, error: anthropic.APIStatusError) -> Failure:
         told = as_object(as_object(error.body).get("error"))

@@ -16,6 +16,7 @@ OPTIONS: JsonObject = {"mode": "implicit", "ttl": "30m"}
 NOTHING: JsonObject = {"mode": "explicit"}
 """Without any breakpoint: nothing is cached, so no write is paid for."""
 
+# The stand-in has these figures for itself (`rehearsal/cache.py`), since it checks what is done by these.
 MINIMUMS = (
     ("claude-opus-4-8", 1_024),
     ("claude-opus-4-7", 2_048),

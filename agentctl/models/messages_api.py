@@ -51,7 +51,7 @@ class Messages:
             self._marker["ttl"] = cache_ttl
         self._marks = cache_ttl != "off"
         self.diagnoses = self._marks and is_own(provider)
-        self.answered: str | None = None
+        self._answered: str | None = None
         """The id of the last reply."""
         self._tail = b',"cache_control":' + encode(self._marker) + b"}]}"
 
@@ -68,7 +68,7 @@ class Messages:
         if request.tools:
             params["tool_choice"] = {"type": "auto" if request.use_tools else "none"}
         if self.diagnoses:
-            params["diagnostics"] = {"previous_message_id": self.answered}
+            params["diagnostics"] = {"previous_message_id": self._answered}
         head = self._head.get((request.system, request.tools), lambda: self._prefix(request.system, request.tools))
         return join([encode(params), head], "messages", self._marked_lines())
 
@@ -78,7 +78,10 @@ class Messages:
 
     def reading(self, body: bytes, on_delta: Callable[[Delta], None]) -> MessagesReading:
         """Where the events of the reply go."""
-        return MessagesReading(self._provider.model, len(body), on_delta)
+        return MessagesReading(self._provider.model, len(body), on_delta, self._replied)
+
+    def _replied(self, ident: str) -> None:
+        self._answered = ident or None
 
     def _prefix(self, system: str, tools: tuple[ToolSchema, ...]) -> JsonObject:
         made: JsonObject = {}

@@ -85,14 +85,18 @@ class Part:
 class MessagesReading:
     """The reply, event by event."""
 
-    def __init__(self, model: str, sent: int, on_delta: Callable[[Delta], None]) -> None:
+    def __init__(
+        self, model: str, sent: int, on_delta: Callable[[Delta], None], on_reply: Callable[[str], None]
+    ) -> None:
+        """`on_reply` is told the id of a reply that came in whole."""
         self.done = False
-        self.ident = ""
+        self._ident = ""
         """The message's id."""
         self._diagnosis = ""
         self._model = model
         self._sent = sent
         self._on_delta = on_delta
+        self._on_reply = on_reply
         self._parts: dict[int, Part] = {}
         self._usage: JsonObject = {}
         self._begun = False
@@ -109,7 +113,7 @@ class MessagesReading:
                 message = need_object(event.get("message"), "message_start")
                 self._begun = True
                 self._model = as_text(message.get("model")) or self._model
-                self.ident = as_text(message.get("id"))
+                self._ident = as_text(message.get("id"))
                 self._diagnosis = diagnosed(message)
                 self._merge_usage(message.get("usage"))
             case "content_block_start":
@@ -184,7 +188,9 @@ class MessagesReading:
         plain = all(part.kind in {"text", "tool_use"} for part in parts)
         raw = () if plain else tuple(part.item() for part in parts if not blank(part))
         refusal = self._refusal if stop == "refusal" else ""
-        return Reply(blocks, raw, self._billed(), stop, self._model, refusal, self._diagnosis)
+        reply = Reply(blocks, raw, self._billed(), stop, self._model, refusal, self._diagnosis)
+        self._on_reply(self._ident)
+        return reply
 
     def partial(self, most: int) -> Usage | None:
         """What was billed at the most; None where the stream never said how large the prompt was.

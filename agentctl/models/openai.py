@@ -6,24 +6,25 @@ history as parameters, the SDK would transform all of it for each call.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import httpx2
 import openai
-from openai import AsyncOpenAI, AsyncStream, DefaultAsyncHttpx2Client
+from openai import AsyncOpenAI, AsyncStream, DefaultAsyncHttpx2Client, OpenAIError
 
 from agentctl.core.messages import Delta, Failure, Json, Outcome, Request
 from agentctl.core.policy import Provider
 from agentctl.models.base import OWN_URL, CacheTtl
 from agentctl.models.chat import Chat
-from agentctl.models.faults import Broken, refused
+from agentctl.models.faults import refused
 from agentctl.models.prefix import Last
 from agentctl.models.responses import Responses
 from agentctl.models.transport import (
     Dialect,
+    ask,
     certificates,
-    drive,
     hidden_environment,
+    streamed,
     timeouts,
     unreachable,
     unreadable,
@@ -66,37 +67,30 @@ class OpenAI:
 
     async def ask(self, request: Request, on_delta: Callable[[Delta], None]) -> Outcome:
         """One HTTP request, streamed."""
-        body = self._dialect.body(request)
-        reading, sent = self._dialect.reading(body, on_delta), self._dialect.sent()
-        outcome = await drive(self._events(body), reading, self.provider.deadline_s, request.max_output_tokens)
-        return self._last.compared(sent, outcome)
+        return await ask(self._dialect, self._events, self._last, self.provider.deadline_s, request, on_delta)
 
     async def close(self) -> None:
         """Let the connections go."""
         await self._client.close()
 
-    async def _events(self, body: bytes) -> AsyncGenerator[Json]:
-        try:
-            stream = await self._client.post(
-                self._dialect.path,
-                cast_to=object,
-                content=body,
-                stream=True,
-                stream_cls=AsyncStream[object],
+    def _events(self, body: bytes) -> AsyncGenerator[Json]:
+        def post() -> Awaitable[AsyncStream[object]]:
+            return self._client.post(
+                self._dialect.path, cast_to=object, content=body, stream=True, stream_cls=AsyncStream[object]
             )
-            async with stream:
-                async for event in stream:
-                    yield event
-        except openai.APIStatusError as error:
-            raise Broken(self._refused(error, error.status_code, error.response.headers)) from error
-        except openai.APIConnectionError as error:
-            raise Broken(unreachable(error.__cause__ or error, self.provider)) from error
-        except openai.APIError as error:
-            raise Broken(self._refused(error, 200, httpx2.Headers())) from error
-        except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
-            raise Broken(unreachable(error, self.provider)) from error
-        except (ValueError, RecursionError, openai.OpenAIError) as error:
-            raise Broken(unreadable(error)) from error
+
+        return streamed(post, self.provider, OpenAIError, self._failure)
+
+    def _failure(self, error: OpenAIError) -> Failure:
+        match error:
+            case openai.APIStatusError():
+                return self._refused(error, error.status_code, error.response.headers)
+            case openai.APIConnectionError():
+                return unreachable(error.__cause__ or error, self.provider)
+            case openai.APIError():
+                return self._refused(error, 200, httpx2.Headers())
+            case _:
+                return unreadable(error)
 
     def _refused(self, error: openai.APIError, status: int, headers: httpx2.Headers) -> Failure:
         told = as_object(error.body)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import httpx2
 
@@ -17,7 +17,7 @@ from agentctl.core.messages import Delta, Failure, FailureKind, Json, Outcome, R
 from agentctl.core.policy import Provider
 from agentctl.errors import Invalid
 from agentctl.models.faults import Broken, one_line
-from agentctl.models.prefix import Sent
+from agentctl.models.prefix import Last, Sent
 
 CONNECT_S = 5.0
 GRACE_S = 1.0
@@ -64,6 +64,9 @@ class Dialect(Protocol):
         ...
 
 
+Raised = TypeVar("Raised", bound=Exception)
+
+
 def timeouts(provider: Provider) -> httpx2.Timeout:
     """Silence is `timeout_s`; the deadline of the whole call is `drive`'s, since no HTTP client has one."""
     return httpx2.Timeout(provider.deadline_s, connect=CONNECT_S, read=provider.timeout_s)
@@ -79,6 +82,43 @@ def trusted(file: str | None, folder: str | None) -> ssl.SSLContext:
     """What these two variables say, which `create_ssl_context` reads itself."""
     del file, folder
     return httpx2.create_ssl_context()
+
+
+async def ask(
+    dialect: Dialect,
+    events: Callable[[bytes], AsyncGenerator[Json]],
+    last: Last,
+    deadline_s: float,
+    request: Request,
+    on_delta: Callable[[Delta], None],
+) -> Outcome:
+    """One request: translated, sent, read to its end, and compared with the one before it. `events` sends a body."""
+    body = dialect.body(request)
+    reading, sent = dialect.reading(body, on_delta), dialect.sent()
+    outcome = await drive(events(body), reading, deadline_s, request.max_output_tokens)
+    return last.compared(sent, outcome)
+
+
+async def streamed(
+    post: Callable[[], Awaitable[AbstractAsyncContextManager[AsyncIterable[Json]]]],
+    provider: Provider,
+    own: type[Raised],
+    failure: Callable[[Raised], Failure],
+) -> AsyncGenerator[Json]:
+    """The events of one answer, by way of an SDK; `own` is the root of what it raises, and `failure` translates that.
+
+    Raises `Broken`.
+    """
+    try:
+        async with await post() as stream:
+            async for event in stream:
+                yield event
+    except own as error:
+        raise Broken(failure(error)) from error
+    except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
+        raise Broken(unreachable(error, provider)) from error
+    except (ValueError, RecursionError) as error:
+        raise Broken(unreadable(error)) from error
 
 
 async def drive(events: AsyncGenerator[Json], reading: Reading, deadline_s: float, most: int) -> Outcome:

@@ -13,16 +13,21 @@ Rules
 - A lifetime counts from the start of the request; reading an entry starts it again.
 - What a request writes can be read by others once its reply has begun: `look` and `store` are two.
 - Entries are bounded; the oldest go first.
+- They are named by keyed digests: what is kept of them tells nothing of the prompts.
 """
 
 from collections.abc import Callable, Iterable
+from hashlib import blake2b
 from typing import TypeAlias
 
 from agentctl.records import dataclass
 from agentctl.rehearsal.exchange import Figures
 from agentctl.rehearsal.prefix import Prompt
 
-Key: TypeAlias = tuple[str, bytes, str]
+Key: TypeAlias = tuple[str, str, str]
+"""Provider and model, digest, what else it depends on."""
+Entries: TypeAlias = dict[Key, tuple[float, float]]
+"""End of life and lifetime, in seconds; the newest last."""
 
 LOOK_BACK = 20
 """Blocks before a marker in which an entry is still found."""
@@ -44,6 +49,7 @@ AUTOMATIC_LIFETIME = 1_800.0
 
 MOST_ENTRIES = 200_000
 
+# The same figures stand in `models/caching.py`: the stand-in checks that one, so it may not ask it.
 MINIMUMS = (
     ("claude-opus-4-8", 1_024),
     ("claude-opus-4-7", 2_048),
@@ -86,10 +92,11 @@ def _reach(prompt: Prompt, at: int) -> int:
 class Cache:
     """The entries of one stand-in server."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """Start empty. `clock` gives seconds."""
+    def __init__(self, clock: Callable[[], float], secret: bytes = b"") -> None:
+        """Start empty. `clock` gives seconds; `secret`, at most 64 bytes, keys the digests."""
         self._clock = clock
-        self._entries: dict[Key, tuple[float, float]] = {}
+        self._secret = secret
+        self.entries: Entries = {}
 
     def look_marked(self, prompt: Prompt, scope: str, model: str, config: str) -> Found:
         """Split a prompt by its markers."""
@@ -151,10 +158,10 @@ class Cache:
     def store(self, found: Found) -> None:
         """Make the entries of a request readable: its reply begins."""
         for key, end, life in found.keep:
-            self._entries.pop(key, None)
-            self._entries[key] = end, life
-        while len(self._entries) > MOST_ENTRIES:
-            del self._entries[next(iter(self._entries))]
+            self.entries.pop(key, None)
+            self.entries[key] = end, life
+        while len(self.entries) > MOST_ENTRIES:
+            del self.entries[next(iter(self.entries))]
 
     def _nearest(self, prompt: Prompt, at: int, scope: str, config: str, now: float) -> int:
         for place in range(at, max(0, at - LOOK_BACK - 1), -1):
@@ -163,13 +170,14 @@ class Cache:
         return 0
 
     def _alive(self, key: Key, now: float) -> bool:
-        end, _ = self._entries.get(key, (0.0, 0.0))
+        end, _ = self.entries.get(key, (0.0, 0.0))
         return now < end
 
     def _renewed(self, key: Key, now: float) -> tuple[Key, float, float]:
-        _, life = self._entries[key]
+        _, life = self.entries[key]
         return key, now + life, life
 
     def _key(self, prompt: Prompt, at: int, scope: str, config: str) -> Key:
         in_messages = prompt.pieces[at - 1].zone == "messages"
-        return scope, prompt.digests[at], config if in_messages else ""
+        digest = blake2b(prompt.digests[at], key=self._secret, digest_size=16).hexdigest()
+        return scope, digest, config if in_messages else ""

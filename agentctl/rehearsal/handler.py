@@ -51,6 +51,7 @@ class Handler:
         context_tokens: int | None,
         seed: int,
         clock: Callable[[], float],
+        secret: bytes,
     ) -> None:
         """Begin at the beginning of the script, with an empty cache."""
         self.seen: deque[Seen] = deque(maxlen=MOST_SEEN)
@@ -59,7 +60,7 @@ class Handler:
         self._context_tokens = context_tokens
         self._seed = seed
         self._sealer = Sealer(seed)
-        self._cache = Cache(clock)
+        self.cache = Cache(clock, secret)
         self._diagnoses = Diagnoses()
         self._served = 0
 
@@ -113,7 +114,7 @@ class Handler:
                 self._note(call, 0)
                 return
             ident = identity(self._seed, call.run, asked_before, turn.number)
-            self._cache.store(found)
+            self.cache.store(found)
             answer = self._answer(call, body, asked, reply=turn.reply, prompt=prompt, found=found, ident=ident)
             if fault is None or fault.kind in PLAYED:
                 played = True
@@ -187,16 +188,16 @@ class Handler:
         scope = f"{call.api}/{call.provider}/{asked.model}"
         if call.api != "messages":
             if PAID_WRITES.match(asked.model):
-                return self._cache.look_breakpoints(prompt, scope, implicit=asked.implicit)
-            return self._cache.look_automatic(prompt, scope)
+                return self.cache.look_breakpoints(prompt, scope, implicit=asked.implicit)
+            return self.cache.look_automatic(prompt, scope)
         if not asked.marked:
             return Found(Figures(prompt.tokens))
-        return self._cache.look_marked(prompt, scope, asked.model, asked.cache_config)
+        return self.cache.look_marked(prompt, scope, asked.model, asked.cache_config)
 
     async def _warm(self, peer: Peer, call: Call, body: Json, asked: Asked) -> None:
         """Fill the cache and say nothing. No reply is played."""
         found = self._split(call, asked, measure(call.wire.pieces(body)))
-        self._cache.store(found)
+        self.cache.store(found)
         nothing = Said(call.ident[4:], "", (), "max_tokens", found.figures)
         whole = call.wire.whole(nothing, asked, body)
         await self._send(peer, call, Answer(200, (whole,)))

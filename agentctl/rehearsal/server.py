@@ -33,6 +33,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+from agentctl.rehearsal.cache import Entries
 from agentctl.rehearsal.call import Seen
 from agentctl.rehearsal.handler import Handler
 from agentctl.rehearsal.script import Script
@@ -56,14 +57,17 @@ class StandIn:
         position: int | Sequence[str] = 0,
         port: int = 0,
         clock: Callable[[], float] = time.monotonic,
+        secret: bytes = b"",
     ) -> None:
         """Prepare to play `script`; `port` 0 takes a free one.
 
         `context_tokens` is the window of every model. `seed` makes ids and signatures repeatable,
-        `position` is where the run "" goes on, and `clock` ages the cache.
+        `position` is where the run "" goes on, `clock` ages the cache, and `secret` keys its digests.
         """
         self.port = port
-        self._handler = Handler(script, keep_bodies=keep_bodies, context_tokens=context_tokens, seed=seed, clock=clock)
+        self._handler = Handler(
+            script, keep_bodies=keep_bodies, context_tokens=context_tokens, seed=seed, clock=clock, secret=secret
+        )
         self._player = self._handler.player
         self._player.set_position("", position)
         self._server: asyncio.Server | None = None
@@ -93,6 +97,11 @@ class StandIn:
     def requests(self) -> deque[Seen]:
         """The last requests, oldest first; a bounded number of them."""
         return self._handler.seen
+
+    @property
+    def cached(self) -> Entries:
+        """What its prompt cache holds; what another one held may be put in."""
+        return self._handler.cache.entries
 
     def base_url(self, provider: str, sdk: str, run: str = "") -> str:
         """Return the base URL that makes the SDK "anthropic" or "openai" ask for this provider."""

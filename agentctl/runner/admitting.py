@@ -1,7 +1,8 @@
 """One model call before it is made: asked of the shared books, waited for, refused. Whatever they say is recorded.
 
 A wait is cut short by a signal, by what another terminal wants of the run, and by a limit that is reached meanwhile:
-then nothing is asked, and the core decides anew.
+then nothing is asked, and the core decides anew. Where the clock is set back during it, the place in the queue goes
+back with it: a wait is as long as it is, and who comes later stays behind.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from agentctl.core import decisions as do
+from agentctl.core.clock import past
 from agentctl.core.decide import next_action
 from agentctl.core.events import BudgetCounted, CircuitMoved, ModelAsked, Waited
 from agentctl.core.guards import budget
@@ -26,8 +28,12 @@ NAP_S = 1.0
 
 async def admitted(world: World, action: do.AskModel, provider: Provider) -> tuple[str, bool] | None:
     """The hold of the call, which is on the disk with its intent, and whether it probes a circuit; None: not now."""
+    timer = asyncio.get_running_loop().time
     since, waits = world.clock(), False  # from before the first asking: two must never each be behind the other
+    began = timer()
     while True:
+        came = world.clock() - (timer() - began)
+        since = since if past(since, came) else came
         hold = f"{world.recorder.identity.run_id}:{world.state.seq + 1}"
         limit = budget.cap_micro(world.setup.policy.budget, world.state.budget)
         request = world.books.request(action, provider, hold, since, limit)

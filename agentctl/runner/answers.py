@@ -12,6 +12,7 @@ from typing import Protocol, cast
 
 from agentctl.core.events import Checked
 from agentctl.core.messages import Json, JsonObject
+from agentctl.core.wrapping import harmless
 from agentctl.errors import Invalid
 from agentctl.runner.world import World
 
@@ -54,7 +55,7 @@ def shape(schema: JsonObject) -> Callable[[str], str]:
         if found is None:
             return ""
         place = "/".join(str(part) for part in found.absolute_path) or "the answer"
-        return f"At {place}: {found.message[:300]}."
+        return harmless(f"At {place}: {found.message[:300]}.")  # it quotes the answer, in a message of the user's
 
     return problem
 
@@ -74,7 +75,10 @@ async def run_check(world: World) -> None:
         )
     except (OSError, ValueError) as error:
         raise Invalid(f"[check] can't be run: {error}", hint="agentctl task check FILE") from error
-    said = world.scrub.text((ended.stdout + ended.stderr).decode(errors="replace")[-MOST_SAID:])
+    heard = (ended.stdout + ended.stderr).decode(errors="replace")[-MOST_SAID:]
+    if world.setup.policy.trust.enabled:  # what it looked at may be somebody else's words, and goes to the model
+        heard = harmless(heard)
+    said = world.scrub.text(heard)
     code = -1 if ended.how != "exited" else ended.code
     ms = max(0, round((world.clock() - started) * 1000))
     world.recorder.record(Checked(code == 0, code, said.strip(), ms))

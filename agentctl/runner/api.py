@@ -131,5 +131,6 @@ def _restart(at: Drive, world: World, row: RunRow, known: recall.Start, raised: 
             recall.prefix(world, at.plan, known.system),
             recall.new_prefix(world, at.plan, at.events, known.system),
             world.recorder.calls_of_the_session() if at.order.session else {},
+            starting.started_by_others(world, at.plan, at.order),
         )
     )

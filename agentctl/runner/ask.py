@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from agentctl.core import decisions as do
-from agentctl.core import echo
 from agentctl.core.callkey import keys
-from agentctl.core.echo import Echo
 from agentctl.core.events import (
     BudgetCounted,
     CallProposed,
@@ -25,7 +23,7 @@ from agentctl.core.messages import Block, Failure, Message, Outcome, Reply, Requ
 from agentctl.core.policy import Provider
 from agentctl.journal.failpoints import failpoint
 from agentctl.records import dataclass
-from agentctl.runner import caching, originals, recaps
+from agentctl.runner import caching, originals, recaps, words
 from agentctl.runner.admitting import admitted
 from agentctl.runner.circuits import let_go, weigh
 from agentctl.runner.streaming import Stream
@@ -106,22 +104,18 @@ async def _send(world: World, provider: Provider, action: do.AskModel) -> Outcom
         use_tools=action.purpose != "landing",
     )
 
-    stream = Stream(world.scrub, world.listener.delta, _echo(world), _said_before(world))
+    stream = Stream(world.scrub, world.listener.delta, words.secret(world), _said_before(world))
     outcome = await world.open_model(provider).ask(request, stream.take)
     stream.end()
     return outcome
 
 
-def _echo(world: World) -> Echo:
-    """What no reply may repeat. D09"""
-    rules = world.setup.policy.trust
-    return echo.of(world.system if rules.enabled and rules.protect_system_prompt else "")
-
-
 def _said_before(world: World) -> str:
-    """The answer so far, where this reply goes on with it."""
+    """The answer so far, where this reply goes on with it; else the end of what was said before: a copy in pieces."""
     run = world.state.run
-    return run.answer if run.continued else ""
+    if run.continued or not words.secret(world):
+        return run.answer if run.continued else ""
+    return f"{world.conversation.said(world.state.transcript)} "
 
 
 def _ms(world: World, started: float) -> int:
@@ -179,13 +173,13 @@ async def _replied(world: World, made: Made, reply: Reply) -> None:
         await _failed(world, made, Failure("malformed", text, usage=reply.usage))
         return
     message = _own(world, provider, reply, action.purpose)
-    leaked = _echo(world).heard(_said_before(world) + _text(message))
+    leaked = words.repeats(world, _text(message), _said_before(world)) or words.repeats(world, reply.refusal)
     if leaked:
         message = Message("assistant", (Text(WITHHELD),), provider.identity)
     uses = tuple(block for block in message.blocks if isinstance(block, ToolUse))
     for block in message.blocks:
         if isinstance(block, Thinking) and block.text:
-            hidden = _echo(world).heard(block.text)
+            hidden = words.repeats(world, block.text)
             world.recorder.record(Thought(WITHHELD if hidden else world.scrub.text(block.text)))
     price = world.setup.prices.get(provider.name)
     said = _text(message)
@@ -211,7 +205,7 @@ async def _replied(world: World, made: Made, reply: Reply) -> None:
         action.purpose,
         reply.usage.output,
         "" if plain else world.recorder.seal(originals.of_message(message)),
-        world.scrub.text(reply.refusal),
+        "" if leaked else world.scrub.text(reply.refusal),
         "system_prompt" if leaked else "",
     )
     before = world.state.cache
@@ -239,7 +233,7 @@ def _text(message: Message) -> str:
 
 def _own(world: World, provider: Provider, reply: Reply, purpose: Purpose) -> Message:
     """The reply as a message, its calls given ids of ours, and wire ids that are well-formed and new."""
-    step = f"c{world.state.run.step + 1}" if purpose == "answer" else f"l{world.state.run.seq}"
+    step = f"c{world.state.run.step + 1}" if purpose == "answer" else f"l{world.state.seq}"
     taken = world.conversation.wire_ids
     blocks: list[Block] = []
     number, raw = 0, reply.raw

@@ -93,29 +93,42 @@ async def _handle(world: World, call: CallState, running: Running) -> do.Stop | 
     decision = before_tool(world.setup, world.state, exact, world.clock())
     if await woken(world, call, decision):
         return None
-    if isinstance(decision, do.ShareCall):
-        return await _share(world, call, decision.with_call, running)
-    if isinstance(decision, do.RefuseCall):
-        return _refuse(world, call, decision)
-    if isinstance(decision, do.Stop):
-        return decision
-    if isinstance(decision, do.RunCheck):
+    match decision:
+        case do.ShareCall(with_call=other):
+            return await _share(world, call, other, running)
+        case do.RefuseCall():
+            return _refuse(world, call, decision)
+        case do.Stop():
+            return decision
+        case do.RunCheck():
+            await _settle(world, running)
+            await run_check(world)
+            return None
+        case do.AskPerson() if running:
+            await _settle(world, running)
+            return None
+        case do.AskPerson():
+            return await ask_person(world, call, world.setup.contracts[call.tool], decision) or _stopped(world)
+        case do.RunCall():
+            return await _begin(world, exact, decision, running, closed)
+
+
+async def _begin(world: World, exact: Call, decision: do.RunCall, running: Running, closed: set[str]) -> do.Stop | None:
+    """Run a call: beside others where it only reads; else alone, and decided anew when they are done."""
+    contract = world.setup.contracts[decision.instead or exact.state.tool]
+    if running and not contract.read_only:
         await _settle(world, running)
-        await run_check(world)
         return None
-    contract = world.setup.contracts[getattr(decision, "instead", "") or call.tool]
-    if running and (isinstance(decision, do.AskPerson) or not contract.read_only):
-        await _settle(world, running)
-        return None
-    if isinstance(decision, do.AskPerson):
-        return await ask_person(world, call, contract, decision) or _stopped(world)
-    if contract.read_only:
-        run = _run(world, exact, contract, decision.tier, closed=contract.name in closed)
-        running[call.call_id] = asyncio.create_task(run)
+    run = _run(world, exact, contract, decision.tier, closed=contract.name in closed)
+    if not contract.read_only:
+        await run
+        return _stopped(world)
+    running[exact.state.call_id] = asyncio.create_task(run)
+    if contract.name in closed:
         await asyncio.sleep(0)  # it begins, and so it is counted before the next call is decided
-        return None
-    await _run(world, exact, contract, decision.tier, closed=contract.name in closed)
-    return _stopped(world)
+    else:
+        await _settle(world, running)  # it asks for its probe first, and begins only then
+    return None
 
 
 def _look(world: World, contract: Contract | None) -> set[str]:
@@ -155,7 +168,7 @@ async def _run(world: World, exact: Call, contract: Contract, tier: Tier, *, clo
     """Attempt after attempt, until the core takes an answer for the answer. `closed`: its circuit, as seen just now."""
     call, copied = exact.state, words.shown(world, exact.copied)
     attempt = call.attempts
-    wait = call.retry_at - world.clock()
+    wait = min(call.retry_at - world.clock(), call.delay_s)
     while True:
         if wait > 0:
             await world.recorder.flush()

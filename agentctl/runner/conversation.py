@@ -11,6 +11,10 @@ from agentctl.core.messages import Block, History, Message, Text, ToolAnswer
 from agentctl.core.transcript import Entry
 
 Body = Message | ToolAnswer | Text
+SAID = 2_000
+"""Characters of what was said that are looked back at: a copy of the system prompt may come in pieces."""
+LATELY = 100
+"""And messages."""
 
 
 class Conversation:
@@ -45,6 +49,16 @@ class Conversation:
         dropped = {entry.seq for entry in state.before(seq)}
         built = zip(self.sync(state).messages, state.entries, strict=True)
         return [message for message, entry in built if entry.seq in dropped]
+
+    def said(self, state: transcript.State) -> str:
+        """The end of what the assistant has said in its last replies."""
+        found: list[str] = []
+        for message in self.sync(state).messages[: -LATELY - 1 : -1]:
+            if message.role == "assistant":
+                found.append("".join(block.text for block in message.blocks if isinstance(block, Text)))
+            if sum(map(len, found)) >= SAID:
+                break
+        return " ".join(reversed(found))[-SAID:]
 
     def summary(self, state: transcript.State) -> str:
         """What stands behind the goal; empty: nothing was summarised yet."""

@@ -1,8 +1,8 @@
 """The untrusted texts of a run, and which parts of a call's arguments stand in them.
 
-Texts and arguments are compared without case and with every run of blanks as one space. The texts are indexed when they
-are first asked about: every fifth stretch of eight characters, so that any twelve in a row hold one of them. What the
-task's own words say too is nobody's copy.
+Texts and arguments are compared as `reading.py` reads them: decoded, without case, with every run of blanks as one
+space; numbers also without what groups them. The texts are indexed when they are first asked about: every fifth stretch
+of eight characters, so that any twelve in a row hold one of them. What the task's own words say too is nobody's copy.
 
 Bound: the newest MOST characters of untrusted text, and SLACK.
 """
@@ -17,7 +17,8 @@ from itertools import islice
 
 from agentctl.core.messages import Json, is_list, is_object
 from agentctl.core.taint import Copied
-from agentctl.core.wrapping import unwrapped, visible
+from agentctl.core.wrapping import unwrapped
+from agentctl.runner.reading import forms, hidden, normalised, numbers, recipients, tight
 
 MOST = 1_000_000
 SLACK = 250_000
@@ -39,19 +40,6 @@ MOST_ARGUMENT = 50_000
 BETWEEN = "\0"
 """Between two texts; no argument holds it once it is normalised."""
 
-blanks = re.compile(r"\s+")
-escaped = re.compile(r"\\[nrt]")
-recipient = re.compile(
-    r"\b[a-z][a-z0-9+.-]{1,20}://(?:[^\s/?#@]{0,100}@)?(?P<host>\[[0-9a-f:.]{2,45}\]|[\w.-]{1,253})"
-    r"|(?P<mail>[a-z0-9._%+-]{1,64}@[\w.-]{1,253}\w)"
-)
-"""A host or an address, in normalised text."""
-
-
-def normalised(text: str) -> str:
-    """Without case, each run of blanks as one space, without what can't be seen."""
-    return blanks.sub(" ", visible(text)).casefold()
-
 
 class Untrusted:
     """See the module."""
@@ -60,21 +48,30 @@ class Untrusted:
         self._own = ""
         """What the task itself says."""
         self._words = ""
+        self._tight = ""
+        """The words without anything between letters and digits, but for `BETWEEN`."""
         self._starts: list[int] = []
         self._sources: list[str] = []
         self._places: dict[str, list[int]] = {}
         self._next = 0
         """Where the index goes on."""
+        self._tightened = 0
+        """Where `_tight` does."""
 
     def trust(self, *texts: str) -> None:
         """The task's own words: goal and system prompt, without the variables that are somebody else's."""
         self._own = normalised("\n".join(texts))
 
     def add(self, source: str, sent: str) -> None:
-        """A result as the model was sent it, or the value of a variable."""
+        """A result as the model was sent it."""
+        self.add_text(source, _words(unwrapped(sent)))
+
+    def add_text(self, source: str, text: str) -> None:
+        """Words as they are: the value of a variable."""
+        said = "\n".join((text, *hidden(text)))
         self._starts.append(len(self._words))
         self._sources.append(source)
-        self._words += normalised(_words(unwrapped(sent)))[-MOST:] + BETWEEN
+        self._words += normalised(said)[-MOST:] + BETWEEN
         if len(self._words) > MOST + SLACK:
             self._forget()
 
@@ -84,18 +81,23 @@ class Untrusted:
         self._words = self._words[cut:]
         self._starts = [start - cut for start in self._starts[first:]]
         self._sources = self._sources[first:]
-        self._places, self._next = {}, 0
+        self._places, self._next, self._tight, self._tightened = {}, 0, "", 0
 
-    def found_in(self, args: Json) -> tuple[Copied, ...]:
-        """The copies in the arguments of a call: recipients first, then the longest."""
+    def found_in(self, args: Json, *, egress: bool = False) -> tuple[Copied, ...]:
+        """The copies in the arguments of a call: recipients first, then the longest.
+
+        `egress`: it can carry data out, so that an argument which is no more than a host is a recipient too.
+        """
         if not self._words:
             return ()
         self._index()
         found: dict[str, Copied] = {}
         for leaf in leaves(args):
-            words = normalised(leaf if len(leaf) <= MOST_ARGUMENT else _ends(leaf))
-            for each in (*self._recipients(words), *islice(self._runs(words), MOST_RUNS)):
-                found.setdefault(each.text, each)
+            for text in (leaf, *hidden(leaf)):
+                words = normalised(text if len(text) <= MOST_ARGUMENT else _ends(text))
+                runs = tuple(islice(self._runs(words), MOST_RUNS))
+                for each in (*self._recipients(words, egress=egress), *runs, *self._numbers(words, runs)):
+                    found.setdefault(each.text, each)
         ranked = sorted(found.values(), key=lambda each: (not each.recipient, -len(each.text)))
         return tuple(ranked[:MOST_FOUND])
 
@@ -109,12 +111,28 @@ class Untrusted:
     def _source(self, place: int) -> str:
         return self._sources[bisect_right(self._starts, place) - 1]
 
-    def _recipients(self, words: str) -> Iterator[Copied]:
-        for found in recipient.finditer(words):
-            name = found["host"] or found["mail"]
-            place = self._words.find(name)
-            if place >= 0 and not re.search(rf"(?<![\w.@-]){re.escape(name)}(?![\w-]|\.\w)", self._own):
-                yield Copied(name[:LONGEST], self._source(place), recipient=True)
+    def _recipients(self, words: str, *, egress: bool) -> Iterator[Copied]:
+        for name in recipients(words, bare_hosts=egress):
+            ways = [rf"(?<![\w-]){re.escape(form)}(?![\w-])" for form in forms(name)]
+            found = next((at for way in ways if (at := re.search(way, self._words))), None)
+            if found and not any(re.search(rf"(?<![.@]){way}(?!\.\w)", self._own) for way in ways):
+                yield Copied(name[:LONGEST], self._source(found.start()), recipient=True)
+
+    def _numbers(self, words: str, runs: Sequence[Copied]) -> Iterator[Copied]:
+        """Where they stand grouped another way: one that stands there as it is was found as a run."""
+        told = BETWEEN.join(tight(run.text) for run in runs)
+        for number in numbers(words):
+            place = -1 if number in told else self._tightly(number)
+            if place >= 0 and number not in tight(self._own):
+                yield Copied(number, self._sources[place])
+
+    def _tightly(self, number: str) -> int:
+        """Of which text this is a part, once nothing stands between letters and digits; below 0: of none."""
+        texts = self._words[self._tightened :].split(BETWEEN)
+        self._tight += "".join(tight(text) + BETWEEN for text in texts[:-1])
+        self._tightened = len(self._words)
+        place = self._tight.find(number)
+        return self._tight.count(BETWEEN, 0, place) if place >= 0 else -1
 
     def _runs(self, words: str) -> Iterator[Copied]:
         at, none = 0, set[tuple[str, int]]()
@@ -163,19 +181,23 @@ def _length(run: tuple[int, int, int]) -> int:
     return run[1] - run[0]
 
 
-def leaves(value: Json) -> Iterator[str]:
-    """Every text of a value; numbers are written out, for an account is copied as well as a name."""
+def leaves(value: Json, *, names: bool = True) -> Iterator[str]:
+    """Every text of a value; numbers are written out, for an account is copied as well as a name.
+
+    `names`: those of its fields too.
+    """
     if isinstance(value, str):
         yield value
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield str(value)
     elif is_object(value):
         for name, each in value.items():
-            yield name
-            yield from leaves(each)
+            if names:
+                yield name
+            yield from leaves(each, names=names)
     elif is_list(value):
         for each in value:
-            yield from leaves(each)
+            yield from leaves(each, names=names)
 
 
 def _ends(text: str) -> str:
@@ -187,7 +209,6 @@ def _words(sent: str) -> str:
     try:
         said = json.loads(sent)
     except (ValueError, RecursionError):
-        return escaped.sub(" ", sent).replace('\\"', '"')
-    if not is_object(said) or "status" not in said:
-        return "\n".join(leaves(said))
-    return "\n".join(each for part in ("data", "message", "hint") for each in leaves(said.get(part)))
+        return sent
+    # The keys of the envelope are ours, whatever else it holds.
+    return "\n".join(leaves(list(said.values()) if is_object(said) and "error_type" in said else said))

@@ -145,8 +145,12 @@ async def _standin(at: Drive, stack: AsyncExitStack) -> StandIn | None:
     from agentctl.rehearsal.server import StandIn  # loaded by rehearsals alone, as what plays beside it
     from agentctl.runner import rehearse
 
-    standin = await stack.enter_async_context(StandIn(at.plan.script, seed=_seed(at.run_id)))
+    journal = at.journal
+    secret = bytes.fromhex(journal.seal.call_key("stand-in", b""))
+    standin = StandIn(at.plan.script, seed=_seed(at.run_id), clock=journal.clock, secret=secret)
+    await stack.enter_async_context(standin)
     rehearse.go_on(standin, at.run_id, at.events)
+    stack.enter_context(rehearse.remembering(standin, journal.path, journal.clock))
     return standin
 
 

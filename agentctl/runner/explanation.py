@@ -9,8 +9,10 @@ import json
 from collections.abc import Callable
 
 from agentctl.config.task import Filled
-from agentctl.core.guards import context, risk, scrub
+from agentctl.core.contract import Contract
+from agentctl.core.guards import context, risk, scrub, trust
 from agentctl.core.messages import JsonObject, ToolSchema
+from agentctl.core.tiers import Tier
 from agentctl.runner.plan import Plan, answering
 
 
@@ -58,9 +60,19 @@ def _tool(plan: Plan, name: str) -> JsonObject:
         "tier": ruling.tier.word,
         "rule": ruling.rule,
         "decision": "ask" if asks else "run",
+        "once_untrusted": _once_untrusted(plan, contract, ruling.tier),
         "side_effects": contract.side_effects or "unknown",
         "timeout_seconds": contract.timeout_s,
     }
+
+
+def _once_untrusted(plan: Plan, contract: Contract, tier: Tier) -> str:
+    """What becomes of a call once somebody else's words are in the run: `run`, or `ask` with the tier. D11, D21"""
+    policy = plan.policy
+    raised = trust.check(policy.trust, trust.State(untrusted=("somebody",)), contract, tier)
+    tier, always = (tier, False) if raised is None else (raised.tier, raised.always)
+    asks = policy.approval.enabled and (always or risk.above(policy.risk, tier))
+    return f"ask ({tier.word})" if asks else "run"
 
 
 def _provider(plan: Plan, name: str, size: int) -> JsonObject:

@@ -87,7 +87,7 @@ def jobs(
             problems += error.problems
             continue
         for line, values in lines:
-            given = replace(order, variables={**order.variables, **values})
+            given = replace(order, variables={**order.variables, **values}, listed=tuple(values))
             problems += _misfits(loaded, given, line, source)
             found.append(Job(given, loaded.task.name, line))
     if problems:
@@ -124,13 +124,20 @@ async def run_all(todo: Sequence[Job], watcher: Watcher, *, store: str | None, p
 
 
 async def _one(job: Job, watcher: Watcher, store: Store) -> Outcome:
-    try:
-        result = await api.run(job.order, store=store, listener=watcher.begun(job), approver=None)
-    except AgentctlError as error:
-        return Outcome(job, error=error)
-    except Exception as error:  # noqa: BLE001 -- a defect of one must not take the others with it
-        return Outcome(job, error=Defect(type(error).__name__, "".join(traceback.format_exception(error))))
-    return Outcome(job, result)
+    (came,) = await asyncio.gather(_run(job, watcher, store), return_exceptions=True)
+    match came:
+        case AgentctlError():
+            return Outcome(job, error=came)
+        case Exception():  # a defect of one must not take the others with it
+            return Outcome(job, error=Defect(type(came).__name__, "".join(traceback.format_exception(came))))
+        case BaseException():
+            raise came
+        case result:
+            return Outcome(job, result)
+
+
+async def _run(job: Job, watcher: Watcher, store: Store) -> Result:
+    return await api.run(job.order, store=store, listener=watcher.begun(job), approver=None)
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:

@@ -29,6 +29,8 @@ class Order:
     real_tools: bool = False
     piped: str = ""
     """The variable that was read from stdin."""
+    listed: tuple[str, ...] = ()
+    """The variables that stood in a file of lines."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import asyncio
 
 from agentctl.approvals.base import Answer, Question
 from agentctl.core import decisions as do
+from agentctl.core.clock import past
 from agentctl.core.contract import Contract
 from agentctl.core.decide_call import before_tool
 from agentctl.core.events import ApprovalDecided, ApprovalRequested, Copied
@@ -30,7 +31,11 @@ async def ask_person(world: World, call: CallState, contract: Contract, decision
     await world.recorder.flush(durable=True)
     now = find(world.state.inflight, call.call_id)
     asked = now.asked_at if now is not None and now.asked_at else world.clock()
+    timer = asyncio.get_running_loop().time
+    began = timer()
     answer = await world.interrupt.guard(lambda: _first(world, call, contract, decision))
+    came = world.clock() - (timer() - began)
+    asked = asked if past(asked, came) else came  # the clock was set back
     if isinstance(answer, do.Stop):
         return answer
     if answer is None:

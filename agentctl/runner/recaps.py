@@ -6,12 +6,14 @@ What is sent and kept are the originals; what is written is scrubbed, with the o
 from __future__ import annotations
 
 from agentctl.core import decisions as do
-from agentctl.core import recap
+from agentctl.core import recap, wrapping
 from agentctl.core.events import ContextTrimmed, Decided, Event, ModelReplied, StepsPlanned
+from agentctl.core.guards import trust
 from agentctl.core.messages import Delta, History, Message, Reply, Request, Text
 from agentctl.core.policy import Provider
 from agentctl.journal.ledger import Refused
 from agentctl.journal.pace import TooLong
+from agentctl.runner import words
 from agentctl.runner.books import window
 from agentctl.runner.world import World
 
@@ -28,7 +30,7 @@ def request(world: World, action: do.AskModel) -> Request:
     """No tools, no history: the instruction, and the quotes of what is about to be dropped."""
     dropped = world.conversation.before(world.state.transcript, action.upto)
     quotes = recap.quoted(dropped, action.estimated_tokens, world.count)
-    history = History([Message("user", (Text(quotes),))], epoch=world.state.run.seq)
+    history = History([Message("user", (Text(quotes),))], epoch=world.state.seq)
     return Request(recap.INSTRUCTION, (), history, action.max_output_tokens, use_tools=False)
 
 
@@ -73,17 +75,41 @@ def refused(world: World, answer: Refused | TooLong) -> None:
     world.recorder.record(Decided("before_model", "context", "no_summary", why))
 
 
+def _marked(world: World, lines: str) -> str:
+    """Summaries as the model is sent them: what was made of somebody else's words stands between marks like these. D22
+
+    A model wrote the lines, but out of those words; behind the goal they would pass for the user's own.
+    """
+    sources = _sources(world)
+    if not (sources and lines):
+        return lines
+    mark = words.mark_of(world, f"summary {world.state.seq}")
+    return wrapping.wrap(lines, sources, mark)
+
+
+def _marks(world: World) -> int:
+    """Tokens that the marks take."""
+    sources = _sources(world)
+    return world.count(wrapping.wrap("", sources, "0" * 16)) if sources else 0
+
+
+def _sources(world: World) -> str:
+    found = trust.sources(world.state.trust) if world.setup.policy.trust.enabled else ()
+    return trust.listed(found) if found else ""
+
+
 def trim(world: World, action: do.Trim) -> None:
     """Record a trim, and what stands behind the goal from then on where that changes."""
     conversation, transcript = world.conversation, world.state.transcript
     earlier = conversation.summary(transcript)
     new = conversation.text(action.summary) if action.summary else ""
     trimmed = ContextTrimmed(action.tokens, action.limit, action.dropped, action.first_kept)
-    text = recap.joined(earlier, new, action.most, world.count)
-    if text == earlier:
+    new = wrapping.harmless(new) if _sources(world) else new
+    lines = recap.joined(wrapping.unwrapped(earlier), new, action.most - _marks(world), world.count)
+    if lines == wrapping.unwrapped(earlier):
         world.recorder.record(trimmed)
         return
-    shown = world.scrub.text(text)
+    text, shown = _marked(world, lines), world.scrub.text(lines)
     sealed = world.recorder.seal(text) if shown != text else ""
     summed = ContextTrimmed(
         action.tokens,

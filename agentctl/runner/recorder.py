@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from agentctl.core import summary
+from agentctl.core.contract import Contract
 from agentctl.core.events import Completed, Event, ModelAsked, ModelFailed, ModelReplied, Stamped
 from agentctl.core.state import State, apply
 from agentctl.core.summary import Summary
@@ -123,6 +124,13 @@ class Recorder:
         """How often the other runs of the session have called each tool by now."""
         return self._store.read(lambda tx: events.calls_of_the_session(tx, self.identity.run_id))
 
+    def starts_of_the_session(self, contracts: Iterable[Contract]) -> dict[str, tuple[float, ...]]:
+        """When they did so in the last minute, of the tools that have a limit per minute."""
+        tools = [contract.name for contract in contracts if contract.max_calls_per_minute is not None]
+        if not tools:
+            return {}
+        return self._store.read(lambda tx: events.starts_of_the_session(tx, self.identity.run_id, tools, self._clock()))
+
     def leave(self) -> None:
         """The call that waits for its minute is not made."""
         run_id = self.identity.run_id
@@ -185,8 +193,8 @@ class Recorder:
 
     def _stamp(self, event: Event) -> Stamped:
         ahead = isinstance(event, ModelAsked | ModelFailed | ModelReplied) and event.purpose == "answer"
-        run, who = self.state.run, self.identity
-        return Stamped(who.run_id, run.seq + 1, who.session_id, run.step + ahead, self._clock(), event)
+        state, who = self.state, self.identity
+        return Stamped(who.run_id, state.seq + 1, who.session_id, state.run.step + ahead, self._clock(), event)
 
     def _fold(self, stamped: Stamped) -> None:
         self.state = apply(self.state, stamped)

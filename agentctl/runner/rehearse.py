@@ -7,7 +7,9 @@ only read really run; tools that may change something answer from the script, or
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 from agentctl.approvals.base import Answer, Question
@@ -15,6 +17,7 @@ from agentctl.core import envelope
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import ApprovalDecided, ApprovalRequested, ModelAsked, ModelReplied, Stamped, ToolFinished
+from agentctl.rehearsal import kept
 from agentctl.rehearsal.script import Person, Script
 from agentctl.rehearsal.server import StandIn
 from agentctl.tools.base import Invocation, Tool
@@ -83,3 +86,17 @@ def go_on(standin: StandIn, run_id: str, events: Sequence[Stamped]) -> None:
     standin.set_position(run_id, replied)
     for provider, number in asked.items():
         standin.set_request_count(provider, number, run_id)
+
+
+@contextmanager
+def remembering(standin: StandIn, store: Path, clock: Callable[[], float]) -> Generator[None]:
+    """Let it find what rehearsals on the same store have cached, and leave them what it caches. C53
+
+    The file stands beside the store, and no real provider ever sees it.
+    """
+    path = store.with_name(f"{store.name}.rehearsal-cache")
+    standin.cached.update(kept.read(path, clock()))
+    try:
+        yield
+    finally:
+        kept.write(path, standin.cached, clock())

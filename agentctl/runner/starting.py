@@ -37,11 +37,14 @@ def new(order: Order, planned: Plan, now: float, *, warms: bool = False) -> NewR
 
 def begin(world: World, planned: Plan, order: Order, filled: Filled) -> None:
     """The first event: what the run is about, scrubbed; the originals sealed where that changed them."""
-    declared, mask = planned.task.task.vars, planned.policy.scrub.replacement
+    declared, mask, given = planned.task.task.vars, planned.policy.scrub.replacement, filled
+    foreign = words.foreign(planned.task.task, planned.task.goal, planned.task.system, order, given)
+    if planned.policy.trust.enabled:
+        foreign = words.harmless(planned.task.task, foreign)
+        filled = words.defused(planned.task, given, foreign)
     shown = {name: mask if declared[name].secret else value for name, value in filled.values.items()}
     goal = world.scrub.text(variables.filled(planned.task.goal, shown))
     system = world.scrub.text(variables.filled(planned.task.system, shown))
-    foreign = words.foreign(planned.task.task, planned.task.goal, planned.task.system, order, filled)
     secret = bool(filled.secrets or foreign) or (goal, system) != (filled.goal, filled.system)
     original = json.dumps({"goal": filled.goal, "system": filled.system, "secrets": filled.secrets, "foreign": foreign})
     started = RunStarted(
@@ -63,13 +66,20 @@ def begin(world: World, planned: Plan, order: Order, filled: Filled) -> None:
         *caching.digests(world, planned, filled.system),
         earlier_calls=world.recorder.calls_of_the_session() if order.session else {},
         untrusted=tuple(f"{words.VARIABLE}{name}" for name in foreign),
+        earlier_starts=started_by_others(world, planned, order),
     )
     world.system = filled.system
     world.conversation.hold(world.recorder.record(started).seq, Text(filled.goal))
     words.begun(world, filled.goal, filled.system, foreign)
-    words.looked_through(world, filled.goal, filled)
+    words.looked_through(world, given.goal, given)
     if filled.steps:
         steps.plan(world, filled.steps)
+
+
+def started_by_others(world: World, planned: Plan, order: Order) -> dict[str, tuple[float, ...]]:
+    """What other runs of the session did in the last minute, as far as a limit of a tool asks for it."""
+    contracts = (tool.contract for tool in planned.tools.values())
+    return world.recorder.starts_of_the_session(contracts) if order.session else {}
 
 
 def placed(policy: str | None) -> str | None:

@@ -205,10 +205,13 @@ def saved(price: Price | None, tokens: int, *, hourly: bool) -> int:
 async def _kept(world: World, how: How, came: Warmed, seed: Seed) -> do.Stop | None:
     """Ask again before each expiry, until it lives as long as was asked for."""
     rules = world.setup.policy.cache
-    life = lifetime_s(seed.provider, ttl_of(rules))
-    until = world.state.run.started + how.keep_s
-    while came.expires is not None and came.expires < until:
-        pause = came.expires - life * MARGIN - world.clock()
+    life, timer = lifetime_s(seed.provider, ttl_of(rules)), asyncio.get_running_loop().time
+    until = timer() + how.keep_s  # of a clock that nobody sets back: each use costs money
+    while came.expires is not None:
+        left = min(came.expires - world.clock(), life)
+        if timer() + left >= until:
+            break
+        pause = left - life * MARGIN
         await world.recorder.flush()
         seed.text = READY if seed.text == AGAIN else AGAIN
         stop = await _rested(world, pause) or await _asked(world)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from agentctl.errors import Invalid, Problem
+from agentctl.foreign import Raised, outcome
 from agentctl.tools import loading
 from agentctl.tools.loading import one_line
 from agentctl.tools.quiet import quietly
@@ -64,11 +65,10 @@ def counted(function: Callable[[str], object], text: str) -> int:
     Raises:
         Miscounted: it raised, or what it returned is no count.
     """
-    try:
-        with quietly():
-            tokens = function(text)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # foreign code raises anything
-        raise Miscounted(f"it fails with {one_line(error)}") from None
+    with quietly():
+        tokens = outcome(lambda: function(text), (SystemExit,))
+    if isinstance(tokens, Raised):
+        raise Miscounted(f"it fails with {one_line(tokens.error)}")
     if inspect.iscoroutine(tokens):
         tokens.close()
     if not isinstance(tokens, int) or isinstance(tokens, bool) or not 0 <= tokens <= MOST:

@@ -15,10 +15,9 @@ import inspect
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import BaseModel
 
@@ -28,6 +27,7 @@ from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.policy import Policy
 from agentctl.core.task import Tool as Entry
+from agentctl.foreign import EXITS, Raised, awaited, outcome
 from agentctl.records import dataclass
 from agentctl.tools import loading
 from agentctl.tools.command import taken_as_envelope
@@ -72,19 +72,25 @@ class FunctionTool:
         """In a task of its own, so that what it may print is known by its context."""
         try:
             with quietly():
-                args = self.signature.read(call.args)
-                if inspect.iscoroutinefunction(self.function):
-                    return taken(await self.function(**args))
-                result = await _in_thread(lambda: self._answer(args))
-                return result if isinstance(result, Envelope) else taken(await result)
-        except Misfit as misfit:
-            return envelope.bad_arguments(misfit.problem, misfit.hint)
+                came = await awaited(self._answered(call), EXITS)
         except asyncio.CancelledError:
             if (own := asyncio.current_task()) and own.cancelling():
                 raise
             return envelope.permanent("The function cancelled itself.")
-        except (Exception, SystemExit, KeyboardInterrupt, GeneratorExit) as error:  # noqa: BLE001  # foreign code
-            return failed(error)
+        match came:
+            case Raised(Misfit() as misfit):
+                return envelope.bad_arguments(misfit.problem, misfit.hint)
+            case Raised(error):
+                return failed(error)
+            case answer:
+                return answer
+
+    async def _answered(self, call: Invocation) -> Envelope:
+        args = self.signature.read(call.args)
+        if inspect.iscoroutinefunction(self.function):
+            return taken(await self.function(**args))
+        result = await _in_thread(lambda: self._answer(args))
+        return result if isinstance(result, Envelope) else taken(await result)
 
     def _answer(self, args: dict[str, object]) -> Envelope | Awaitable[object]:
         """In the thread: a large result is not to hold up the loop. A plain function may also hand out a coroutine."""
@@ -178,33 +184,23 @@ def _innermost(error: BaseException) -> BaseException:
 async def _in_thread(work: Callable[[], T]) -> T:
     """In a thread that nobody waits for at the end; one of a pool would be, and a stuck one would stop the others."""
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[Callable[[], T]] = loop.create_future()
+    future: asyncio.Future[T | Raised] = loop.create_future()
 
-    def settle(outcome: Callable[[], T]) -> None:
+    def settle(came: T | Raised) -> None:
         if not future.done():  # else it comes too late
-            future.set_result(outcome)
+            future.set_result(came)
 
     def body() -> None:
-        outcome = _outcome(work)
+        came = outcome(work, (BaseException,))  # an exit too is raised where it is waited for
         with suppress(RuntimeError):  # the loop is gone: nobody waits any more
-            loop.call_soon_threadsafe(settle, outcome)
+            loop.call_soon_threadsafe(settle, came)
 
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(body,), name="python-tool", daemon=True).start()
-    return (await future)()
-
-
-def _outcome(work: Callable[[], T]) -> Callable[[], T]:
-    """What came of it, to be had where it is waited for."""
-    try:
-        result = work()
-    except BaseException as raised:  # noqa: BLE001  # an exit too is raised where it is waited for
-        return partial(_again, raised)
-    return lambda: result
-
-
-def _again(error: BaseException) -> NoReturn:
-    raise error
+    came = await future
+    if isinstance(came, Raised):
+        raise came.error
+    return came
 
 
 async def _let_go(task: asyncio.Task[Envelope]) -> None:

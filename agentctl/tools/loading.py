@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
+from agentctl.foreign import Raised, outcome
 from agentctl.tools.quiet import quietly
 
 _lock = threading.RLock()
@@ -59,34 +60,37 @@ def load(folder: Path, name: str) -> ModuleType:
     Raises:
         Unloadable: it is not there, or its own code fails.
     """
-    try:
-        return importlib.import_module(name)
-    except SyntaxError as error:
-        hint = f"This is Python {sys.version_info.major}.{sys.version_info.minor}."
-        raise Unloadable(error.filename or name, error.lineno or 0, f"it is no Python: {error.msg}", hint) from None
-    except SystemExit as error:
-        hint = 'Put what it does as a program under `if __name__ == "__main__":`.'
-        raise Unloadable(*_place(error, folder), "it ends the program while it is imported", hint) from None
-    except ModuleNotFoundError as error:
-        missing = error.name or name
-        if name == missing or name.startswith(f"{missing}."):
-            message = f"there is no module '{name}', neither in {folder} nor on the path"
-            hint = "A module's name is its path with dots: orders/tools.py is orders.tools."
-            raise Unloadable("", 0, message, hint) from None
-        hint = f"Install it where agentctl is installed, or put {missing}.py beside the task."
-        raise Unloadable(*_place(error, folder), f"it imports '{missing}', which is not there", hint) from None
-    except Exception as error:  # noqa: BLE001  # foreign code raises anything
-        message = f"it fails while it is imported: {one_line(error)}"
-        raise Unloadable(*_place(error, folder), message, f"Try it: python -c 'import {name}'") from None
+    loaded = outcome(lambda: importlib.import_module(name), (SystemExit,))
+    if isinstance(loaded, Raised):
+        raise _unloadable(loaded.error, folder, name)
+    return loaded
+
+
+def _unloadable(error: BaseException, folder: Path, name: str) -> Unloadable:
+    match error:
+        case SyntaxError():
+            hint = f"This is Python {sys.version_info.major}.{sys.version_info.minor}."
+            return Unloadable(error.filename or name, error.lineno or 0, f"it is no Python: {error.msg}", hint)
+        case SystemExit():
+            hint = 'Put what it does as a program under `if __name__ == "__main__":`.'
+            return Unloadable(*_place(error, folder), "it ends the program while it is imported", hint)
+        case ModuleNotFoundError():
+            missing = error.name or name
+            if name == missing or name.startswith(f"{missing}."):
+                message = f"there is no module '{name}', neither in {folder} nor on the path"
+                hint = "A module's name is its path with dots: orders/tools.py is orders.tools."
+                return Unloadable("", 0, message, hint)
+            hint = f"Install it where agentctl is installed, or put {missing}.py beside the task."
+            return Unloadable(*_place(error, folder), f"it imports '{missing}', which is not there", hint)
+        case _:
+            message = f"it fails while it is imported: {one_line(error)}"
+            return Unloadable(*_place(error, folder), message, f"Try it: python -c 'import {name}'")
 
 
 def one_line(error: BaseException) -> str:
     """What an exception says, on one line, with nothing that a terminal would obey."""
-    try:
-        said = str(error)
-    except Exception:  # noqa: BLE001  # foreign code: an error that can't say what it is
-        said = ""
-    text = "".join(each if each.isprintable() else " " for each in said)
+    said = outcome(lambda: str(error))
+    text = "".join(each if each.isprintable() else " " for each in ("" if isinstance(said, Raised) else said))
     words = " ".join(text.split())
     if isinstance(error, KeyError) or not words:  # a bare key says nothing
         return f"{type(error).__name__}: {words}".rstrip(": ")

@@ -52,6 +52,7 @@ from agentctl.core.envelope import Envelope
 from agentctl.core.policy import Policy
 from agentctl.core.task import Task
 from agentctl.core.task import Tool as Entry
+from agentctl.foreign import Raised, awaited
 from agentctl.records import dataclass
 from agentctl.tools import mcp_answer, mcp_define
 from agentctl.tools.declared import wire_name
@@ -229,15 +230,18 @@ class Server:
     async def _list(self, link: Link) -> dict[str, Listed]:
         """What is offered, by name; remembered for as long as nothing is said to have changed."""
         changes = self._changes
-        try:
-            async with asyncio.timeout(LIST_S):
-                found = await mcp_define.listing(link.client, self.name)
-        except TimeoutError:
-            raise Unreachable(f"it listed no tools within {LIST_S:g} s", lasting=True) from None
-        except Exception as error:  # noqa: BLE001  # whatever a server makes the SDK raise
-            raise Unreachable(f"its tools can't be listed: {link.why(error)}", lasting=False) from None
-        self._offered, self._offered_at = found, changes
-        return found
+        match await awaited(self._listed(link)):
+            case Raised(TimeoutError()):
+                raise Unreachable(f"it listed no tools within {LIST_S:g} s", lasting=True)
+            case Raised(error):
+                raise Unreachable(f"its tools can't be listed: {link.why(error)}", lasting=False)
+            case found:
+                self._offered, self._offered_at = found, changes
+                return found
+
+    async def _listed(self, link: Link) -> dict[str, Listed]:
+        async with asyncio.timeout(LIST_S):
+            return await mcp_define.listing(link.client, self.name)
 
     # --- Calls -------------------------------------------------------------------------------------
 
@@ -272,26 +276,31 @@ class Server:
         refused: mcp_answer.Refusals = []
         token = refusals.set(refused)
         try:
-            # The SDK's own limit is per request, and the server may answer with questions: hence the outer one.
-            async with asyncio.timeout(call.timeout_s + LATE_S):
-                result = await link.client.call_tool(
-                    tool.remote,
-                    call.args,
-                    read_timeout_seconds=call.timeout_s,
-                    progress_callback=self._teller(tool.contract.name, call.call_id),
-                    meta=_meta(call),
-                )
-            return mcp_answer.of_result(result)
-        except Exception as error:  # noqa: BLE001  # whatever a server makes the SDK raise
-            if mcp_answer.is_forgotten(error):
-                return None
-            if mcp_answer.is_gone(error):
-                link.drop()  # its own task learns of it a moment later
-            if not mcp_answer.is_late(error) and (link.ended or mcp_answer.is_cut(error)):
-                return mcp_answer.broken(tool.contract, self.name, link.why(error))
-            return mcp_answer.of_error(error, call.timeout_s, refused)
+            came = await awaited(self._answered(link, tool, call))
         finally:
             refusals.reset(token)
+        if not isinstance(came, Raised):
+            return came
+        error = came.error
+        if mcp_answer.is_forgotten(error):
+            return None
+        if mcp_answer.is_gone(error):
+            link.drop()  # its own task learns of it a moment later
+        if not mcp_answer.is_late(error) and (link.ended or mcp_answer.is_cut(error)):
+            return mcp_answer.broken(tool.contract, self.name, link.why(error))
+        return mcp_answer.of_error(error, call.timeout_s, refused)
+
+    async def _answered(self, link: Link, tool: McpTool, call: Invocation) -> Envelope:
+        # The SDK's own limit is per request, and the server may answer with questions: hence the outer one.
+        async with asyncio.timeout(call.timeout_s + LATE_S):
+            result = await link.client.call_tool(
+                tool.remote,
+                call.args,
+                read_timeout_seconds=call.timeout_s,
+                progress_callback=self._teller(tool.contract.name, call.call_id),
+                meta=_meta(call),
+            )
+        return mcp_answer.of_result(result)
 
     def _teller(self, tool: str, call_id: str) -> ProgressFnT | None:
         tell, last = self._progress, -math.inf

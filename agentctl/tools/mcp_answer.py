@@ -102,7 +102,7 @@ def _failed(text: str) -> Envelope:
 # --- Failures ------------------------------------------------------------------------------------
 
 
-def of_error(error: Exception, seconds: float, refused: Refusals) -> Envelope:
+def of_error(error: BaseException, seconds: float, refused: Refusals) -> Envelope:
     """What the SDK raised for a call on a connection that is whole."""
     code, said = code_of(error), one_line(error)
     status, wait = refused[-1] if refused else (0, "")
@@ -135,22 +135,22 @@ def broken(contract: Contract, server: str, why: str) -> Envelope:
     )
 
 
-def is_late(error: Exception) -> bool:
+def is_late(error: BaseException) -> bool:
     """Whether this says that no answer came in time."""
     return isinstance(error, TimeoutError) or code_of(error) == TIMED_OUT
 
 
-def is_gone(error: Exception) -> bool:
+def is_gone(error: BaseException) -> bool:
     """Whether this says that the connection is no more."""
     return code_of(error) == CLOSED and one_line(error).startswith(GONE)
 
 
-def is_cut(error: Exception) -> bool:
+def is_cut(error: BaseException) -> bool:
     """Whether this says that the answer to this one call is lost."""
     return code_of(error) == CLOSED and one_line(error).startswith(CUT)
 
 
-def is_forgotten(error: Exception) -> bool:
+def is_forgotten(error: BaseException) -> bool:
     """Whether an HTTP server does not know this session: the call was not looked at."""
     return code_of(error) is not None and one_line(error).startswith("Session terminated")
 

@@ -2,6 +2,7 @@
 
 - A server's words prove nothing. Its annotations count only where the task says `trusted = true`; silences in them
   mean what the protocol says they mean. What the entry itself says goes before them, for all tools of the server.
+- Its words for the model are made harmless first, unless the task trusts it; the definition holds them as they are.
 - Its tools are untrusted and carry data out, unless the entry says otherwise of either.
 - The definition of a tool is canonical JSON. Whatever a model is shown of it, or a tier follows from, is in it.
 """
@@ -19,10 +20,11 @@ from typing import TYPE_CHECKING, cast
 
 from agentctl import errors
 from agentctl.core.contract import Contract
-from agentctl.core.messages import Json, JsonObject, is_object
+from agentctl.core.messages import Json, JsonObject, is_list, is_object
 from agentctl.core.policy import Policy
 from agentctl.core.task import SideEffects
 from agentctl.core.task import Tool as Entry
+from agentctl.core.wrapping import harmless
 from agentctl.records import dataclass
 from agentctl.tools.declared import SUSPECT, contract_of
 from agentctl.tools.mcp_sieve import BROKEN
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 MOST_TOOLS = 1_000
 DIFF_LINES = 60
 DIFF_WIDTH = 200
+WORDS = frozenset({"title", "description", "$comment"})
+"""Keys of a schema whose texts only tell something."""
 HINTS = ("read_only_hint", "destructive_hint", "idempotent_hint", "open_world_hint")
 
 
@@ -117,6 +121,19 @@ async def listing(client: Client, server: str) -> dict[str, Listed]:
             return found
 
 
+def _harmless(schema: JsonObject) -> JsonObject:
+    """A schema with its words for the model made harmless. Names and values are what the server takes: they stay."""
+    return {name: _words(name, value) for name, value in schema.items()}
+
+
+def _words(name: str, value: Json) -> Json:
+    if isinstance(value, str):
+        return harmless(value) if name in WORDS else value
+    if is_object(value):
+        return _harmless(value)
+    return [_words("", each) for each in value] if is_list(value) else value
+
+
 # --- Contracts -----------------------------------------------------------------------------------
 
 
@@ -130,8 +147,8 @@ def contract(entry: Entry, tool: Listed, policy: Policy, *, changed: str) -> Con
     filled = dataclasses.replace(
         entry,
         name=f"{entry.name}.{tool.name}",
-        description=tool.description,
-        parameters={"type": "object", **tool.parameters},
+        description=tool.description if entry.trusted else harmless(tool.description),
+        parameters={"type": "object", **(tool.parameters if entry.trusted else _harmless(tool.parameters))},
         include=("*",),  # which others were wanted says nothing about this one
         side_effects=entry.side_effects or (_effects(known) if entry.trusted else None),
         idempotent=entry.idempotent or known.get("idempotent_hint", False),

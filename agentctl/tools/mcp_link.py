@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from agentctl import __version__
+from agentctl.foreign import Raised, awaited
 from agentctl.tools.mcp_answer import Refusals, one_line
 from agentctl.tools.mcp_sieve import sifted
 from agentctl.tools.mcp_stdio import LONGEST_LINE, Child
@@ -113,36 +114,41 @@ class Link:
     # --- The task that owns the connection ---------------------------------------------------------
 
     async def _hold(self) -> None:
-        from mcp import Client
-        from mcp_types import Implementation
-
         refused: Refusals = []
         refusals.set(refused)
         try:
-            async with AsyncExitStack() as stack:
-                async with asyncio.timeout(self._within):
-                    opening = Client(
-                        sifted(await self._transport(stack), self._version),
-                        client_info=Implementation(name="agentctl", version=__version__),
-                        message_handler=self._notice,
-                        cache=None,
-                    )
-                    self._client = client = await stack.enter_async_context(opening)
-                self._settled.set()
-                await self._until_stopped(client)
+            match await awaited(self._connected()):
+                case Raised(TimeoutError()):
+                    self.late = True
+                    self.failure = f"it did not answer within {self._within:g} s"
+                case Raised(error):
+                    self.cause = error
+                    status = f"HTTP {refused[-1][0]}: " if refused else ""
+                    self.failure = status + one_line(error)
+                case None:
+                    pass
         except asyncio.CancelledError:
             self.failure = "it was closed"
             raise
-        except TimeoutError:
-            self.late = True
-            self.failure = f"it did not answer within {self._within:g} s"
-        except Exception as error:  # noqa: BLE001  # groups, and whatever else a server makes the SDK raise
-            self.cause = error
-            status = f"HTTP {refused[-1][0]}: " if refused else ""
-            self.failure = status + one_line(error)
         finally:
             self._over = True
             self._settled.set()
+
+    async def _connected(self) -> None:
+        from mcp import Client
+        from mcp_types import Implementation
+
+        async with AsyncExitStack() as stack:
+            async with asyncio.timeout(self._within):
+                opening = Client(
+                    sifted(await self._transport(stack), self._version),
+                    client_info=Implementation(name="agentctl", version=__version__),
+                    message_handler=self._notice,
+                    cache=None,
+                )
+                self._client = client = await stack.enter_async_context(opening)
+            self._settled.set()
+            await self._until_stopped(client)
 
     def _version(self) -> str | None:
         return self._client.protocol_version if self._client is not None else None
@@ -176,13 +182,14 @@ class Link:
         offered = client.server_capabilities.tools
         if client.protocol_version not in MODERN_PROTOCOL_VERSIONS or offered is None or not offered.list_changed:
             return
-        try:
-            async with client.listen(tools_list_changed=True) as changes:
-                self._on_change()  # what changed before it listened to us is told nobody
-                async for _ in changes:
-                    self._on_change()
-        except Exception:  # noqa: BLE001  # a server that breaks this promise is looked at when it is listed again
-            self._on_change()
+        if isinstance(await awaited(self._hear(client)), Raised):
+            self._on_change()  # a server that breaks this promise is looked at when it is listed again
+
+    async def _hear(self, client: Client) -> None:
+        async with client.listen(tools_list_changed=True) as changes:
+            self._on_change()  # what changed before it listened to us is told nobody
+            async for _ in changes:
+                self._on_change()
 
     async def _notice(self, message: IncomingMessage) -> None:
         from mcp_types import ToolListChangedNotification

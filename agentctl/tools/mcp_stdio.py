@@ -26,6 +26,7 @@ from typing import IO, TYPE_CHECKING
 from agentctl.tools.command import last_line
 from agentctl.tools.killing import MARKS, kill_tree
 from agentctl.tools.plain import mended
+from agentctl.tools.process import start
 
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -113,7 +114,7 @@ class Child:
 
         self._log = log = Log(self._log_path)
         try:
-            self._process = process = _start(self._command, self._folder, self._env)
+            self._process = process = start(self._command, self._folder, self._env)
         except BaseException:  # whatever it was, the file must not stay open
             log.close()
             raise
@@ -203,20 +204,6 @@ class Child:
         """End it at once, with all that it started."""
         if self._process is not None and not self._reaped:
             kill_tree(self._process.pid, self._env)
-
-
-def _start(command: list[str], folder: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603  # the task's author wrote the command; no shell reads it
-        command,
-        cwd=folder,
-        env=dict(env),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        close_fds=True,
-        start_new_session=True,
-    )
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

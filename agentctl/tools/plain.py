@@ -16,6 +16,7 @@ from collections.abc import Set as AbstractSet
 from typing import cast
 
 from agentctl.core.messages import Json, JsonObject
+from agentctl.foreign import Raised, outcome
 
 DEEPEST = 100
 MOST_BITS = 13_000
@@ -162,7 +163,5 @@ def _words(value: object) -> str:
     kind = type(value)
     if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
         return f"<{kind.__name__}>"  # an address would differ from run to run
-    try:
-        return address.sub("", clean(str(value)))
-    except Exception:  # noqa: BLE001  # foreign code: whatever its __str__ raises is no reason to fail
-        return f"<{kind.__name__}>"
+    said = outcome(lambda: str(value))
+    return f"<{kind.__name__}>" if isinstance(said, Raised) else address.sub("", clean(said))

@@ -48,7 +48,7 @@ async def run_program(
     timeout_s: float,
 ) -> Ended:
     """Run a program to its end, whichever way that comes. OSError or ValueError: it did not start."""
-    child = _start(command, folder, env)
+    child = start(command, folder, env)
     try:
         pipes = Pipes(child, stdin)
         exited = _exit_of(child)
@@ -76,8 +76,8 @@ async def run_program(
     return Ended(how, child.returncode or 0, bytes(pipes.stdout), bytes(pipes.stderr))
 
 
-def _start(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    # A session of its own: one signal reaches all of it, and it has no terminal to type into.
+def start(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own: one signal reaches all of it, and it has no terminal to type into."""
     return subprocess.Popen(  # noqa: S603  # the task's author wrote the command; no shell reads it
         list(command),
         cwd=folder,

@@ -13,6 +13,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import unquote
 
 from agentctl.core import envelope
 from agentctl.core.envelope import Envelope
@@ -21,23 +22,39 @@ from agentctl.tools.confine import shown
 from agentctl.tools.placing import Place
 
 FILES = frozenset({
-    *("agents.md", "agents.override.md", "claude.md", "claude.local.md", "gemini.md", "copilot-instructions.md"),
-    *(".cursorrules", ".windsurfrules", ".clinerules", ".aider.conf.yml", ".goosehints", ".roorules"),
+    *("agents.md", "agent.md", "agents.override.md", "claude.md", "claude.local.md", "gemini.md", "qwen.md"),
+    *("crush.md", "copilot-instructions.md", ".cursorrules", ".windsurfrules", ".clinerules"),
+    *(".goosehints", ".roorules", ".rules", ".aider.conf.yml", "opencode.json", "opencode.jsonc", ".crush.json"),
     *(".mcp.json", "mcp.json", "claude_desktop_config.json", "mcp_settings.json", "cline_mcp_settings.json"),
     *(".gitlab-ci.yml", ".gitlab-ci.yaml", ".travis.yml", "azure-pipelines.yml", "azure-pipelines.yaml"),
     *("bitbucket-pipelines.yml", "jenkinsfile", ".drone.yml", ".woodpecker.yml", ".cirrus.yml", "appveyor.yml"),
-    *(".pre-commit-config.yaml", ".pre-commit-config.yml"),
-    *("lefthook.yml", "lefthook.yaml", ".gitconfig", ".gitmodules", ".lfsconfig"),
-    *(".envrc", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".zshrc", ".zshenv"),
-    *(".zprofile", ".zlogin", "sitecustomize.py", "usercustomize.py"),
+    *("cloudbuild.yaml", "cloudbuild.yml", "buildspec.yml", ".gitpod.yml", ".readthedocs.yaml"),
+    *(".pre-commit-config.yaml", ".pre-commit-config.yml", ".huskyrc", ".lintstagedrc"),
+    *("lefthook.yml", "lefthook.yaml", "lefthook-local.yml", ".gitconfig", ".gitmodules", ".lfsconfig"),
+    *(".envrc", "mise.toml", ".mise.toml", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases"),
+    *(".profile", ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".zlogout", ".kshrc", ".cshrc", ".tcshrc", ".login"),
+    *(".inputrc", ".tmux.conf", ".screenrc", ".xprofile", ".xinitrc", ".xsession", ".pam_environment"),
+    *(".vimrc", ".exrc", ".nvimrc", ".nvim.lua", ".gdbinit", ".lldbinit", ".dir-locals.el"),
+    *(".npmrc", ".yarnrc", ".yarnrc.yml", ".pnpmfile.cjs", ".pypirc", "pip.conf", ".condarc"),
+    *(".netrc", ".curlrc", ".wgetrc", ".terraformrc", "sitecustomize.py", "usercustomize.py"),
 })  # fmt: skip
+"""What whole projects are made of (`pyproject.toml`, `Makefile`, `package.json`) is not here: agents write it."""
 FOLDERS = frozenset({
-    *(".git", ".husky", ".githooks", ".claude", ".cursor", ".windsurf", ".clinerules", ".roo", ".continue", ".gemini"),
-    *(".codex", ".vscode", ".devcontainer", ".circleci", ".woodpecker", ".buildkite", ".direnv", ".ssh"),
+    *(".git", "git~1", ".husky", ".githooks", ".claude", ".cursor", ".windsurf", ".clinerules", ".roo", ".continue"),
+    *(".gemini", ".codex", ".agents", ".kiro", ".junie", ".amazonq", ".opencode", ".crush", ".kilocode", ".trae"),
+    *(".vscode", ".idea", ".zed", ".devcontainer", ".circleci", ".woodpecker", ".buildkite", ".semaphore", ".teamcity"),
+    *(".direnv", ".ssh", ".gnupg", ".aws", ".kube", ".cargo", "launchagents", "launchdaemons"),
 })  # fmt: skip
+SITES = frozenset({"site-packages", "dist-packages"})
+"""Where Python runs what a `.pth` file says."""
 PAIRS = frozenset({
     *((".github", "workflows"), (".github", "actions"), (".github", "instructions"), (".github", "prompts")),
-    *((".gitlab", "ci"), (".config", "git"), (".config", "fish"), (".config", "autostart"), (".config", "systemd")),
+    *((".github", "chatmodes"), (".github", "agents"), (".github", "dependabot.yml"), (".github", "dependabot.yaml")),
+    *((".forgejo", "workflows"), (".gitea", "workflows"), (".gitlab", "ci"), (".config", "git"), (".config", "fish")),
+    *((".config", "autostart"), (".config", "systemd"), (".config", "environment.d"), (".config", "nvim")),
+    *((".config", "mise"), (".config", "pip"), (".config", "agentctl"), ("share", "agentctl"), ("etc", "profile.d")),
+    *(("etc", "crontab"), ("etc", "cron.d"), ("etc", "cron.daily"), ("etc", "cron.hourly"), ("cron", "crontabs")),
+    ("etc", "sudoers.d"),
 })  # fmt: skip
 OF_OURS = frozenset({
     *("goal", "goal_file", "extends", "providers", "budget", "tokens", "retry", "circuit", "route", "context"),
@@ -48,6 +65,8 @@ OF_OURS = frozenset({
 
 LONGEST_PATH = 4096
 separator = re.compile(r"[/\\]")
+word = re.compile(r"""[^\s"'`;|&<>()={},$]+""")
+"""What may be a path in a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +93,40 @@ class Protected:
         return ""
 
 
-def named(texts: Iterable[str], base: Path, files: tuple[Path, ...] = ()) -> str:
+def named(texts: Iterable[str], base: Path, files: tuple[Path, ...] = (), *, commands: bool = False) -> str:
     """The protected file that one of these texts is the path of, from `base`; empty: none is.
 
-    For tools that are not ours: what a file of that name is to them nobody knows.
+    For tools that are not ours: what a file of that name is to them nobody knows. `commands`: the texts are those of a
+    shell, where any word may be a path.
     """
     own = {os.path.realpath(file) for file in files}
     for text in texts:
-        parts = tuple(part for part in separator.split(text.strip()) if part not in {"", "."})
-        if not parts or len(text) > LONGEST_PATH or "\n" in text or "\0" in text:
-            continue
-        if _kind(Path(), parts) or os.path.realpath(base / text.strip()) in own:
-            return shown(text.strip())
+        if commands:
+            paths = word.findall(text)
+        else:
+            whole = text.strip()
+            paths = [] if "\n" in whole or len(whole) > LONGEST_PATH else [whole, unquote(whole)]
+        for path in dict.fromkeys(paths):
+            if path and "\0" not in path and _leads_there(path, base, own):
+                return shown(path[:LONGEST_PATH])
     return ""
+
+
+def _leads_there(path: str, base: Path, own: set[str]) -> bool:
+    """By its words, with the dots resolved, or through a link."""
+    parts = tuple(part for part in separator.split(path) if part not in {"", "."})
+    if not parts:
+        return False
+    real = os.path.realpath(base / path)
+    inner = os.path.relpath(real, os.path.realpath(base))
+    dotless = tuple(part for part in (real if inner.startswith("..") else inner).split("/") if part not in {"", "."})
+    return any(names and _kind(Path(), names) for names in (parts, dotless)) or real in own
 
 
 def _kind(root: Path, parts: tuple[str, ...]) -> str:
     names = [_plain(part) for part in parts]
     whole = [*map(_plain, root.parts), *names]
-    if names[-1] in FILES:
+    if names[-1] in FILES or (names[-1].endswith(".pth") and SITES & set(whole)):
         return "an instruction, hook or CI file"
     # Of the root's own path less is asked: somebody's whole checkout may lie in a tool's folder.
     if FOLDERS & set(names) or ".git" in whole or PAIRS & set(itertools.pairwise(whole)):
@@ -102,7 +136,7 @@ def _kind(root: Path, parts: tuple[str, ...]) -> str:
 
 def _plain(name: str) -> str:
     seen = "".join(each for each in unicodedata.normalize("NFKC", name) if unicodedata.category(each) != "Cf")
-    return seen.casefold().rstrip(" .")
+    return seen.casefold().partition(":")[0].rstrip(" .")  # a stream of the file, as Windows has them
 
 
 def _same_folder(folder: Path, here: os.stat_result) -> bool:

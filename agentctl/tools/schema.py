@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from agentctl.core.contract import ArgsProblem
 from agentctl.core.messages import Json, JsonObject
+from agentctl.foreign import Raised, outcome
 from agentctl.tools.mismatch import ADVICE, mismatch
 from agentctl.tools.strictness import sealed
 
@@ -33,20 +34,24 @@ def checker(parameters: JsonObject, *, strict: bool = True) -> Check:
     """A function that says what is wrong with arguments, or None. It compiles when it is first used."""
     compiled: Validator | None = None
 
-    def check(args: JsonObject) -> ArgsProblem | None:
+    def found(args: JsonObject) -> ArgsProblem | None:
         nonlocal compiled
-        try:
-            if compiled is None:
-                compiled = _compile(sealed(parameters) if strict else parameters)
-            errors = list(itertools.islice(compiled.iter_errors(args), MOST))
-            return _told(errors, parameters) if errors else None
-        except RecursionError:
-            return ArgsProblem("they are nested too deeply", "Send flatter arguments.")
-        except Exception as error:  # noqa: BLE001  # a schema that breaks its own rules raises anything
-            return ArgsProblem(
-                f"the tool's own schema can't be used ({type(error).__name__})",
-                "This tool can't be called as it is declared. Do without it.",
-            )
+        if compiled is None:
+            compiled = _compile(sealed(parameters) if strict else parameters)
+        errors = list(itertools.islice(compiled.iter_errors(args), MOST))
+        return _told(errors, parameters) if errors else None
+
+    def check(args: JsonObject) -> ArgsProblem | None:
+        match outcome(lambda: found(args)):  # a schema that breaks its own rules raises anything
+            case Raised(RecursionError()):
+                return ArgsProblem("they are nested too deeply", "Send flatter arguments.")
+            case Raised(error):
+                return ArgsProblem(
+                    f"the tool's own schema can't be used ({type(error).__name__})",
+                    "This tool can't be called as it is declared. Do without it.",
+                )
+            case problem:
+                return problem
 
     return check
 

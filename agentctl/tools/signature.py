@@ -14,6 +14,7 @@ from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from agentctl.core.messages import Json, JsonObject
+from agentctl.foreign import Raised, outcome
 from agentctl.records import dataclass
 from agentctl.tools.docstring import Described, described
 from agentctl.tools.loading import one_line
@@ -108,13 +109,14 @@ def _parameters(function: Function) -> dict[str, inspect.Parameter]:
 
 
 def _hints(function: Function) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(function, include_extras=True)
-    except NameError as error:
-        way_out = "Import it at run time, not under TYPE_CHECKING."
-        raise Unusable(f"a type is not known: {one_line(error)}", way_out) from None
-    except Exception as error:  # noqa: BLE001  # annotations are code: they raise anything
-        raise Unusable(f"its types can't be read: {one_line(error)}", AS_HINTS) from None
+    match outcome(lambda: typing.get_type_hints(function, include_extras=True)):  # annotations are code
+        case Raised(NameError() as error):
+            way_out = "Import it at run time, not under TYPE_CHECKING."
+            raise Unusable(f"a type is not known: {one_line(error)}", way_out)
+        case Raised(error):
+            raise Unusable(f"its types can't be read: {one_line(error)}", AS_HINTS)
+        case hints:
+            return hints
 
 
 def _adapter(name: str, hint: Any) -> TypeAdapter[Any]:  # noqa: ANN401 -- any type at all

@@ -5,6 +5,7 @@ import unicodedata
 import pytest
 
 from agentctl.approvals.printable import printable, unmistakable
+from agentctl.approvals.wording import one_line
 
 HARMFUL = {
     "colours and cursor": "\x1b[31m\x1b[2J",
@@ -59,3 +60,25 @@ def test_letters_that_pass_for_latin_ones_are_escaped_beside_them(text, shown):
         assert "\\uff41dmin" in unmistakable(text)
     else:
         assert shown == unmistakable(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("\u0441\u043e\u0441\u043e.com", r"\u0441\u043e\u0441\u043e.com"),
+        ("root@\u0440\u0430\u0443.example", r"root@\u0440\u0430\u0443.example"),
+        ("\uff45\uff56.io", r"\uff45\uff56.io"),
+        ("\u043e\u0442\u0447\u0451\u0442.txt", "\u043e\u0442\u0447\u0451\u0442.txt"),
+        ("\u0445\u043e\u0440", "\u0445\u043e\u0440"),
+        ("\u043f\u043e\u0447\u0442\u0430.\u0440\u0444", "\u043f\u043e\u0447\u0442\u0430.\u0440\u0444"),
+    ],
+)
+def test_a_label_that_looks_latin_throughout_is_told_from_one_that_is(host, shown):
+    """D21: nothing in it is beside a Latin letter, and the whole passes for a host that somebody trusts."""
+    assert shown == unmistakable(host)
+
+
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\u2003", "\u3000"])
+def test_no_run_of_blanks_makes_a_line_of_its_own(blank):
+    """D21: padded to the terminal's width, an argument could write a line of the prompt."""
+    assert "a  (+ 78 blanks)  tier   safe" == one_line(f"a{blank * 80}tier   safe")

@@ -8,9 +8,9 @@ import pytest
 from agentctl.journal.store import Store
 from tests.books.fleet import Fleet
 from tests.journal.conftest import opened, store, url
-from tests.runner.conftest import stage, stages
+from tests.runner.conftest import clock, stage, stages
 
-__all__ = ["opened", "stage", "stages", "store", "url"]
+__all__ = ["clock", "opened", "stage", "stages", "store", "url"]
 
 
 @pytest.fixture

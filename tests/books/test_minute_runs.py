@@ -120,6 +120,28 @@ async def test_a_run_that_nobody_made_room_for_ends_once_it_has_waited_so_long(f
     assert {} == queue(stage)
 
 
+async def test_a_run_that_waits_while_the_clock_is_set_back_keeps_its_place_in_the_queue(full, clock, monkeypatch):
+    """Its place goes back with the clock, so that nobody who comes later is before it."""
+    monkeypatch.setattr(minute, "WINDOW", 60)
+    monkeypatch.setattr(minute, "APART", 61)
+    stage = await full(max_wait_s=1.5)
+    places = []
+
+    def later():
+        places.extend(queue(stage).values())
+        clock.ahead -= 50
+
+    stage.when(Waited, lambda: asyncio.get_running_loop().call_later(0.5, later))
+
+    result = await asyncio.wait_for(stage.run(), 30)
+
+    first, last = stage.of(Waited)
+    assert ("stopped", "pace") == (result.status, result.reason)
+    assert ([False, True], 1) == ([first.event.refused, last.event.refused], len(places))
+    assert -50 < last.ts - first.ts < 0
+    assert {} == queue(stage)
+
+
 async def test_a_signal_ends_the_wait_at_once_and_nobody_waits_behind_it(full, monkeypatch):
     monkeypatch.setattr(minute, "WINDOW", 60)
     monkeypatch.setattr(minute, "APART", 61)
@@ -144,7 +166,7 @@ async def test_a_run_that_is_asked_to_stop_while_it_waits_leaves_the_queue(full,
     assert (wish[:5], 1) == (result.status[:5], len(stage.asked()))
     assert {} == queue(stage)
     with stage.store() as journal:
-        used = [used for scope, used, _ in journal.read(windows) if scope.startswith("tokens")]
+        used = [window.used for window in journal.read(windows) if window.scope.startswith("tokens")]
     assert max(used, default=0) <= LIMIT // 2
 
 
@@ -158,7 +180,7 @@ async def together(stage, fleet, members):
     with stage.store() as journal:
         fleet.open("go")
         while any(fleet.ended(member) is None for member in members):
-            found = [used + held for scope, used, held in journal.read(windows) if scope.startswith("tokens")]
+            found = [each.used + each.later for each in journal.read(windows) if each.scope.startswith("tokens")]
             heaviest = max(heaviest, *found, 0)
             await asyncio.sleep(0.02)
     await asyncio.to_thread(fleet.wait, *members)

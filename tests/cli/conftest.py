@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
@@ -64,6 +66,15 @@ def nobody(demo):
     before, _, after = script.read_text().partition("[[person]]")
     script.write_text(before + "[[reply]]" + after.partition("[[reply]]")[2])
     return demo
+
+
+def shown_on(terminal):
+    """What is written to a terminal until everybody at its other side is gone."""
+    seen = b""
+    with suppress(OSError):  # how Linux says that they are
+        while piece := os.read(terminal, 65_536):
+            seen += piece
+    return seen
 
 
 def started(goal="Find it."):

@@ -18,7 +18,7 @@ from agentctl.journal.ledger import Scope
 from agentctl.journal.pace import Place
 from agentctl.journal.store import open_store
 from agentctl.runner import spending
-from tests.cli.conftest import started
+from tests.cli.conftest import shown_on, started
 
 NOON = 1_790_000_000 // 86_400 * 86_400 + 43_200
 DAY = NOON - 43_200
@@ -127,7 +127,7 @@ def test_without_a_policy_a_limit_is_the_one_that_the_last_call_was_held_to(agen
     [("hourly_usd:store", NOON, 3600), ("user_daily_usd:ada", DAY, 43_200), ("tenant_daily_usd:acme", DAY, 43_200)],
 )
 def test_a_window_that_is_over_is_shown_no_more(agentctl, spend, noon, key, start, passes):
-    """D47: a day's counter lives for its 86,400 s, an hour's for its 3,600, whoever looks when."""
+    """D47, G18: a day's counter lives for its 86,400 s, an hour's for its 3,600, whoever looks when."""
     spend(key, 100, start=start)
     noon[0] = NOON + passes - 1
     assert [key] == list(rows(agentctl("budget", "--json")))
@@ -307,14 +307,7 @@ def test_on_a_terminal_only_a_yes_is_one(spend, typed, left):
     while b"[y/N] " not in seen:
         seen += os.read(ours, 65_536)
     os.write(ours, typed.encode())
-    while True:
-        try:
-            piece = os.read(ours, 65_536)
-        except OSError:
-            break
-        if not piece:
-            break
-        seen += piece
+    seen += shown_on(ours)
     _, status = os.waitpid(pid, 0)
     os.close(ours)
 

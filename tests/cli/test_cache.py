@@ -1,6 +1,7 @@
 """`cache warm` and `cache stats`, as people and deploy scripts see them."""
 
 import dataclasses
+import json
 
 import pytest
 
@@ -57,6 +58,33 @@ def test_a_cold_cache_is_17_with_the_reason(agentctl, demo):
     assert "The cache did not take at anthropic (claude-sonnet-4-6): the prefix is below the provider's" in called.err
     assert (17, False) == (body.code, body.json["warmed"])
     assert "claude-sonnet-4-6 caches from 1,024 on" in body.json["reason"]
+
+
+def first_reply(agentctl, shop, *flags):
+    called = agentctl("run", shop, "--rehearse", "--var", "order=A-1001", "--events", *flags)
+    lines = [json.loads(line) for line in called.out.splitlines()]
+    return next(line["data"]["usage"] for line in lines if line["event_type"] == "model_reply")
+
+
+def test_a_rehearsed_run_finds_what_was_warmed(agentctl, shop, tmp_path):
+    """A47: on its first request, in the same store, until it expires."""
+    cold = first_reply(agentctl, shop, "--store", f"sqlite:///{tmp_path}/other.db")
+    body = agentctl("cache", "warm", shop, "--rehearse", "--json").json
+    warm = first_reply(agentctl, shop)
+
+    assert 0 == cold["cache_read_tokens"] < 4_000 < warm["cache_read_tokens"]
+    assert 0 <= body["write_tokens"] - warm["cache_read_tokens"] < 20
+    assert 4_000 < cold["cache_write_tokens"]
+
+
+def test_what_was_rehearsed_expires_and_is_no_secret(agentctl, shop, isolated, monkeypatch):
+    first_reply(agentctl, shop)
+    (file,) = (isolated / "data").glob("*.rehearsal-cache")
+    rows = json.loads(file.read_text())
+    file.write_text(json.dumps([[*key, end - 400, life] for *key, end, life in rows]))
+
+    assert "careful" not in str(rows)
+    assert 0 == first_reply(agentctl, shop)["cache_read_tokens"]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def run(*command, **env):
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_they_are_what_the_program_makes(shell):
+    """F08"""
     made = run(sys.executable, "-m", "agentctl", _AGENTCTL_COMPLETE=f"source_{shell}")
 
     assert made.strip() + "\n" == (FOLDER / f"agentctl.{shell}").read_text()

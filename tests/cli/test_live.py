@@ -41,6 +41,7 @@ def stamped(*events):
 
 
 def test_the_status_line():
+    """A01 C74"""
     state = fold(stamped(started(), ASKED, replied(micro=12_300)))
     policy = Policy()
 
@@ -98,6 +99,7 @@ def test_an_open_circuit_counts_down():
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_a_line_for_each_event_that_matters(event, said):
+    """A01"""
     line = Telling().line(event)
 
     assert said == (line and line.text)

@@ -10,6 +10,8 @@ import pytest
 
 import agentctl as package
 from agentctl.cli import main as program
+from agentctl.cli.app import COMMANDS as COMMANDS_ALONE
+from agentctl.cli.nouns import NOUNS
 from agentctl.errors import Invalid, Problem
 from tests.cli.conftest import started
 
@@ -42,7 +44,7 @@ def test_every_command_has_an_example_and_json(agentctl, command):
 @pytest.mark.parametrize(
     "arguments",
     [
-        *(["--help"], ["runs"], ["run", "--help"], ["--version"], ["approvals"], ["policy", "check", "standard"]),
+        *(["--help"], ["runs"], ["run", "--help"], ["--version"], ["approvals"], ["policy", "list"]),
         *(
             ["budget"],
             ["budget", "--json"],
@@ -63,6 +65,22 @@ def test_nothing_slow_is_loaded_before_it_is_needed(arguments):
 
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "loaded"), [(["runs"], {"runs"}), (["budget"], {"budget"}), (["--version"], set())]
+)
+def test_a_start_builds_the_command_that_is_asked_for_and_no_other(arguments, loaded):
+    """All of them together are a sixth of what it takes."""
+    code = (
+        "import sys; from agentctl.cli.main import main; main(sys.argv[1:]);"
+        "print(*(name for name in sys.modules if name.startswith('agentctl.cli.')), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True)
+    functions = {path for _, _, path, *_ in (*COMMANDS_ALONE, *NOUNS)}
+    modules = {path.partition(".")[0] for path in functions}
+
+    assert loaded == modules & {name.removeprefix("agentctl.cli.") for name in done.stderr.split()}
 
 
 def test_version(agentctl):

@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from tests.cli.conftest import shown_on
+
 
 @pytest.fixture
 def lines(demo):
@@ -169,18 +171,9 @@ def test_on_a_terminal_one_line_moves(demo, lines):
         command(demo, "--lines", file), stdout=subprocess.PIPE, stderr=theirs, stdin=theirs
     ) as process:
         os.close(theirs)
-        seen = b""
-        while True:
-            try:
-                piece = os.read(ours, 65_536)
-            except OSError:
-                break
-            if not piece:
-                break
-            seen += piece
+        drawn = shown_on(ours).decode()
         out = process.stdout.read().decode()
     os.close(ours)
-    drawn = seen.decode()
 
     assert process.returncode == 0
     assert "\r\x1b[K0 of 2 · 1 running" in drawn
@@ -221,6 +214,7 @@ def test_a_defect_of_one_is_reported_and_the_others_end(agentctl, demo, lines, m
 
 
 def test_the_log_is_appended_to_and_is_ours_alone(agentctl, demo, tmp_path):
+    """B45 B57"""
     log = tmp_path / "log"
     for _ in range(2):
         called = agentctl("run", demo / "task.toml", "--rehearse", "--var", "order=A-1001", "--log-json", log)

@@ -135,6 +135,7 @@ def test_an_unknown_run_is_20(agentctl, command):
 
 
 def test_trace_prints_the_tree(agentctl, three):
+    """E21"""
     assert agentctl("trace", "r_bbb222").out == (
         "Trace: r_bbb222 · order-triage · customer-facing\n"
         "├── llm.completion [423ms, 1,847 tokens, $0.0184]\n"
@@ -148,6 +149,15 @@ def test_trace_as_json(agentctl, three):
 
     assert ["llm.completion", "response.final"] == [item["name"] for item in items]
     assert items[0]["inputs"] == ["out: It is lost."]
+
+
+def test_what_a_row_cost_is_exact_and_the_total_is_their_sum(agentctl, record):
+    """D63: the text rounds to four decimals, for programs nothing is rounded."""
+    record("r_ddd444", started(), replied(micro=18_407), replied(micro=3), completed())
+    body = agentctl("trace", "r_ddd444", "--json").json
+
+    assert [0.018407, 0.000003, None] == [item.get("cost_usd") for item in body["items"]]
+    assert (0.01841, False) == (body["cost_usd"], body["truncated"])
 
 
 def test_nothing_recorded_moves_the_cursor(agentctl, record):
@@ -165,6 +175,7 @@ def test_nothing_recorded_moves_the_cursor(agentctl, record):
 
 
 def test_events_are_json_lines(agentctl, three):
+    """B44 B66"""
     lines = [json.loads(line) for line in agentctl("events", "r_aaa111").out.splitlines()]
 
     assert ["run_started", "model_reply", "complete"] == [line["event_type"] for line in lines]

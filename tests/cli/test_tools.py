@@ -209,13 +209,16 @@ def test_its_arguments_are_checked_first(agentctl, demo):
 
 
 def test_what_asks_does_not_run_where_nobody_can_answer(agentctl, demo):
+    """D69"""
     args = json.dumps({"order_id": "A-1001", "amount_usd": 48.5})
     called = agentctl("tools", "try", demo / "task.toml", "send_refund", args)
     forced = agentctl("tools", "try", demo / "task.toml", "send_refund", args, "--yes", "--json")
 
     assert (1, "CONFIRMATION_REQUIRED") == (called.code, called.json["code"])
     assert "send_refund is high (risk.tiers.send_refund) and asks a person first." == called.json["message"]
+    assert ("permanent", False) == (called.json["error_type"], called.json["retry_safe"])
     assert "--yes" in called.json["hint"]
+    assert args in called.json["hint"]
     assert (0, "success", "") == (forced.code, forced.json["status"], forced.err)
 
 

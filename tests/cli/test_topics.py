@@ -15,6 +15,7 @@ from agentctl import errors
 from agentctl.cli import codes, topics
 from agentctl.cli.app import COMMANDS, GROUPS, app
 from agentctl.cli.nouns import NOUNS
+from tests.cli.conftest import shown_on
 
 LANGUAGES = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 NOT_HERE = {"agentctl monitor", "agentctl drill"}
@@ -138,18 +139,10 @@ def test_on_a_terminal_it_is_set():
     command = [sys.executable, "-m", "agentctl", "help", "exit-codes"]
     with subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs):
         os.close(theirs)
-        seen = b""
-        while True:
-            try:
-                piece = os.read(ours, 65_536)
-            except OSError:
-                break
-            if not piece:
-                break
-            seen += piece
+        seen = shown_on(ours)
     os.close(ours)
 
-    assert "\x1b[" in seen.decode()
+    assert b"\x1b[" in seen
     assert "| --- |" not in seen.decode()
 
 

@@ -100,6 +100,34 @@ def test_budgets(shared):
     ]
 
 
+@pytest.mark.needs("bash")
+@pytest.mark.parametrize(
+    ("line", "fragments", "inserted"),
+    [
+        ("circuits reset tool:", "circuits reset tool :", ["lookup:3f"]),
+        ("circuits reset tool:lookup:3", "circuits reset tool : lookup : 3", ["3f"]),
+        ("circuits reset anth", "circuits reset anth", ["anthropic:claude-sonnet-4-6"]),
+        ("budget reset  user_daily_usd:a", "budget reset user_daily_usd : a", ["ada"]),
+        ("budget reset user_daily_usd:x", "budget reset user_daily_usd : x", []),
+        ("run x --policy=st", "run x --policy = st", ["standard", "strict"]),
+    ],
+)
+def test_bash_goes_on_behind_what_it_takes_a_word_apart_at(program, shared, line, fragments, inserted):
+    """What it hands over (seen in bash 5.2, see COMP_WORDBREAKS) is put together, and gets back what it replaces."""
+    script = f"""
+        PATH={Path(sys.executable).parent}:$PATH
+        source {Path(__file__).parent.parent.parent}/completions/agentctl.bash
+        COMP_WORDBREAKS=$' \\t\\n"\\'@><=;|&(:'
+        COMP_LINE="agentctl {line}"; COMP_WORDS=(agentctl {fragments}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+        _agentctl_completion agentctl
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run([program("bash"), "-c", script], check=True, capture_output=True, text=True)
+
+    assert "" == done.stderr
+    assert inserted == done.stdout.split()
+
+
 def test_topics():
     assert offered("agentctl help re")[0] == ["resume", "rehearse"]
 

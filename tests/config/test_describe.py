@@ -281,7 +281,7 @@ def test_high_throughput_has_strict_arguments_a_window_and_a_sliding_context():
 
 
 def test_customer_facing_has_a_breaker_a_fallback_and_a_loop_guard():
-    """C57"""
+    """C57, D40"""
     policy = shipped("customer-facing")
     budget = policy.budget
 

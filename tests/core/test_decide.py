@@ -67,7 +67,7 @@ def guard(decision: do.CallDecision) -> str:
 
 
 def test_the_guards_speak_about_a_call_in_their_order():
-    """C14, C71: validation, loops, budgets, limits, health, risk; each only where the one before is silent."""
+    """C14, C71, D71: validation, loops, budgets, limits, health, risk; each only where the one before is silent."""
     landing = ev.Decided("before_model", "budget", "land", "max_steps", "note")
     seen = loops.State((Seen("key"),))
     broken = circuit.State({"tool:send": START + 60})
@@ -95,7 +95,7 @@ def test_the_guards_speak_about_a_call_in_their_order():
 
 
 def test_a_model_call_is_checked_for_limits_then_health_then_size_then_money():
-    """C14, D48: all or none, before anything is sent."""
+    """C14, D48, C72: all or none, before anything is sent."""
     setup = make_setup(policy(MAIN, tokens=tokens.Rules(enabled=False)))
     big = context.State(fresh=100_000)
     down = circuit.State({MAIN.name: START + 60})
@@ -221,7 +221,7 @@ def test_a_model_that_calls_tools_although_it_may_not_is_stopped_after_one_last_
 
 
 def test_the_night_of_a_tool_that_always_times_out_is_short():
-    """D15"""
+    """D15, E34"""
     stuck = {"look": [envelope.timed_out(5)]}
     turns = [asks(call("look", q=n)) for n in range(1_000)]
     play = played(policy(), Script(turns, stuck), LOOK)
@@ -500,7 +500,7 @@ def test_a_harmless_call_that_was_in_flight_is_made_again():
 
 
 def test_a_call_in_doubt_is_not_made_again_without_a_person_however_often_the_run_is_resumed():
-    """No double charge."""
+    """D122: No double charge."""
     script = Script([asks(call("send")), Reply("done")], {"send": [Crash(), envelope.success("ok")]}, people=[None])
     play = Play(make_setup(policy(risk=FREE), [SEND]), script)
     with pytest.raises(Crashed):
@@ -583,7 +583,7 @@ def test_an_unknown_price_reserves_nothing_and_the_run_goes_on():
     ids=lambda rules: type(rules).__module__.rpartition(".")[2],
 )
 def test_every_guard_of_the_first_issue_is_on_by_default(rules):
-    """B55"""
+    """B55, C70"""
     assert rules.enabled
 
 

@@ -1,5 +1,8 @@
 """A copy of the system prompt is told from talk about it, in any case, punctuation and script."""
 
+import json
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,6 +50,24 @@ def test_twenty_five_words_in_a_row_are_a_copy_and_twenty_four_are_none():
     ],
 )
 def test_case_punctuation_and_dress_do_not_hide_it(change):
+    assert Echo(PROMPT).heard(change(PROMPT))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "\n".join(f"{number}. {word}" for number, word in enumerate(text.split())),
+        lambda text: json.dumps({"said": text.replace(" ", "\n")}),
+        lambda text: "".join(f"\\u{ord(c):04x}" for c in text),
+        lambda text: json.dumps(text.split()),
+        "\u0301".join,
+        "\ufe0f".join,
+        "\U000e0041".join,
+        lambda text: unicodedata.normalize("NFD", text.replace("e", "\u00e9")),
+    ],
+)
+def test_nor_do_numbers_escapes_and_accents(change):
+    """D09: what a clever user asks for instead of the prompt as it is."""
     assert Echo(PROMPT).heard(change(PROMPT))
 
 

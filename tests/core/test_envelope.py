@@ -25,7 +25,7 @@ def test_every_answer_is_one_typed_object():
 
 
 def test_a_failure_that_may_pass_says_so():
-    """D24, D28"""
+    """D24, D28, D67"""
     answer = envelope.transient("down")
 
     assert ("error", "transient", True) == (answer.status, answer.error_type, answer.retry_safe)
@@ -47,7 +47,7 @@ def test_a_tool_that_took_too_long():
 
 
 def test_a_tool_that_is_asked_too_often():
-    """D31"""
+    """D31, G18"""
     answer = envelope.rate_limited(60.0)
 
     assert ("Rate limit hit. Retry after 60s.", "rate_limit", True) == (
@@ -101,6 +101,7 @@ def test_only_bad_arguments_carry_the_word_error_as_a_key():
 
 
 def test_what_is_sent_is_that_object_as_json():
+    """D66"""
     answer = envelope.success(["é", {"a": None}])
 
     assert answer.as_json() == json.loads(answer.text())

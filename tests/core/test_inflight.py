@@ -90,7 +90,7 @@ def test_a_retry_of_a_tool_is_no_retry_of_a_model():
     state = after(replied("c1"), STARTED, ev.Retried(1, 2.0, "c1"))
 
     assert 0.0 == state.retry_at
-    assert (102.0, 1) == (state.calls[0].retry_at, state.calls[0].attempts)
+    assert (102.0, 2.0, 1) == (state.calls[0].retry_at, state.calls[0].delay_s, state.calls[0].attempts)
 
 
 def test_a_reply_is_answered_by_whatever_is_said_next():

@@ -53,6 +53,7 @@ def test_the_summarizer_of_the_standard_policy_is_small_and_cheap():
 
 
 def test_every_model_call_has_a_timeout_and_a_deadline():
+    """E29"""
     provider = Provider(name="x", sdk="openai", model="m")
 
     assert (60.0, 600.0) == (provider.timeout_s, provider.deadline_s)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from agentctl.core import envelope, recap
 from agentctl.core.messages import Message, Text, ToolAnswer, ToolUse
 from agentctl.core.transcript import Entry
+from agentctl.core.wrapping import wrap
 
 PLENTY = 100_000
 
@@ -69,6 +70,14 @@ def test_a_result_that_is_no_envelope_is_quoted_as_it_is():
     block = ToolAnswer("c9", "w9", '{"status": "success", "data": "the head', is_error=False)
 
     assert ['result of a tool: {"status": "success", "data": "the head'] == quotes(Message("user", (block,)))
+
+
+def test_somebody_elses_words_are_named_so_and_take_no_room_with_their_marks():
+    """B09, D21: the first two hundred characters are the data's."""
+    text = wrap(envelope.success("x" * 500).text(), "page", "0123456789abcdef")
+    block = ToolAnswer("c9", "w9", text, is_error=False)
+
+    assert ["untrusted result of a tool: " + "x" * 200] == quotes(Message("user", (block,)))
 
 
 def test_no_message_can_pass_for_several():

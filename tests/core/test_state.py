@@ -22,14 +22,12 @@ def after(*events: ev.Event) -> Run:
 def test_a_run_begins_with_its_first_event():
     run = after(START)
 
-    assert ("t", "running", 1, 11.0, 100, True) == (
-        run.task,
-        run.status,
-        run.seq,
-        run.started,
-        run.fixed_tokens,
-        run.rehearsed,
-    )
+    assert ("t", "running", 11.0, 100, True) == (run.task, run.status, run.started, run.fixed_tokens, run.rehearsed)
+
+
+def test_a_state_knows_how_far_it_was_folded():
+    assert 0 == fold([]).seq
+    assert 2 == fold([ev.Stamped("r", 1, "s", 0, 1.0, START), ev.Stamped("r", 2, "s", 0, 2.0, REPLY)]).seq
 
 
 def test_the_size_of_the_next_request_is_prompt_goal_and_conversation():
@@ -82,7 +80,7 @@ def test_what_nobody_knows_changes_nothing_but_the_place():
     state = fold([ev.Stamped("r", 1, "s", 0, 1.0, START)])
     odd = apply(state, ev.Stamped("r", 2, "s", 0, 1.0, ev.Failed("code", "message")))
 
-    assert replace(state.run, seq=2) == odd.run
+    assert (state.run, 2) == (odd.run, odd.seq)
     assert (state.transcript, state.inflight, state.loops) == (odd.transcript, odd.inflight, odd.loops)
 
 

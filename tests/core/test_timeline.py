@@ -111,6 +111,22 @@ def test_totals_are_the_sum_of_the_exact_figures():
     assert drawn(events).endswith("└── response.final [1,000 tokens total, $0.0201 total]")
 
 
+def test_each_row_has_what_it_alone_cost():
+    """D63: they add up to the total, a call that failed and was billed included."""
+    paid = replied(500, 10_049), failed("timeout", None, 120_001), replied(90, 7, purpose="summary")
+    events = stamped(started(), asked(), *paid, e.Retried(1, 0.1), tool_started(), finished(), completed())
+
+    assert {
+        "llm.completion": [10_049, 120_001],
+        "llm.summary": [7],
+        "tool.get_order_status": [0],
+        "response.final": [0],
+    } == {
+        row.name: [each.cost_micro for each in timeline.rows(events) if each.name == row.name]
+        for row in timeline.rows(events)
+    }
+
+
 def test_a_provider_that_fails_is_retried_then_replaced():
     other = ("openai", "openai||gpt-5.4", "gpt-5.4")
     events = stamped(
@@ -231,6 +247,17 @@ def test_a_suspected_injection_is_a_line():
     events = stamped(started(), e.InjectionSuspected("http_get", "prompt_leak", "c1.1"), completed())
 
     assert "├── injection.http_get [suspected, prompt leak]" == drawn(events).splitlines()[1]
+
+
+def test_whose_words_came_in_is_told_once_below_the_call_that_brought_them():
+    """D21"""
+    labels = ("untrusted", "egress")
+    page = [finished(call, tool="http_get", labels=labels) for call in ("c1.1", "c2.1")]
+    lines = drawn(stamped(started(untrusted=("var.mail",)), *page, completed())).splitlines()
+
+    assert "├── run.variables [untrusted from var.mail]" == lines[1]
+    assert "│   └── untrusted from http_get" == lines[3]
+    assert 1 == sum("from http_get" in line for line in lines)
 
 
 def test_a_resumed_run_shows_both_drives():

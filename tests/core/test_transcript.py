@@ -37,6 +37,7 @@ def test_the_goal_comes_first():
 
 
 def test_answers_enter_together_when_the_last_is_there():
+    """A26"""
     half = after(replied("c1", "c2"), answer("c2"))
     whole = after(replied("c1", "c2"), answer("c2"), answer("c1"))
 
@@ -73,6 +74,7 @@ def test_what_is_said_to_the_model_is_a_message_and_a_silent_decision_is_none():
 
 
 def test_a_reply_and_its_answers_are_one_unit_and_a_note_belongs_to_the_unit_before():
+    """A26"""
     said = ev.Decided("before_answer", "answer", "say", "cut", "go on", 5)
     state = after(said, replied("c1"), answer("c1"), said, replied())
 
@@ -82,7 +84,7 @@ def test_a_reply_and_its_answers_are_one_unit_and_a_note_belongs_to_the_unit_bef
 
 
 def test_a_trim_keeps_the_goal_and_what_comes_from_its_first_message_on():
-    """D14, H6: the goal is never dropped."""
+    """D14, H6, A26: the goal is never dropped."""
     state = after(replied("c1"), answer("c1"), replied("c2"), answer("c2"), ev.ContextTrimmed(1, 2, 2, 4))
 
     assert [("goal", 1), ("reply", 4), ("answers", 5)] == kinds(state)

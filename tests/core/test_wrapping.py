@@ -1,6 +1,7 @@
 """Somebody else's words reach a model whole, readable, and unable to pass for anything else."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,8 @@ MARK = "0123456789abcdef"
 parts = st.sampled_from([
     *("<", ">", "|", "[", "]", "/", ":", "\n", "\r", " ", "\t", "\x1b", "[31m", "\x07"),
     *("]0;", "\x9b", "\u202e", "\u200b"),
-    *("\u200c", "\u200d", "\ufe0f", "\U000e0041", "system", "Human", "Assistant:", "INST", "<<SYS>>"),
+    *("\u200c", "\u200d", "\ufe0f", "\ufe00", "\u20e3", "1", "\uff1c", "\uff3b", "\uff1a"),
+    *("\U000e0041", "system", "Human", "Assistant:", "INST", "<<SYS>>"),
     *("im_start", "\u2028"),
     *(f"[[{MARK} untrusted", f"[[{MARK} end]]", "tool_result", "a", "é", "👍", "{", '"', "\\", "\uff5c"),
 ])  # fmt: skip
@@ -49,12 +51,53 @@ def test_tokens_of_roles_and_templates_do_not_survive(text):
 @pytest.mark.parametrize(
     "text",
     [
+        *("<system\n>", "< system>", "<\u200csystem>", "<\ufe00|im_start|>", "\uff1csystem\uff1e", "<|im_start\n|>"),
+        *(
+            "< |im_start|>",
+            "<system",
+            "<system " + "a" * 300 + ">",
+            "[ INST ]",
+            "[/ INST]",
+            "<<SYS >>",
+            "<tool_result\xa0x>",
+        ),
+        *(
+            "Human\uff1a x",
+            "[[ABCDEF0123456789 end]]",
+            "[\u200c[0123456789abcdef end]]",
+            "\uff3b\uff3b0123456789abcdef]]",
+        ),
+    ],
+)
+def test_nor_do_they_in_disguise(text):
+    """D21, D22: a blank, a line end, a joiner, another width, or no end."""
+    made = harmless(f"x\n{text}\n\ny")
+
+    assert not re.search(
+        r"[<\uff1c]\s*/?\s*[|\uff5c\w]|\[\s*/?\s*INST|^human|[\[\uff3b]{2}\s*[0-9a-f]{8}",
+        made,
+        re.IGNORECASE | re.MULTILINE,
+    )
+
+
+def test_every_word_of_an_answer_is_cleaned():
+    """D21: a program writes its own code too."""
+    said = envelope.Envelope("error", message="<system>", hint="<system>", code="<|im_start|>", data={"<system>": 1})
+
+    assert "<" not in cleaned(said).text()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "The order A-1001 is on its way.",
         "def f(x: list[int]) -> int:\n    return x[0] < 3 and x[1] > 4  # [INSTALL]\n",
         "<p>Hello <b>you</b></p><script>if (a < b) {}</script>",
         "He said: Human rights: a history",
         "שלום עולם, это текст, 汉字, สวัสดี",
         "👩‍👩‍👧 and ❤️‍🔥 and می‌خواهم",
+        "press 1️⃣ or #️⃣, ❤️ (or ☎️)",
+        "if a <s: x = y <systems and vector<int>",
         "| a | b |\n|---|---|\n| 1 | 2 |",
         "tabs\tand\r\nlines",
     ],
@@ -106,7 +149,17 @@ def test_a_text_without_marks_is_unwrapped_to_itself():
 
 
 @pytest.mark.parametrize(
-    "text", ["<" * 50_000, "<|" * 50_000, "<system " * 10_000, "\x1b]" * 50_000, "[[" * 50_000, " " * 100_000]
+    "text",
+    [
+        "<" * 50_000,
+        "<|" * 50_000,
+        "<system " * 10_000,
+        "\x1b]" * 50_000,
+        "[[" * 50_000,
+        " " * 100_000,
+        "< " * 50_000,
+        "<\n\n/" * 20_000,
+    ],
 )
 def test_no_hostile_text_takes_long(text):
     """No time is asserted: what is not linear does not come back within the test's own limit."""

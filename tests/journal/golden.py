@@ -38,6 +38,7 @@ EXPECTED = {
             prefix_tools="b1",
             untrusted=("var.mail",),
             earlier_calls={"search_orders": 3},
+            earlier_starts={"search_orders": (1_790_000_000.25, 1_790_000_001.5)},
         ),
         e.StepsPlanned(
             calls=(e.CallProposed("s1", "step_1", "get_order_status", {"order_id": "A-1001"}, "5e1f"),),

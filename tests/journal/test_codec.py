@@ -74,6 +74,7 @@ def test_every_event_comes_back_equal(cls):
 
 
 def test_every_event_has_its_own_tag():
+    """B44"""
     assert set(CLASSES) == set(codec.TAGS)
     assert len(CLASSES) == len(set(codec.TAGS.values()))
 
@@ -189,6 +190,7 @@ def test_upcasters_lead_from_any_old_version_to_this_one(monkeypatch):
 
 
 def test_the_public_object_is_the_contracts():
+    """B43 B65 B47"""
     stamped = e.Stamped("r_1", 4, "s_1", 2, 1_790_000_000.25, e.FellBack("a", "b", "open"))
 
     assert codec.public(stamped) == {

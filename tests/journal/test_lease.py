@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,27 @@ def test_renewing_moves_the_end_until_somebody_else_has_it(tx):
     tx(lease.take, lease.new_owner(), 151.0)
     with pytest.raises(LeaseLost, match=f"process {os.getpid()} on .* took it over at"):
         tx(lease.renew, 1, 152.0)
+
+
+def test_a_lease_that_a_clock_wrote_that_was_set_back_is_over(tx, store):
+    """By an hour; by seconds it is waited for."""
+    tx(lease.take, ELSEWHERE, 10_000.0)
+    row = replace(store.run("r_1"), status="running")
+
+    assert not lease.crashed(row, 9_990.0)
+    assert lease.crashed(row, 6_400.0)
+    assert not lease.abandoned(ELSEWHERE, row.lease_until, 9_990.0)
+    assert lease.abandoned(ELSEWHERE, row.lease_until, 6_400.0)
+    with pytest.raises(Forbidden):
+        tx(lease.take, lease.new_owner(), 9_990.0)
+    assert 2 == tx(lease.take, lease.new_owner(), 6_400.0)
+
+
+def test_a_living_process_of_this_machine_is_not_dead_because_the_clock_was_set_back(tx):
+    """What it holds stays held."""
+    owner = lease.new_owner()
+
+    assert not lease.abandoned(owner, 10_030.0, 6_400.0)
 
 
 def test_what_was_given_back_is_not_renewed(tx):

@@ -122,8 +122,8 @@ def test_what_was_not_used_is_free_again_and_what_was_too_much_is_owed(book, cor
     (other,) = book(1_001.0, tokens(70))
     correct(other, 130)
 
-    assert 130 == used(TOKENS, 1_002.0)
-    assert 30 == used(TOKENS, 1_066.0)
+    assert 100 == used(TOKENS, 1_002.0)
+    assert 60 == used(TOKENS, 1_066.0)
 
 
 def test_a_failed_call_gives_back_all_of_it(book, correct):

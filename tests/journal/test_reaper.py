@@ -42,6 +42,13 @@ def test_it_is_settled_in_full_in_every_scope_and_once(tx, held):
     assert (700, 0) == tx(ledger.standing, RUN) == tx(ledger.standing, DAY)
 
 
+def test_a_hold_under_a_lease_of_times_to_come_is_settled(tx, held):
+    """The clock was set back, and nobody waits until it is there again."""
+    hold = held(until=NOW + 3_600)
+
+    assert [hold] == [orphan.hold_id for orphan in tx(reaper.reap, NOW)]
+
+
 @pytest.mark.parametrize("told", [700, 40, 900])
 def test_the_outcome_that_comes_after_all_replaces_it(tx, held, told):
     """The next owner tells the amount that was charged; a driver elsewhere, back from the dead, the real one."""

@@ -28,6 +28,7 @@ def finished(call_id="c1.0", final=True):
 
 
 async def test_a_whole_journal_comes_back_as_it_was(store, driven, stamp):
+    """B46"""
     epoch = driven()
     written = stamp(*EXPECTED["0.1.0"])
 

@@ -31,6 +31,7 @@ CODES = {
 @examples(200)
 @given(plays())
 def test_every_run_ends_within_a_bounded_number_of_actions(play: Play):
+    """B01 C79"""
     stop = play.run()
     rules = play.setup.policy
 
@@ -62,7 +63,7 @@ def test_no_call_is_asked_for_that_could_go_over_the_budget(play: Play):
 @examples(100)
 @given(plays())
 def test_no_run_takes_more_steps_or_tool_calls_than_its_policy_says(play: Play):
-    """B24, B52"""
+    """B24, B52, D91"""
     play.run()
     rules, steps = play.setup.policy.budget, Counter(asked.purpose for asked in play.of(ModelReplied))
     started = [event for event in play.of(ToolStarted) if event.attempt == 1]

@@ -24,6 +24,8 @@ def run_through(play: Play, lives: int = 4) -> None:
 @examples(40)
 @given(plays(crashes=True))
 def test_the_live_state_equals_the_folded_state_after_every_event(play: Play):
+    """D102"""
+
     def watch(play: Play, stamped: Stamped) -> None:
         if stamped.seq <= 40 or stamped.seq % 25 == 0:
             assert fold(play.events) == play.state
@@ -46,6 +48,7 @@ def test_a_state_folded_in_two_parts_is_the_state_folded_in_one(play: Play, data
 @examples(60)
 @given(plays(crashes=True))
 def test_folding_leaves_the_older_states_as_they_were(play: Play):
+    """C78"""
     run_through(play, lives=2)
     states = [State()]
     for stamped in play.events:

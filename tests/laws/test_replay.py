@@ -81,7 +81,7 @@ def test_a_run_played_against_its_own_recording_is_the_same_run(play: Play):
 @examples(60)
 @given(plays(bounded=False))
 def test_a_decision_depends_on_its_arguments_alone(play: Play):
-    """Deciding twice, and in between for another state, changes nothing."""
+    """C76: deciding twice, and in between for another state, changes nothing."""
     play.most = 400
     with contextlib.suppress(AssertionError):
         play.run()

@@ -35,7 +35,7 @@ def conversation_holds(play: Play) -> None:
 @examples(100)
 @given(plays(crashes=True))
 def test_what_is_sent_has_no_orphans_and_the_goal_first(play: Play):
-    """D14: pairs of call and result are never split; the goal survives."""
+    """D14, G12: pairs of call and result are never split; the goal survives."""
 
     def watch(play: Play, stamped: Stamped) -> None:
         if isinstance(stamped.event, ModelAsked):

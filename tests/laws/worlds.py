@@ -171,6 +171,7 @@ wanted_calls = st.builds(
         st.fixed_dictionaries({"bad": st.just([1])}),
         st.fixed_dictionaries({"copied": st.just("somebody else's words")}),
         st.fixed_dictionaries({"writes": st.just(".envrc")}),
+        st.fixed_dictionaries({"leaks": st.just(True)}),
     ),
 )
 replies = st.builds(

@@ -98,6 +98,7 @@ def test_what_nobody_knows(changes):
 
 
 def test_how_much_fits():
+    """B02 G19"""
     assert context_window(provider("messages")) == 1_000_000
     assert context_window(provider("messages", context_tokens=5)) == 5
     assert context_window(provider("messages", base_url=LOCAL)) is None

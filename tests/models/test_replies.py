@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 
 import httpx2
 import pytest
@@ -214,8 +215,9 @@ FIELDS = {"messages": "input_tokens", "responses": "input_tokens", "chat": "prom
 
 
 @each_api
-@pytest.mark.parametrize("absurd", [-1, "many", 1.5, 10**10, True, [1]])
+@pytest.mark.parametrize("absurd", [-1, "many", 1.5, 10**10, True, [1], math.nan, math.inf])
 async def test_absurd_usage_is_no_reply(api, absurd):
+    """H5: NaN least of all."""
     failure, _ = await answer(api, whole_stream(api, "Hi.", usage={FIELDS[api]: absurd, "output_tokens": 1}))
 
     assert (failure.kind, failure.usage) == ("malformed", None)

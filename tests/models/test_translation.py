@@ -462,6 +462,7 @@ def test_the_sdk_s_types_accept_the_body(api):
 
 @each_api
 def test_a_message_is_translated_once(api, monkeypatch):
+    """B60"""
     translated: list[Message] = []
     held = dialect(api)
     backlog = held._backlog

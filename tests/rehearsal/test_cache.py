@@ -92,7 +92,7 @@ async def test_a_prefix_below_the_models_minimum_is_not_cached_in_silence(ask, m
 
 @pytest.mark.parametrize(("control", "life"), [(EPHEMERAL, 300), (HOUR, 3600)])
 async def test_an_entry_lives_its_time_and_a_read_starts_it_again(ask, standin, control, life):
-    clock = standin._handler._cache._clock
+    clock = standin._handler.cache._clock
     await ask(request(control=control))
 
     clock.now += life - 1

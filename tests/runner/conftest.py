@@ -1,10 +1,12 @@
 """Stages for whole runs, cleared after the test."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
+from agentctl.journal.store import open_store
 from agentctl.rehearsal import server
 from tests.runner.stage import KEY, Overheard, Stage
 
@@ -29,3 +31,21 @@ async def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 def stage(stages: Callable[..., Stage]) -> Stage:
     """One stage over the Messages API."""
     return stages()
+
+
+class Clock:
+    """A wall clock that somebody may set; timers do not notice."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """What all stores, and so all runs, take the time from."""
+    made = Clock()
+    monkeypatch.setitem(open_store.__kwdefaults__, "clock", made)
+    return made

@@ -8,7 +8,7 @@ import pytest
 from agentctl.core import state as states
 from agentctl.core.events import ContextTrimmed
 from agentctl.runner import conversation
-from tests.runner.stage import APIS, ModelAsked, ModelFailed, ModelReplied, Reply, calls, sent
+from tests.runner.stage import APIS, Fault, ModelAsked, ModelFailed, ModelReplied, Reply, calls, sent
 
 STEPS = 300
 
@@ -58,7 +58,7 @@ async def test_three_hundred_steps_stay_within_the_context(stage, monkeypatch):
     assert len(stage.events(ContextTrimmed)) > 5
     assert all(asked.estimated_tokens <= 10_000 for asked in stage.events(ModelAsked))
     bodies = [sent(seen) for seen in stage.asked()]
-    assert all("Do what has to be done." in body for body in bodies)
+    assert all("Do what has to be done." in body and "You are a clerk." in body for body in bodies)
     assert max(map(len, bodies[150:])) <= 1.1 * max(map(len, bodies[:150]))
 
     middle, end = sizes(stage.states[len(stage.states) // 2]), sizes(stage.states[-1])
@@ -99,3 +99,25 @@ async def test_three_hundred_turns_of_two_thousand_tokens_are_never_refused(stag
     assert 10 < len(trims) < 40
     assert (len(trims) if strategy == "summary" else 0) == len(stage.asked("brief"))
     assert all("Do what has to be done." in sent(seen) for seen in stage.asked("main"))
+
+
+NESTED = {"box": {"rows": [{"name": f"row {n}", "cells": [n, n + 1, None, True]} for n in range(100)]}}
+
+
+@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize("usage", ["told", "missing"])
+async def test_structured_content_is_never_counted_as_nothing(stages, api, usage):
+    """H7: schemas, arguments and results are half of what they are in bytes at the least, whoever counts."""
+    stage = stages(api)
+    columns = {f"column_{n}": {"type": "string", "enum": ["a", "b", "c"]} for n in range(100)}
+    schema = {"type": "object", "properties": {"box": {"type": "object"}, **columns}}
+    stage.tool("pack", f"printf '%s' '{json.dumps(NESTED)}'", parameters=schema)
+    stage.replies = [calls(("pack", NESTED)), Reply(text="Packed.")]
+    stage.faults = [Fault("absurd_usage", usage="missing")] if usage == "missing" else []
+
+    result = await stage.run()
+
+    first, second = (asked.estimated_tokens for asked in stage.events(ModelAsked))
+    assert "Packed." == result.answer
+    assert first >= len(json.dumps(schema)) / 8
+    assert second - first >= 2 * len(json.dumps(NESTED)) / 8

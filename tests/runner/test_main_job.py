@@ -5,7 +5,7 @@ import json
 import pytest
 
 from agentctl.core.events import Retried, Thought, ToolStarted
-from tests.runner.stage import APIS, ModelReplied, Reply, RunStarted, Stage, ToolFinished, calls, sent
+from tests.runner.stage import APIS, ModelAsked, ModelReplied, Reply, RunStarted, Stage, ToolFinished, calls, sent
 
 ID = {"type": "object", "properties": {"id": {"type": "string", "minLength": 1}}, "required": ["id"]}
 BODY = {
@@ -298,6 +298,34 @@ async def test_variables_are_filled_and_journalled(stage):
     (started,) = stage.events(RunStarted)
     assert ("Find A-77.", {"order": "A-77"}) == (started.goal, started.variables)
     assert "Find A-77." in sent(stage.asked()[0])
+
+
+@pytest.mark.parametrize("most", [512, 1_024])
+@pytest.mark.parametrize(
+    ("api", "key"), zip(APIS, ("max_tokens", "max_output_tokens", "max_completion_tokens"), strict=True)
+)
+async def test_a_reply_is_as_long_as_its_provider_lets_it(stages, api, key, most):
+    """A17, A81: in the request, and in what is reserved for it; the standard policy says 8,192."""
+    stage = stages(api)
+    stage.providers[0]["max_output_tokens"] = most
+    stage.replies = [Reply(text="Yes.")]
+
+    await stage.run()
+
+    (asked,), (seen,) = stage.events(ModelAsked), stage.asked()
+    assert most == seen.body[key] == asked.max_output_tokens
+    assert asked.reserved_micro >= most * 15
+
+
+async def test_what_was_sent_is_told_by_its_id(stage):
+    """D119: as the data of a success."""
+    stage.effect("send_note", 'echo \'{"message_id": "m-17"}\'')
+    stage.replies = [calls(("send_note", {"id": "a"})), Reply(text="Sent.")]
+
+    await stage.run()
+
+    ((_, told),) = answers(stage.asked()[1])
+    assert ("success", {"message_id": "m-17"}) == tuple(json.loads(told)[key] for key in ("status", "data"))
 
 
 async def test_the_key_is_sent_and_nothing_is_stored(stages):

@@ -7,7 +7,16 @@ import signal
 
 import pytest
 
-from agentctl.core.events import CircuitMoved, ContextTrimmed, Decided, Degraded, FellBack, ProviderOut, Retried
+from agentctl.core.events import (
+    CircuitMoved,
+    ContextTrimmed,
+    Decided,
+    Degraded,
+    FellBack,
+    ProviderOut,
+    Retried,
+    ToolStarted,
+)
 from tests.runner.stage import (
     APIS,
     Fault,
@@ -140,7 +149,7 @@ async def test_an_invalid_request_is_neither_tried_again_nor_passed_on(two, stat
 
 @pytest.mark.parametrize("api", APIS)
 async def test_a_prompt_that_the_provider_finds_too_long_is_trimmed_harder_once(stages, api):
-    """A22: and what is left still pairs its calls with their results."""
+    """A22, D06: and what is left still pairs its calls with their results."""
     stage = stages(api)
     stage.policy(context={"keep_recent": 2}, progress={"enabled": False})
     stage.tool("lookup", "printf '\"'; yes word | head -c 2000 | tr '\\n' ' '; printf '\"'")
@@ -442,6 +451,25 @@ async def test_the_probe_of_a_tool_that_another_run_saw_failing_closes_its_circu
     assert [("open", "half_open"), ("half_open", "closed")] == [
         (moved.from_, moved.to) for moved in stage.events(CircuitMoved)
     ]
+
+
+async def test_a_call_that_probes_is_counted_before_the_next_one_is_decided(stages):
+    """B24: of two calls under a limit of one more, one runs, though the first has to ask for its probe."""
+    stage = stages("messages")
+    stage.policy(circuit={"tools": {"failure_threshold": 2, "recovery_s": 0.3}}, results={"max_attempts": 1})
+    flag = stage.folder / "healed"
+    stage.tool("look", f"test -f {flag} && echo 1 || exit 75")
+    stage.tool("other", "echo 2")
+    stage.replies = [calls(("look", {"id": name})) for name in "ab"] + [DONE]
+    await stage.run()
+    await asyncio.sleep(0.35)
+    flag.write_text("")
+
+    stage.policy(budget={"max_tool_calls": 1})
+    stage.standin, stage.replies = None, [calls(("look", {"id": "c"}), ("other", {"id": "d"})), DONE]
+    assert 10 == (await stage.run()).exit_code
+
+    assert ["look"] == [started.tool for started in stage.events(ToolStarted)]
 
 
 async def test_a_probe_that_is_cut_short_gives_its_place_back(two):

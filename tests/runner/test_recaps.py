@@ -173,7 +173,7 @@ async def test_without_the_role_the_answering_provider_writes_it(stages):
 
 @pytest.mark.parametrize("second", APIS)
 async def test_a_summary_goes_along_to_another_provider(stages, second):
-    """E23: whoever answers next finds it in the first user message."""
+    """E23, G12: whoever answers next finds it in the first user message."""
     stage = long(stages("messages"), 20)
     stage.providers.insert(1, {"name": "second", "api": second, "priority": 2})
     stage.replies = [replace(reply, provider=None) if reply.provider == "main" else reply for reply in stage.replies]

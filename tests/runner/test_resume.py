@@ -257,7 +257,7 @@ async def test_killed_four_times_in_a_row_it_still_ends_well(stages):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 async def test_a_signal_during_a_model_call_saves_the_run(stage, number, code):
-    """E20: what was cut short counts as spent, and the run can be resumed."""
+    """E20, D104: what was cut short counts as spent, and the run can be resumed."""
     stage.replies = [Reply(text="Slow.", delay_s=30), DONE]
     stage.faults = [Fault("hang", requests="1")]
     stage.signal_when_asked(number)

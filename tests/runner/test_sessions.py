@@ -57,3 +57,57 @@ async def test_a_rehearsal_counts_rehearsals_alone(stages):
         await stage.run(session="monday")
 
         assert [None] == codes(stage)
+
+
+async def test_a_limit_per_minute_holds_over_the_runs_of_a_session(stages):
+    """D88: three calls in a minute, not three of each run in it."""
+    found = []
+    for session in ("monday", "monday", "tuesday", ""):
+        stage = stages()
+        stage.tool("lookup", "cat", max_calls_per_minute=3)
+        stage.tool("other", "cat")
+        stage.replies = [*looks("a", "b"), calls(("other", {})), Reply(text="done")]
+        await stage.run(session=session)
+        told = stage.events(RunStarted)[0].earlier_starts
+        found.append(({tool: len(starts) for tool, starts in told.items()}, codes(stage)))
+
+    assert [
+        ({}, [None, None, None]),
+        ({"lookup": 2}, [None, "CALL_LIMIT", None]),
+        ({}, [None, None, None]),
+        ({}, [None, None, None]),
+    ] == found
+
+
+async def test_what_a_session_called_more_than_a_minute_ago_counts_no_more(stages):
+    """D88: nor what a clock wrote down that was set back since, nor in a rehearsal what was real."""
+    for change in ("started - 61", "started + 3600"):
+        stage = stages()
+        stage.tool("lookup", "cat", max_calls_per_minute=1)
+        stage.replies = [*looks("a"), Reply(text="done")]
+        await stage.run(session="monday")
+
+        assert ({}, [None]) == (stage.events(RunStarted)[0].earlier_starts, codes(stage))
+        with stage.store() as journal:
+            journal.write(lambda tx, change=change: tx.execute(f"UPDATE tool_calls SET started = {change}"))
+    stage.rehearsed = True
+    await stage.run(session="monday")
+
+    assert {} == stage.events(RunStarted)[0].earlier_starts
+
+
+async def test_a_resumed_run_counts_what_others_called_in_the_last_minute(stages):
+    """D88"""
+    one, two = stages(), stages()
+    for stage in (one, two):
+        stage.tool("lookup", "cat", max_calls_per_minute=3)
+    one.policy(budget={"max_steps": 1})
+    one.replies = [*looks("a"), Reply(text="so far"), *looks("c", "d"), Reply(text="done")]
+    two.replies = [*looks("b"), Reply(text="done")]
+
+    await one.run(session="monday")
+    await two.run(session="monday")
+    await one.resume(steps=5)
+
+    assert [1] == [len(event.earlier_starts["lookup"]) for event in one.events(Resumed)]
+    assert [None, None, "CALL_LIMIT"] == codes(one)

@@ -31,7 +31,7 @@ def looks(*names: str, tokens: int = 100):
 
 
 async def test_the_money_of_a_run_ends_it_with_a_landing_and_more_money_continues_it(stage):
-    """C33 D46: the next call would not fit, so the last answer is asked for while there is money for it."""
+    """C33 D46 D123: the next call would not fit, so the last answer is asked for while there is money for it."""
     stage.tool("lookup", "cat")
     stage.policy(budget={"run_usd": 0.60, "landing": 0.4})
     stage.replies = [
@@ -95,7 +95,7 @@ async def test_a_limit_that_was_not_raised_stops_the_run_again(stage):
 
 
 async def test_tokens_end_a_run_and_more_tokens_continue_it(stage):
-    """E15 D39"""
+    """E15 D39 D41"""
     stage.tool("lookup", "cat")
     stage.policy(tokens={"total": 20_000})
     stage.replies = [*looks("a", tokens=9_000), LANDED, MORE]

@@ -157,7 +157,7 @@ WRITTEN = {
 
 
 async def test_whatever_a_program_writes_is_an_answer(stage):
-    """D115"""
+    """D115, B01"""
     stage.folder.mkdir(parents=True)
     for name, raw in WRITTEN.items():
         (stage.folder / f"{name}.out").write_bytes(raw)
@@ -182,7 +182,7 @@ def fill(held: Path) -> None:
 
 
 async def test_whatever_a_file_holds_or_is_called_is_an_answer(stage):
-    """D115"""
+    """D115, E33"""
     fill(stage.folder / "held")
     stage.tools += [
         {"use": f"builtin:{name}", "roots": ["held"]} for name in ("read_file", "list_files", "search_files")

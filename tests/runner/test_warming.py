@@ -262,6 +262,21 @@ async def test_it_is_kept_alive_as_long_as_was_asked_for(shop, monkeypatch):
     assert "written anew" not in kept[0]
 
 
+async def test_a_clock_that_is_set_back_keeps_nothing_alive_for_longer(shop, clock, monkeypatch):
+    """Each use costs money, so that an hour that comes twice is not paid for."""
+    monkeypatch.setattr(warmth, "lifetime_s", lambda *_: 0.5)
+    stage = shop()
+
+    def back():
+        clock.ahead -= 3_600
+
+    asyncio.get_running_loop().call_later(0.8, back)
+    (warmed,) = await asyncio.wait_for(warm(stage, How(keep_s=1.4)), 30)
+
+    assert (True, 0) == (warmed.warmed, warmed.exit_code)
+    assert len(stage.asked()) <= 6
+
+
 async def test_a_signal_ends_the_keeping_and_the_warming_stands(shop):
     stage = shop()
     work = asyncio.ensure_future(warm(stage, How(keep_s=3_000.0)))

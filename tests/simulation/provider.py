@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentctl.core.messages import Delta, Failure, Outcome, Request
-from agentctl.core.messages import Reply as Replied
 from agentctl.core.policy import Provider
 from agentctl.models.chat import Chat
 from agentctl.models.faults import Broken, refused
 from agentctl.models.messages_api import Messages
 from agentctl.models.prefix import Last
 from agentctl.models.responses import Responses
-from agentctl.models.transport import drive, unreadable
+from agentctl.models.transport import ask, unreadable
 from agentctl.models.wire import as_object
 from agentctl.rehearsal.exchange import Answer
 from agentctl.rehearsal.handler import Handler
@@ -185,13 +184,9 @@ class Wired:
     async def ask(self, request: Request, on_delta: Callable[[Delta], None]) -> Outcome:
         """One request, as the adapters make it."""
         still_alive()
-        body = self._dialect.body(request)
-        reading, sent = self._dialect.reading(body, on_delta), self._dialect.sent()
-        outcome = await drive(self._events(body), reading, self.provider.deadline_s, request.max_output_tokens)
-        if isinstance(outcome, Replied) and self.provider.wire == "messages":
-            self._dialect.answered = reading.ident or None
+        outcome = await ask(self._dialect, self._events, self._last, self.provider.deadline_s, request, on_delta)
         self._told(outcome)
-        return self._last.compared(sent, outcome)
+        return outcome
 
     async def close(self) -> None:
         """There is nothing to let go."""
@@ -263,6 +258,6 @@ class Wired:
 
 def handler(weather: dict[str, Weather], clock: Callable[[], float], *, seed: int, window: int | None) -> Handler:
     """The stand-in of a simulation, answered for by minds."""
-    made = Handler(Script(), keep_bodies=False, context_tokens=window, seed=seed, clock=clock)
+    made = Handler(Script(), keep_bodies=False, context_tokens=window, seed=seed, clock=clock, secret=b"simulated")
     made.player = Minds(weather, clock)  # type: ignore[assignment]
     return made

@@ -94,7 +94,7 @@ def witnessed(seam: Callable[..., Any]) -> Callable[..., Any]:
         said = seam(setup, state, *args)
         process: Any = here()
         if process is not None and not process.dead:
-            seq = state.run.seq if isinstance(state, State) else 0
+            seq = state.seq if isinstance(state, State) else 0
             given = (setup, *args) if isinstance(state, State) else (setup, state, *args)
             process.run.decisions.append(Decision(process, seq, seam, given, said))
         return said

@@ -61,7 +61,7 @@ def test_a_contract_states_scope_call_limit_and_observed_fields(opened):
 
 
 def test_a_tool_that_says_nothing_is_given_the_policys_timeout(contract):
-    """D30, D65"""
+    """D30, D65, E29"""
     assert contract().timeout_s == 5.0
     assert contract(Policy(results=Results(timeout_s=30.0))).timeout_s == 30.0
     assert contract(timeout_seconds=30.0).timeout_s == 30.0

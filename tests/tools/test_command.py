@@ -234,7 +234,7 @@ async def test_exit_75_is_transient_with_the_last_line_of_stderr(shell_tool, inv
 
 
 async def test_any_other_exit_is_permanent_with_the_last_line_of_stderr(shell_tool, invocation):
-    """D25, B20"""
+    """D25, B20, D12"""
     found = await shell_tool("echo 'no such order' >&2; exit 3").run(invocation())
 
     assert found.message == "no such order (exit 3)"
@@ -308,7 +308,7 @@ async def test_no_processes_left_to_start_is_transient(python_tool, invocation, 
     def full(*_args):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(process, "_start", full)
+    monkeypatch.setattr(process, "start", full)
 
     found = await python_tool("").run(invocation())
 

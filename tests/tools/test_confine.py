@@ -1,9 +1,11 @@
 """No path leads out of the roots: not by `..`, not by a link, not by a race. Both ways of opening."""
 
 import errno
+import itertools
 import os
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -134,61 +136,52 @@ def test_the_own_environment_is_not_read_even_from_the_root_of_all(opener, tree)
         assert "Permission denied" in message or "not found or access denied" in message
 
 
-def test_a_link_that_is_swapped_while_it_is_read_never_shows_the_outside(tree, opener):
-    roots = Roots((tree,), tree, opener)
-    flipping = tree / "flip"
-    (tree / "folder").mkdir()
-    (tree / "folder" / "secret.txt").write_text("inside")
+def read_meanwhile(roots: Roots, path: str, turn: Callable[[], None]) -> set[str]:
+    """What a file is read as, again and again, while another thread turns the tree over."""
     done = threading.Event()
 
-    def flip() -> None:
-        spare = tree / "spare"
-        turn = 0
+    def turning() -> None:
         while not done.is_set():
-            turn += 1
-            spare.unlink(missing_ok=True)
-            spare.symlink_to("folder" if turn % 2 else "..")
-            spare.rename(flipping)
+            turn()
 
-    flipper = threading.Thread(target=flip)
-    flipper.start()
-    seen = set()
+    turner = threading.Thread(target=turning)
+    turner.start()
     try:
-        for _ in range(2_000):
-            opened = roots.open_file("flip/secret.txt")
-            seen.add("refused" if isinstance(opened, Envelope) else text(opened))
+        found = (roots.open_file(path) for _ in range(2_000))
+        return {"refused" if isinstance(opened, Envelope) else text(opened) for opened in found}
     finally:
         done.set()
-        flipper.join()
+        turner.join()
+
+
+def test_a_link_that_is_swapped_while_it_is_read_never_shows_the_outside(tree, opener):
+    (tree / "folder").mkdir()
+    (tree / "folder" / "secret.txt").write_text("inside")
+    targets = itertools.cycle(("folder", ".."))
+
+    def flip() -> None:
+        (tree / "spare").unlink(missing_ok=True)
+        (tree / "spare").symlink_to(next(targets))
+        (tree / "spare").rename(tree / "flip")
+
+    seen = read_meanwhile(Roots((tree,), tree, opener), "flip/secret.txt", flip)
 
     assert SECRET not in seen
     assert "refused" in seen
 
 
 def test_a_folder_that_is_swapped_for_a_link_while_it_is_read_never_shows_the_outside(tree, opener):
-    roots = Roots((tree,), tree, opener)
     (tree / "real").mkdir()
     (tree / "real" / "secret.txt").write_text("inside")
     (tree / "evil").symlink_to("..")
-    done = threading.Event()
 
     def swap() -> None:
-        while not done.is_set():
-            (tree / "real").rename(tree / "at")
-            (tree / "at").rename(tree / "real")
-            (tree / "evil").rename(tree / "at")
-            (tree / "at").rename(tree / "evil")
+        (tree / "real").rename(tree / "at")
+        (tree / "at").rename(tree / "real")
+        (tree / "evil").rename(tree / "at")
+        (tree / "at").rename(tree / "evil")
 
-    swapper = threading.Thread(target=swap)
-    swapper.start()
-    seen = set()
-    try:
-        for _ in range(2_000):
-            opened = roots.open_file("at/secret.txt")
-            seen.add("refused" if isinstance(opened, Envelope) else text(opened))
-    finally:
-        done.set()
-        swapper.join()
+    seen = read_meanwhile(Roots((tree,), tree, opener), "at/secret.txt", swap)
 
     assert SECRET not in seen
 

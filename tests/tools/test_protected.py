@@ -33,9 +33,58 @@ def test_an_instruction_hook_or_ci_file_is_named(path, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "path",
+    [
+        *("AGENTS.md/x/..", "AGENTS.md::$DATA", ".git::$INDEX_ALLOCATION/hooks/x", "GIT~1/hooks/x", "%2egit/hooks/x"),
+        *(
+            "file:///x/%2Egit/hooks/y",
+            "link.txt",
+            "links/x",
+            ".GIT//HOOKS/x",
+            "./.git//hooks/x",
+            "~/.ssh/authorized_keys",
+        ),
+        *(
+            ".npmrc",
+            ".pypirc",
+            ".netrc",
+            ".vimrc",
+            ".inputrc",
+            ".bash_aliases",
+            "mise.toml",
+            "QWEN.md",
+            "a/.aws/config",
+        ),
+        *(".forgejo/workflows/x.yml", ".github/dependabot.yml", ".cargo/config.toml", "lib/site-packages/x.pth"),
+        *("/home/ada/.config/agentctl/policies/standard.toml", "/home/ada/.local/share/agentctl/agentctl.db"),
+    ],
+)
+def test_so_is_one_in_disguise_behind_a_link_or_of_another_program(path, tmp_path):
+    """D22"""
+    (tmp_path / "link.txt").symlink_to("AGENTS.md")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "links").symlink_to(".git")
+
+    assert named([path], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "command", ["echo x > .git/hooks/pre-commit", "tee <y AGENTS.md", "cp x '.envrc'; ls", "cat a >.npmrc\nls"]
+)
+def test_in_a_command_any_word_may_be_the_path(command, tmp_path):
+    """D22"""
+    assert named([command], tmp_path, commands=True)
+    assert "" == named(["git status; ls src/agents.py"], tmp_path, commands=True)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
+        "pyproject.toml",
+        "Makefile",
+        "src/main.py",
+        "https://example.org/a?b=1",
         "notes/today.md",
         "Please update AGENTS.md soon.",
         "line\n.envrc",

@@ -77,7 +77,7 @@ def test_the_envelope_of_bad_arguments_says_error_and_its_code():
     [(5, "integer"), (5.0, "number"), (True, "boolean"), (None, "null"), ({"a": 1}, "object")],
 )
 def test_nothing_is_coerced_to_a_string(value, received):
-    """A05, C41"""
+    """A05, C41, C02"""
     found = problem(SEARCH, {"query": value})
 
     assert found.hint == f"Expected string for 'query', got {received}. Ensure arguments match the tool schema."

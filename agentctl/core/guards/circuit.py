@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import field, replace
 from typing import Literal
 
-from agentctl.core import envelope
+from agentctl.core import clock, envelope
 from agentctl.core.bounds import Count, Seconds, Share, table
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import CircuitMoved, Resumed, Stamped
@@ -64,8 +64,6 @@ GRAIN_S = 5.0
 """Calls are counted in slices so long."""
 LONGEST_S = 600.0
 """A longer window than this is not looked back at."""
-SKEW_S = 5.0
-"""What lies further ahead than this was written by a clock that has been set back since: it counts as long ago."""
 MOST_PROBES = 16
 """Probes whose answers still close a circuit, since it opened."""
 FAULTS = frozenset({"overloaded", "server", "timeout", "connection", "truncated", "malformed"})
@@ -113,7 +111,7 @@ def phase(rules: Rules | ToolRules, circuit: Circuit, now: float) -> Phase:
     """Where it stands. Half open: one more probe may go."""
     if not circuit.opened_at:
         return "closed"
-    if _past(circuit.opened_at, now) and now < circuit.opened_at + rules.recovery_s:
+    if clock.past(circuit.opened_at, now) and now < circuit.opened_at + rules.recovery_s:
         return "open"
     return "half_open" if len(_out(circuit, now)) < rules.half_open_probes else "open"
 
@@ -121,7 +119,7 @@ def phase(rules: Rules | ToolRules, circuit: Circuit, now: float) -> Phase:
 def until(rules: Rules | ToolRules, circuit: Circuit, now: float) -> float:
     """When an open circuit may let the next probe through."""
     rested = circuit.opened_at + rules.recovery_s
-    if _past(circuit.opened_at, now) and now < rested:
+    if clock.past(circuit.opened_at, now) and now < rested:
         return rested
     return min((probe.until for probe in _out(circuit, now)), default=now)
 
@@ -147,20 +145,16 @@ def recorded(
         return circuit
     tallies = _counted(circuit.tallies, now, ok=ok)
     if ok:
-        fresh = asked_at >= circuit.failed_at or not _past(circuit.failed_at, now)
+        fresh = asked_at >= circuit.failed_at or not clock.past(circuit.failed_at, now)
         return replace(circuit, failures=0 if fresh else circuit.failures, tallies=tallies)
     failures = circuit.failures + 1
     opens = failures >= rules.failure_threshold or _too_often(rules, tallies, now)
     return Circuit(failures, now, now if opens else 0.0, tallies)
 
 
-def _past(moment: float, now: float) -> bool:
-    return moment <= now + SKEW_S
-
-
 def _out(circuit: Circuit, now: float) -> tuple[Probe, ...]:
     """The probes that are still waited for."""
-    return tuple(probe for probe in circuit.probes if _past(probe.at, now) and now < probe.until)
+    return tuple(probe for probe in circuit.probes if clock.past(probe.at, now) and now < probe.until)
 
 
 def _counted(tallies: tuple[Tally, ...], now: float, *, ok: bool) -> tuple[Tally, ...]:
@@ -195,6 +189,8 @@ class State:
     """
 
     open: dict[str, float]
+    told: dict[str, float] = field(default_factory=dict[str, float])
+    """When it was told of each: what it was told by a clock that has been set back since, it asks again."""
 
 
 EMPTY = State({})
@@ -209,18 +205,23 @@ def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     match stamped.event:
         case CircuitMoved(name=name, to="open", until=end):
-            return State({**state.open, name: end})
+            return State({**state.open, name: end}, {**state.told, name: stamped.ts})
         case CircuitMoved(name=name, to="closed") if name in state.open:
-            return State({known: end for known, end in state.open.items() if known != name})
+            return State(_without(state.open, name), _without(state.told, name))
         case Resumed():
             return EMPTY
         case _:
             return state
 
 
+def _without(moments: dict[str, float], name: str) -> dict[str, float]:
+    return {known: moment for known, moment in moments.items() if known != name}
+
+
 def check(rules: Rules, state: State, name: str, now: float) -> float:
     """Seconds for which a circuit stays open as far as this run knows; 0: it may be asked."""
-    return max(0.0, state.open.get(name, 0.0) - now) if rules.enabled else 0.0
+    believed = rules.enabled and clock.past(state.told.get(name, now), now)
+    return max(0.0, state.open.get(name, 0.0) - now) if believed else 0.0
 
 
 def unhealthy() -> Envelope:

@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 from agentctl.core import envelope
 from agentctl.core.bounds import Bound, Count, table
 from agentctl.core.envelope import Envelope
-from agentctl.core.events import Completed, LoopSeen, ModelReplied, Stamped, ToolFinished
-from agentctl.core.seen import LoopKind
+from agentctl.core.events import Completed, LoopKind, LoopSeen, ModelReplied, Stamped, ToolFinished
 from agentctl.records import dataclass
 
 

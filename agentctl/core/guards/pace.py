@@ -5,8 +5,14 @@ if no 13 slices in a row hold more than the limit then, and corrected when it is
 since most of what was booked is given back. Who came first goes first. `journal/pace.py` keeps the slices and the
 queue, shared by all runs; what a run was told is a fact of it (`Waited`).
 
-What is larger than the whole limit goes alone, and what it is too large by is booked into the minutes after it: a
-debt that later calls wait for.
+What is larger than the whole limit goes alone and leaves a debt that later calls wait for. It is booked whole, where it
+was made; whoever asks sees what is too much for one minute in the minutes after it, paid off at the larger of two
+limits, the one that it was booked under and that of who asks. So what a policy with a tiny limit owes for an hour
+holds up its own calls; to a policy with a larger limit on the same key it is what it really was, a call of one minute
+or a few. Nobody of one limit ever sees more than that in any minute, but for the over-size call itself. G16, A61
+
+A clock may be set back. A slice or a wait further ahead than it could be was written by a clock that has been set back
+since, and is not believed: nobody waits for as long as the clock went back.
 """
 
 from __future__ import annotations
@@ -14,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from agentctl.core import clock
 from agentctl.core.bounds import Count, Seconds, Usd, table
 from agentctl.core.events import Resumed, Stamped, Waited
 from agentctl.records import dataclass
@@ -78,7 +85,10 @@ def apply(state: State, stamped: Stamped) -> State:
 def check(rules: Rules, state: State, provider: str, now: float) -> float:
     """Seconds for which a provider's minute is too full to wait for; 0: it may be asked."""
     rest = state.rests.get(provider)
-    return max(0.0, rest.until - now) if rules.enabled and rest is not None else 0.0
+    if not rules.enabled or rest is None:
+        return 0.0
+    left = rest.until - now
+    return left if 0 < left <= rest.seconds + clock.SKEW_S else 0.0
 
 
 def message(rules: Rules, rest: Rest) -> str:
@@ -136,3 +146,18 @@ def spread(amount: int, limit: int, at: int) -> dict[int, int]:
         amount -= piece
         at += APART
     return pieces
+
+
+def pieces(amount: int, under: int | None, limit: int, at: int) -> dict[int, int]:
+    """What is booked in a slice, as it counts for who asks under `limit`.
+
+    `under`: the limit that it was booked under; None: nobody knows, and nothing of it is owed.
+    """
+    rate = amount if under is None else max(under, limit)
+    return {at: amount} if amount <= rate else spread(amount, rate, at)
+
+
+def over(amount: int, under: int | None, at: int) -> int:
+    """The last slice that anything of a booking counts in, whoever asks. Bound: about an hour after it."""
+    later = 0 if under is None else max(0, amount - 1) // max(1, under)
+    return at + min(later, MOST_PIECES - 1) * APART

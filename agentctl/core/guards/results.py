@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import field, replace
 
-from agentctl.core import envelope
+from agentctl.core import clock, envelope
 from agentctl.core.bounds import Count, Seconds, table
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
@@ -30,22 +31,28 @@ class Rules:
 
 MOST_DOUBLINGS = 16
 """A delay stops growing there."""
+LONGEST_REST_S = 30.0
+"""A tool that asks for a longer rest is not waited for: the model is told, and may come back later. B15"""
+REST = re.compile(r"retry after (\d{1,9}(?:\.\d{1,9})?)s", re.IGNORECASE)
 MARKER = "\n[… cut: {left} of {size} characters are not shown …]"
 
 
 MOST_STARTS = 1_000
 """Starts of a tool that are remembered for its limit per minute."""
+MINUTE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How often each tool was started, and when lately. Bound: the session's tools, MOST_STARTS each."""
+    """How often each tool was started, and when lately. Bound: the session's tools, MOST_STARTS each, twice."""
 
     calls: dict[str, int]
     """By this run."""
     starts: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     earlier: dict[str, int] = field(default_factory=dict[str, int])
     """By other runs of the session, as they were when this one was last started."""
+    others: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    """When those lately started a tool that has a limit per minute."""
 
 
 EMPTY = State({})
@@ -55,22 +62,22 @@ def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     match stamped.event:
         case ToolStarted(tool=tool, attempt=1):
-            since = tuple(ts for ts in state.starts.get(tool, ()) if ts > stamped.ts - 60)[-MOST_STARTS:]
-            return State(
-                {**state.calls, tool: state.calls.get(tool, 0) + 1},
-                {**state.starts, tool: (*since, stamped.ts)},
-                state.earlier,
-            )
-        case RunStarted(earlier_calls=earlier) | Resumed(earlier_calls=earlier):
-            return replace(state, earlier=earlier) if earlier != state.earlier else state
+            calls = {**state.calls, tool: state.calls.get(tool, 0) + 1}
+            starts = (*_lately(state.starts, tool, stamped.ts)[-MOST_STARTS:], stamped.ts)
+            return replace(state, calls=calls, starts={**state.starts, tool: starts})
+        case (
+            RunStarted(earlier_calls=earlier, earlier_starts=others)
+            | Resumed(earlier_calls=earlier, earlier_starts=others)
+        ):
+            return replace(state, earlier=earlier, others=others)
         case _:
             return state
 
 
 def check(state: State, contract: Contract, now: float) -> Envelope | None:
-    """The tool's own call limit, if it is reached: of the session, or of any 60 seconds. D88"""
+    """The tool's own call limit, if it is reached: of the session in all, or in any 60 seconds. D88"""
     most, per_minute = contract.max_calls_per_session, contract.max_calls_per_minute
-    lately = sum(1 for ts in state.starts.get(contract.name, ()) if ts > now - 60)
+    lately = sum(len(_lately(starts, contract.name, now)) for starts in (state.starts, state.others))
     calls = state.calls.get(contract.name, 0) + state.earlier.get(contract.name, 0)
     if most is not None and calls >= most:
         limit = f"max_calls_per_session of {most}"
@@ -82,14 +89,21 @@ def check(state: State, contract: Contract, now: float) -> Envelope | None:
     return envelope.permanent(text, code="CALL_LIMIT", hint="Go on with what you know.")
 
 
+def _lately(starts: dict[str, tuple[float, ...]], tool: str, now: float) -> tuple[float, ...]:
+    """The starts of the last minute; of one ahead of now the clock was set back, and it was who knows when."""
+    return tuple(ts for ts in starts.get(tool, ()) if now - MINUTE_S < ts and clock.past(ts, now))
+
+
 def retry_delay(rules: Rules, contract: Contract, answer: Envelope, attempt: int) -> float | None:
-    """Seconds until this call is worth another attempt, or None."""
+    """Seconds until this call is worth another attempt, or None. A tool's own rest is never undercut. B15"""
     if answer.ok or not answer.retry_safe or attempt >= rules.max_attempts or not rules.enabled:
         return None
     if contract.retry_policy == "none" or in_doubt(contract, answer):
         return None
     doubled = 2.0 ** min(attempt - 1, MOST_DOUBLINGS) if contract.retry_policy == "exponential_backoff" else 1.0
-    return rules.base_delay_s * doubled
+    asked = REST.search(answer.message) if answer.error_type == "rate_limit" else None
+    rest = float(asked[1]) if asked else 0.0
+    return max(rules.base_delay_s * doubled, rest) if rest <= LONGEST_REST_S else None
 
 
 def in_doubt(contract: Contract, answer: Envelope) -> bool:

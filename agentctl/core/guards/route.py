@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field, replace
 
+from agentctl.core import clock
 from agentctl.core.bounds import Count, Name, Natural, Share, table
 from agentctl.core.events import FellBack, ModelAsked, ModelReplied, ProviderOut, Resumed, RunStarted, Stamped
 from agentctl.core.messages import Json
@@ -54,6 +55,8 @@ class State:
     tools: int = 0
     variables: dict[str, Json] = field(default_factory=dict[str, Json])
     """As the journal shows them: a secret one equals nothing. Bound: the task's."""
+    since: dict[str, float] = field(default_factory=dict[str, float])
+    """When it was told so: what a clock said that has been set back since is not believed."""
 
 
 EMPTY = State({})
@@ -69,9 +72,10 @@ def apply(state: State, stamped: Stamped) -> State:
         case ModelReplied(provider=provider, purpose="answer" | "landing"):
             return replace(state, current=provider)
         case ProviderOut(provider=provider, until=until):
-            return replace(state, out={**state.out, provider: until})
+            since = {**state.since, provider: stamped.ts}
+            return replace(state, out={**state.out, provider: until}, since=since)
         case Resumed():
-            return replace(state, out={})
+            return replace(state, out={}, since={})
         case FellBack(to=provider):
             return replace(state, asked=provider)
         case _:
@@ -83,7 +87,7 @@ def available(state: State, provider: str, now: float) -> bool:
     if provider not in state.out:
         return True
     until = state.out[provider]
-    return until is not None and now >= until
+    return until is not None and (now >= until or not clock.past(state.since.get(provider, now), now))
 
 
 def order(providers: tuple[tuple[str, int, tuple[str, ...]], ...], role: str) -> tuple[str, ...]:

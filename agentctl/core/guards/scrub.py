@@ -147,7 +147,7 @@ class Filter:
                 return [self._data(item, depth) for item in items]
 
     def _string(self, text: str, depth: int) -> str:
-        if depth < DEEPEST and text[:1] in "{[" and text.rstrip()[-1:] in "}]":
+        if text and depth < DEEPEST and text[0] in "{[" and text.rstrip()[-1:] in "}]":
             try:
                 inner = json.loads(text, object_pairs_hook=_once)
             except (ValueError, RecursionError):

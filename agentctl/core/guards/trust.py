@@ -15,8 +15,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import get_args
 
+from agentctl.core import envelope
 from agentctl.core.bounds import table
 from agentctl.core.contract import Contract
+from agentctl.core.envelope import Envelope
 from agentctl.core.events import ModelAsked, RunStarted, Stamped, ToolFinished
 from agentctl.core.taint import Copied, Label
 from agentctl.core.tiers import Tier
@@ -25,6 +27,7 @@ from agentctl.records import dataclass
 MOST_SOURCES = 16
 """Sources of a label that are remembered: the first ones."""
 WITHHELD = "The answer repeats the system prompt and was withheld."
+KEPT = "Not run: the arguments of {tool} repeat the system prompt, which must not leave this run."
 LABELS: tuple[Label, ...] = get_args(Label)
 
 
@@ -39,7 +42,8 @@ class Rules:
     after_untrusted: Tier = Tier.MEDIUM
     """The least tier of calls with effects or egress once untrusted text is in."""
     protect_system_prompt: bool = True
-    """Withhold an answer with 25 consecutive words of the system prompt. D09"""
+    """Withhold an answer with 25 consecutive words of the system prompt, and refuse a call that would carry them out.
+    D09"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,20 @@ def sources(state: State) -> tuple[str, ...]:
     return _arrived(state).untrusted
 
 
+def entered(events: Iterable[Stamped]) -> dict[int, tuple[str, ...]]:
+    """Where whose words and data first came in: `untrusted from http_get`, by the seq of the result that brought it."""
+    said: dict[str, int] = {}
+    for stamped in events:
+        match stamped.event:
+            case ToolFinished(final=True, shared_with="", tool=tool, labels=labels):
+                for label in ("untrusted", "private"):
+                    if label in labels:
+                        said.setdefault(f"{label} from {tool}", stamped.seq)
+            case _:
+                pass
+    return {seq: tuple(text for text, at in said.items() if at == seq) for seq in said.values()}
+
+
 def check(
     rules: Rules, state: State, contract: Contract, tier: Tier, copied: tuple[Copied, ...] = (), writes: str = ""
 ) -> Raised | None:
@@ -110,26 +128,35 @@ def check(
     if not rules.enabled:
         return None
     reasons: list[str] = []
-    always = bool(writes) and not contract.read_only
+    # The built-in file tools look at the file itself, and refuse.
+    always = bool(writes) and not (contract.read_only or contract.base_tier in {Tier.SAFE, Tier.LOW})
     if always:
         reasons.append(f"{writes} is an instruction, hook, CI or policy file")
     if state.untrusted:
         if contract.egress or not contract.read_only:
             tier = max(rules.after_untrusted, _up(tier))
-            reasons.append(f"untrusted text from {_listed(state.untrusted)}")
+            reasons.append(f"untrusted text from {listed(state.untrusted)}")
         if copied:
             tier = _up(tier)
-            reasons.append(f"copied from {_listed(dict.fromkeys(each.source for each in copied))}")
+            reasons.append(f"copied from {listed(dict.fromkeys(each.source for each in copied))}")
         if contract.egress and (state.private or contract.private):
             always = True
-            reasons.append(f"private data from {_listed(state.private or (contract.name,))} and a way out")
+            reasons.append(f"private data from {listed(state.private or (contract.name,))} and a way out")
     return Raised(tier, f"trust: {', '.join(reasons)}", always) if reasons else None
+
+
+def keeps(rules: Rules, contract: Contract) -> Envelope | None:
+    """The answer to a call whose arguments repeat the system prompt; None where it only reads what stays here. D09"""
+    if not (rules.enabled and rules.protect_system_prompt) or (contract.read_only and not contract.egress):
+        return None
+    return envelope.permanent(KEPT.format(tool=contract.name), code="SYSTEM_PROMPT", hint="Say it in your own words.")
 
 
 def _up(tier: Tier) -> Tier:
     return Tier(min(tier + 1, Tier.HIGH))
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """Sources in a few words."""
     first, *rest = names
     return f"{first} and {len(rest)} more" if len(rest) > 2 else ", ".join((first, *rest))

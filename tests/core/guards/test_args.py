@@ -19,6 +19,7 @@ def test_arguments_are_checked_before_the_function_runs():
 
 
 def test_a_list_for_a_string_is_refused_and_the_field_is_named():
+    """C02"""
     problem = args.check(Rules(), LOOK, {"bad": []}, "")
 
     assert problem is not None
@@ -35,7 +36,7 @@ def test_the_message_begins_with_bad_tool_arguments():
 
 
 def test_one_envelope_has_the_keys_of_all_three_shapes():
-    """A06, G10"""
+    """A06, G10, C48"""
     problem = args.check(Rules(), LOOK, {"bad": []}, "")
 
     assert problem is not None

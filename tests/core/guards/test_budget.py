@@ -195,7 +195,7 @@ def test_landing_and_summaries_are_no_steps():
 
 
 def test_a_limit_is_reached_at_its_number_and_not_before():
-    """C32: at iterations >= max."""
+    """C32, G18: at iterations >= max."""
     rules = Rules(max_steps=2)
 
     assert None is budget.check(rules, State(steps=1), 0)
@@ -221,7 +221,7 @@ def test_a_reached_limit_speaks_in_the_words_of_the_contract():
     ],
 )
 def test_every_limit_of_the_table_stops_the_run_under_its_own_name(state, reason):
-    """C51, A33: several dimensions in one evaluator."""
+    """C51, A33, A82: several dimensions in one evaluator."""
     assert reason == getattr(budget.check(Rules(), state, 0.0), "reason", "")
     assert None is budget.check(Rules(enabled=False), state, 0.0)
 
@@ -233,7 +233,7 @@ def test_a_call_is_not_stopped_by_the_steps_but_by_its_own_limits():
 
 
 def test_only_first_attempts_are_tool_calls_and_only_final_errors_are_tool_errors():
-    """D03: agents need an error budget."""
+    """D03, D124: agents need an error budget."""
     start = ev.ToolStarted("c1", "look", {}, "safe", 1, effect=False, timeout_s=5)
     end = ev.ToolFinished("c1", "look", "error", "transient", True, 1, {}, 1)
     state = after(start, replace(end, final=False), replace(start, attempt=2), end)
@@ -293,7 +293,7 @@ def test_a_clock_that_jumps_back_takes_no_time_away():
 
 
 def test_gauges_say_how_close_every_limit_is():
-    """Iterations, cost and the rest, from the journal."""
+    """C31: iterations, cost and the rest, from the journal."""
     play = played(policy(), Script([asks(call("look", q=1)), Reply("done")]), contract("look"))
     used = {gauge.key: gauge.used for gauge in budget.gauges(Rules(), fold(play.events).budget, play.now)}
 

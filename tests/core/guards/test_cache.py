@@ -97,7 +97,7 @@ def test_a_summary_has_a_prefix_of_its_own():
     ],
 )
 def test_a_miss_is_explained(state, seen, told):
-    """A53, C55"""
+    """A53, C55, C13"""
     assert told == why(state, CLAUDE, request(**seen))
 
 

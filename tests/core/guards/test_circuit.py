@@ -73,7 +73,7 @@ def test_it_lets_a_probe_through_after_sixty_seconds():
 
 
 def test_the_breaker_of_the_standard_policy_is_five_and_sixty_seconds_with_a_spare():
-    """C67, C52"""
+    """C67, C52, E29"""
     spare = Policy().providers[1]
 
     assert (5, 60.0) == (Rules().failure_threshold, Rules().recovery_s)
@@ -398,6 +398,17 @@ def test_tools_have_a_threshold_of_their_own():
         rules.recovery_s,
         rules.half_open_probes,
     )
+
+
+def test_what_a_run_was_told_in_times_to_come_it_asks_again():
+    """The clock was set back."""
+    opened = ev.Stamped("r", 1, "s", 0, 10_000.0, ev.CircuitMoved("main", "closed", "open", 10_060.0))
+    state = circuit.apply(circuit.EMPTY, opened)
+    closed = circuit.apply(state, ev.Stamped("r", 2, "s", 0, 10_001.0, ev.CircuitMoved("main", "open", "closed")))
+
+    assert 60.0 == circuit.check(Rules(), state, "main", 10_000.0)
+    assert 0.0 == circuit.check(Rules(), state, "main", 6_400.0)
+    assert circuit.EMPTY == closed
 
 
 def test_a_tool_that_keeps_failing_is_not_run_any_more():

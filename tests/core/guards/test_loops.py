@@ -158,7 +158,7 @@ def test_each_detector_can_be_turned_up_alone():
 
 
 def test_a_loop_is_reflected_once_and_then_halts():
-    """G2"""
+    """G2, B54"""
     state = State((Seen("a"),), ("a",))
     first = loops.check(Rules(), seen("a"), "a", pollable=False)
     ignored = loops.check(Rules(), state, "a", pollable=False)
@@ -199,7 +199,7 @@ def test_a_repeat_is_not_run():
 
 
 def test_an_ignored_reflection_ends_the_run_with_eleven():
-    """A39, A40"""
+    """A39, A40, C01"""
     play = played(policy(), Script([SAME]), contract("look"))
     end = play.of(ev.Completed)[-1]
     message = "look was called 2 times with the same arguments"
@@ -252,6 +252,7 @@ def test_a_cycle_of_five_in_a_run_is_reflected_on_and_ended():
 
 
 def test_each_loop_that_is_seen_is_an_event():
+    """C13"""
     play = played(policy(), Script([SAME]), contract("look"))
 
     first = ev.LoopSeen("consecutive", "look", 2, 8)

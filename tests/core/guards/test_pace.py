@@ -159,7 +159,7 @@ def test_another_provider_answers_where_the_wait_would_be_too_long():
     (fell,) = play.of(ev.FellBack)
 
     assert ["spare"] == [asked.provider for asked in play.asked]
-    assert ("main", "spare", "main: tokens_per_minute full for 341s") == (fell.from_, fell.to, fell.reason)
+    assert ("main", "spare", "tokens_per_minute full for 341s") == (fell.from_, fell.to, fell.reason)
 
 
 def test_a_full_minute_is_over_when_its_time_is():
@@ -169,6 +169,14 @@ def test_a_full_minute_is_over_when_its_time_is():
     assert 0.0 == pace.check(Rules(), state, "main", START + 341)
     assert 0.0 == pace.check(Rules(), state, "spare", START)
     assert 0.0 == pace.check(Rules(enabled=False), state, "main", START)
+
+
+def test_a_rest_that_a_clock_spoke_of_that_was_set_back_is_over():
+    """Nobody waits for as long as the clock went back."""
+    state = pace.apply(pace.EMPTY, ev.Stamped("r", 1, "s", 0, START, ev.Waited("x", 341.0, True, "main")))
+
+    assert 0.0 == pace.check(Rules(), state, "main", START - 3_600)
+    assert 343.0 == pace.check(Rules(), state, "main", START - 2)
 
 
 def test_a_resumed_run_asks_again():

@@ -97,6 +97,7 @@ def test_a_change_begins_anew():
 
 
 def test_what_is_remembered_is_bounded():
+    """C31"""
     state = results(*(f"answer {n}" for n in range(100)))
 
     assert (progress.MOST_RESULTS, 100) == (len(state.results), state.count)

@@ -95,11 +95,22 @@ def test_an_unknown_error_is_never_tried_again():
     assert 1 == len(play.of(ev.ToolStarted))
 
 
-def test_a_limited_tool_is_tried_again():
-    """D31"""
-    play = run(contract("look"), envelope.rate_limited(60), envelope.success("ok"))
+@pytest.mark.parametrize(("asked", "waited"), [(0.5, 1.0), (7, 7.0), (30, 30.0)])
+def test_a_limited_tool_is_tried_again_after_the_rest_that_it_asks_for(asked, waited):
+    """B15, D31, H4: not before it."""
+    play = run(contract("look"), envelope.rate_limited(asked), envelope.success("ok"))
 
     assert 2 == len(play.of(ev.ToolStarted))
+    assert [waited] == [retried.delay_s for retried in play.of(ev.Retried)]
+
+
+def test_a_limited_tool_that_asks_for_a_long_rest_is_not_waited_for():
+    """B15: the model is told when to come back, and that it may."""
+    play = run(contract("look"), envelope.rate_limited(60))
+
+    assert 1 == len(play.of(ev.ToolStarted))
+    assert ("rate_limit", True) == (answer(play).error_type, answer(play).retry_safe)
+    assert "Rate limit hit. Retry after 60s." == answer(play).result["message"]
 
 
 def test_what_may_have_happened_is_not_done_again():
@@ -146,6 +157,31 @@ def test_a_limit_per_minute_looks_at_any_sixty_seconds():
 
     assert None is results.check(state, tool, 125.5)
     assert "Call limit: max_calls_per_minute of 2 reached for look." == results.check(state, tool, 120.0).message
+
+
+def test_calls_of_times_to_come_are_no_calls_of_the_last_minute():
+    """The clock was set back by an hour, and the tool is not locked for an hour."""
+    tool = contract("look", max_calls_per_minute=2)
+    state = State({"look": 2}, {"look": (3_700.0, 3_701.0)}, others={"look": (3_702.0,)})
+    started = ev.Stamped("r", 9, "s", 0, 100.0, ev.ToolStarted("c", "look", {}, "safe", 1, False, 5.0))
+
+    assert None is results.check(state, tool, 100.0)
+    assert {"look": (100.0,)} == results.apply(state, started).starts
+    assert None is not results.check(state, tool, 3_698.0), "a second is no setting back"
+
+
+def test_a_limit_per_minute_counts_the_other_runs_of_the_session():
+    """D88: for a minute each."""
+    tool = contract("look", max_calls_per_minute=2)
+    begun = after(ev.Resumed(1, "cli", earlier_starts={"look": (50.0, 90.0)}))
+
+    assert "max_calls_per_minute of 2" in results.check(begun, tool, 109.0).message
+    assert None is results.check(begun, tool, 110.0)
+    assert State({}) == results.apply(begun, ev.Stamped("r", 2, "s", 0, 110.0, ev.Resumed(1, "cli")))
+
+
+def after(event: ev.Event) -> State:
+    return results.apply(results.EMPTY, ev.Stamped("r", 1, "s", 0, 100.0, event))
 
 
 def test_a_tools_own_call_limit_is_named_when_it_is_reached():

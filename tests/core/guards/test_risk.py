@@ -95,7 +95,7 @@ def test_a_call_asks_exactly_where_its_tier_is_above_what_may_run(effects, most)
 
 
 def test_tiers_are_ordered_by_danger_and_not_by_spelling():
-    """B40: as words, high would come first and never ask."""
+    """B40, H1: as words, high would come first and never ask."""
     assert [Tier.SAFE, Tier.LOW, Tier.MEDIUM, Tier.HIGH] == sorted(Tier)
     assert ["high", "low", "medium", "safe"] == sorted(each.word for each in Tier)
     assert [*Tier] == [Tier.of(each.word) for each in Tier]

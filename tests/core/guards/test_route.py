@@ -74,6 +74,16 @@ def test_a_resting_provider_comes_back_at_its_moment():
     assert route.available(state, "spare", 0.0)
 
 
+def test_a_rest_that_began_in_times_to_come_is_over():
+    """The clock was set back, and the provider is asked."""
+    told = ev.Stamped("r", 1, "s", 0, 10_000.0, ev.ProviderOut("main", "rests", until=10_600.0))
+    state = route.apply(route.EMPTY, told)
+
+    assert not route.available(state, "main", 10_000.0)
+    assert not route.available(state, "main", 9_998.0)
+    assert route.available(state, "main", 6_400.0)
+
+
 def test_a_provider_without_a_moment_is_out_for_the_run_until_it_is_resumed():
     gone = ev.ProviderOut("main", "auth")
 

@@ -86,7 +86,7 @@ def test_a_resume_raises_the_total():
 
 
 def test_a_run_lands_when_its_tokens_are_used_up():
-    """B53, E28: tracked, and enforced before the call that would go over."""
+    """B53, E28, C01: tracked, and enforced before the call that would go over."""
     many = Script([asks(call("look", q=n), usage=Usage(240, 20)) for n in range(40)])
     play = played(policy(SMALL, tokens=Rules(total=2_000)), many, contract("look"))
     end = play.of(ev.Completed)[-1]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from agentctl.core import decisions as do
-from agentctl.core.decide_call import _tier
+from agentctl.core.decide_call import _fallback, _tier
 from agentctl.core.events import ApprovalRequested, ModelAsked, RunStarted, Stamped, ToolFinished
 from agentctl.core.guards import approval, budget, loops, risk, trust
 from agentctl.core.guards.trust import Rules, State, check
@@ -107,6 +107,14 @@ def test_a_write_to_a_file_that_decides_later_always_asks_without_any_untrusted_
     assert check(Rules(), state(), LOOK, Tier.SAFE, writes=".envrc") is None
 
 
+def test_the_built_in_file_tools_judge_for_themselves():
+    """They see the file, and refuse: nobody is asked what can't be done."""
+    edit = writer("edit_file", side_effects="local", base_tier=Tier.LOW)
+
+    assert check(Rules(), state(), edit, Tier.LOW, writes=".envrc") is None
+    assert check(Rules(), state(), replace(edit, base_tier=Tier.HIGH), Tier.LOW, writes=".envrc").always
+
+
 def test_off_is_off():
     everything = state("page", private=("notes",))
 
@@ -158,6 +166,15 @@ def test_each_source_is_remembered_once_and_the_first_ones_stay():
     events = itertools.chain.from_iterable((finished(name, "untrusted"), ASKED) for name in names * 2)
 
     assert tuple(names[: trust.MOST_SOURCES]) == folded(*events).untrusted
+
+
+def test_where_words_and_data_came_in_is_told_once_at_the_call_that_brought_them():
+    """D21"""
+    events = [finished("page", "untrusted", "private"), finished("page", "untrusted"), finished("notes", "private")]
+    stamped = [Stamped("r", seq, "s", 0, 0.0, event) for seq, event in enumerate(events, 1)]
+
+    told = {1: ("untrusted from page", "private from page"), 3: ("private from notes",)}
+    assert told == trust.entered(stamped)
 
 
 # --- at the seam ---
@@ -217,6 +234,33 @@ def test_a_fallback_that_would_have_to_ask_does_not_stand_in():
     _, question = _tier(setup, known, SAVE, Call(at, {}))
 
     assert isinstance(question, do.AskPerson)
+
+
+def test_a_call_that_would_carry_the_system_prompt_out_is_refused_and_one_that_reads_is_not():
+    """D09: exfiltrated by a tool it is as gone as in an answer."""
+    play = played(asks(call("post", leaks=True), call("save", leaks=True), call("look", leaks=True)), Reply("done"))
+
+    assert ["SYSTEM_PROMPT", "SYSTEM_PROMPT", None] == [one.code for one in play.answers]
+
+
+def test_unprotected_it_may_be_carried_out():
+    rules = Rules(protect_system_prompt=False)
+
+    assert trust.keeps(Rules(), POST) is not None
+    assert trust.keeps(rules, POST) is trust.keeps(Rules(enabled=False), POST) is None
+
+
+def test_a_fallback_is_held_to_what_its_own_contract_says():
+    """D09, D95: it is another tool than the one that was decided."""
+    kept = replace(POST, name="kept", wire="kept", requires_check=True, egress=False)
+    setup = make_setup(policy(MAIN, trust=Rules()), (LOOK, POST, kept))
+    known = played(asks(call("look"))).state
+    at = known.inflight.calls[0]
+
+    for other, leaks, stands_in in ((POST, False, True), (POST, True, False), (kept, False, False)):
+        looks = replace(LOOK, fallback_tool=other.name)
+        call_of = Call(replace(at, key="new"), {}, leaks=leaks)
+        assert stands_in == (_fallback(setup, known, call_of, looks, 0.0) is not None)
 
 
 def test_an_answer_that_was_withheld_ends_the_run():

@@ -3,7 +3,6 @@
 import os
 import stat
 import threading
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,12 +12,7 @@ from agentctl.core.task import Tool
 from agentctl.core.tiers import Tier
 from agentctl.tools.builtin import edit_file
 
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "root").mkdir()
-    (tmp_path / "secret.txt").write_text("outside")
-    return tmp_path / "root"
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
 
 @pytest.fixture
@@ -27,25 +21,11 @@ def tool(opened, root):
 
 
 @pytest.fixture
-def edit(tool, invocation):
+def edit(tool, ask):
     async def call(path, old, new):
-        args = {"path": path, "old": old, "new": new}
-        assert tool.contract.check(args) is None
-        found = await tool.run(invocation(args))
-        found.text().encode()
-        return found
+        return await ask(tool, {"path": path, "old": old, "new": new})
 
     return call
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(tmp_path):
-    before = len(list(Path("/dev/fd").iterdir()))
-    yield
-    assert len(list(Path("/dev/fd").iterdir())) <= before
-    assert not list(tmp_path.rglob(".agentctl-*"))
-    secret = tmp_path / "secret.txt"
-    assert not secret.exists() or secret.read_text() == "outside"
 
 
 def test_editing_is_low_local_and_not_repeated(tool):

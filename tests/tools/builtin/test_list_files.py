@@ -8,15 +8,11 @@ from agentctl.core.task import Tool
 
 
 @pytest.fixture
-def listing(opened, invocation):
+def listing(opened, ask):
     (tool,) = opened(Tool(use="builtin:list_files"))
 
     async def call(**args):
-        invoked = invocation(args)
-        assert tool.contract.check(args) is None
-        found = await tool.run(invoked)
-        found.text().encode()
-        return found
+        return await ask(tool, args)
 
     return call
 

@@ -12,15 +12,11 @@ from agentctl.tools.builtin.read_file import READ_LIMIT
 
 
 @pytest.fixture
-def read(opened, invocation):
+def read(opened, ask):
     (tool,) = opened(Tool(use="builtin:read_file", roots=(".",)))
 
     async def call(path, **args):
-        invoked = invocation({"path": path, **args})
-        assert tool.contract.check(invoked.args) is None
-        found = await tool.run(invoked)
-        found.text().encode()
-        return found
+        return await ask(tool, {"path": path, **args})
 
     return call
 

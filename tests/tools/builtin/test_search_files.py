@@ -5,7 +5,6 @@ import stat
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,26 +16,17 @@ from agentctl.tools import linear, walking
 from agentctl.tools.builtin import search_files
 from agentctl.tools.walking import fits
 
+pytestmark = pytest.mark.usefixtures("no_descriptor_leaks")
+
 
 @pytest.fixture
-def search(opened, invocation):
+def search(opened, ask):
     (tool,) = opened(Tool(use="builtin:search_files"))
 
     async def call(pattern, timeout_s=30.0, **args):
-        args = {"pattern": pattern, **args}
-        assert tool.contract.check(args) is None
-        found = await tool.run(invocation(args, timeout_s=timeout_s))
-        found.text().encode()
-        return found
+        return await ask(tool, {"pattern": pattern, **args}, timeout_s=timeout_s)
 
     return call
-
-
-@pytest.fixture(autouse=True)
-def no_descriptor_leaks():
-    before = len(list(Path("/dev/fd").iterdir()))
-    yield
-    assert len(list(Path("/dev/fd").iterdir())) <= before
 
 
 def places(found):

@@ -22,12 +22,7 @@ from agentctl.tools.base import open_tools
 from agentctl.tools.builtin import writing
 from agentctl.tools.protected import Protected
 
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "root").mkdir()
-    (tmp_path / "secret.txt").write_text("outside")
-    return tmp_path / "root"
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
 
 @pytest.fixture
@@ -36,25 +31,11 @@ def tool(opened, root):
 
 
 @pytest.fixture
-def write(tool, invocation):
+def write(tool, ask):
     async def call(path, text="new", **more):
-        args = {"path": path, "text": text, **more}
-        assert tool.contract.check(args) is None
-        found = await tool.run(invocation(args))
-        found.text().encode()
-        return found
+        return await ask(tool, {"path": path, "text": text, **more})
 
     return call
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(tmp_path):
-    before = len(list(Path("/dev/fd").iterdir()))
-    yield
-    assert len(list(Path("/dev/fd").iterdir())) <= before
-    assert not list(tmp_path.rglob(".agentctl-*"))
-    if (tmp_path / "secret.txt").exists():
-        assert (tmp_path / "secret.txt").read_text() == "outside"
 
 
 def test_writing_is_low_local_and_may_be_repeated(tool):

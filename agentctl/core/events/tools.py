@@ -1,0 +1,84 @@
+"""What tool calls came to, and what people said of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from agentctl.core.messages import Json, JsonObject
+from agentctl.core.taint import Copied
+from agentctl.records import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStarted:
+    """The intent of one tool call: from here on it may have happened."""
+
+    call_id: str
+    tool: str
+    args: Json
+    tier: str
+    attempt: int
+    effect: bool
+    """It may change something: an unknown outcome must be settled."""
+    timeout_s: float
+    idempotency_key: str = ""
+    probe: bool = False
+    """It tests an open circuit."""
+    copied: tuple[Copied, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    """The outcome of one attempt, or the answer to a call that was not run."""
+
+    call_id: str
+    tool: str
+    status: Literal["success", "error"]
+    error_type: str | None
+    retry_safe: bool
+    duration_ms: int
+    result: JsonObject
+    """The envelope, scrubbed and cut."""
+    tokens: int
+    code: str | None = None
+    key: str = ""
+    """As in `CallProposed`."""
+    effect: bool = False
+    ran: bool = True
+    final: bool = True
+    """False: another attempt follows."""
+    sealed: str = ""
+    shared_with: str = ""
+    """The call of the same step whose result this is."""
+    labels: tuple[str, ...] = ()
+    """What the tool's contract says of its words: `untrusted`, `private`, `egress`; none where it did not run."""
+    pollable: bool = False
+    """The same call may repeat, and may answer the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequested:
+    """A person has to decide."""
+
+    call_id: str
+    tool: str
+    tier: str
+    rule: str
+    digest: str
+    """Of tool, definition, exact arguments and policy: what the answer is bound to."""
+    args: Json
+    copied: tuple[Copied, ...] = ()
+    once: bool = False
+    """No answer to it may be remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalDecided:
+    """Somebody decided, or nobody could."""
+
+    call_id: str
+    decision: Literal["approve", "deny", "stop"]
+    by: str
+    waited_s: float
+    why: str
+    digest: str
