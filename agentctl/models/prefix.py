@@ -45,16 +45,26 @@ class Last:
 
 def difference(before: Sent, now: Sent) -> str:
     """`first differing byte 1,204: tools: add`; empty where `now` only goes on."""
-    if before.head == now.head:
-        at = sum(len(data) for _, data in named(now.head)) if before.messages != now.messages else 0
-        return first(numbered(before.messages), numbered(now.messages), at)
-    return first(named(before.head), named(now.head), 0)
+    if before.head != now.head:
+        return first(named(before.head), named(now.head), 0)
+    if goes_on(before.messages, now.messages):
+        return ""
+    at = sum(len(data) for _, data in named(now.head))
+    return first(numbered(before.messages), numbered(now.messages), at)
+
+
+def goes_on(before: tuple[bytes, ...], now: tuple[bytes, ...]) -> bool:
+    """Whether nothing of what was sent has changed; the last message of before may have become longer."""
+    last = len(before) - 1
+    if last < 0:
+        return True
+    return last < len(now) and before[:last] == now[:last] and now[last].startswith(before[last][:-CLOSING])
 
 
 def first(before: Iterable[tuple[str, bytes]], now: Iterable[tuple[str, bytes]], at: int) -> str:
     """The first difference between two lists of named pieces; `at` bytes stand before them."""
     olds, news = list(before), list(now)
-    for number, (old, new) in enumerate(zip_longest(olds, news)):
+    for old, new in zip_longest(olds, news):
         if old is None:
             break
         if new is None:
@@ -63,8 +73,6 @@ def first(before: Iterable[tuple[str, bytes]], now: Iterable[tuple[str, bytes]],
             at += len(new[1])
             continue
         same = common(old[1], new[1])
-        if number == len(olds) - 1 and old[0].startswith("message") and same >= len(old[1]) - CLOSING:
-            break
         gone = old[0] not in dict(news) and new[0] in dict(olds)
         return told(at + same, f"{old[0]} is gone" if gone else new[0])
     return ""

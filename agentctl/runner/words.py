@@ -131,10 +131,15 @@ def compared(world: World, contract: Contract | None, args: Json) -> tuple[tuple
     """
     if contract is None or not world.setup.policy.trust.enabled:
         return (), "", False
-    folder, own = world.folder, world.own_files
-    writes = protected.named(leaves(args), folder, own) or protected.named(_commands(args), folder, own, commands=True)
+    writers = (contract, world.setup.contracts.get(contract.fallback_tool))
+    writes = _writes(world, args) if any(each and trust.may_write(each) for each in writers) else ""
     leaks = secret(world).heard("\n".join(leaves(args, names=False)))
     return world.untrusted.found_in(args, egress=contract.egress), writes, leaks
+
+
+def _writes(world: World, args: Json) -> str:
+    folder, own = world.folder, world.own_files
+    return protected.named(leaves(args), folder, own) or protected.named(_commands(args), folder, own, commands=True)
 
 
 def _commands(args: Json) -> Iterator[str]:

@@ -128,8 +128,7 @@ def check(
     if not rules.enabled:
         return None
     reasons: list[str] = []
-    # The built-in file tools look at the file itself, and refuse.
-    always = bool(writes) and not (contract.read_only or contract.base_tier in {Tier.SAFE, Tier.LOW})
+    always = bool(writes) and may_write(contract)
     if always:
         reasons.append(f"{writes} is an instruction, hook, CI or policy file")
     if state.untrusted:
@@ -143,6 +142,11 @@ def check(
             always = True
             reasons.append(f"private data from {listed(state.private or (contract.name,))} and a way out")
     return Raised(tier, f"trust: {', '.join(reasons)}", always) if reasons else None
+
+
+def may_write(contract: Contract) -> bool:
+    """Whether a file that its arguments name matters: the built-in file tools look at the file itself, and refuse."""
+    return not (contract.read_only or contract.base_tier in {Tier.SAFE, Tier.LOW})
 
 
 def keeps(rules: Rules, contract: Contract) -> Envelope | None:
