@@ -77,9 +77,11 @@ def _next(world: World, running: Running) -> CallState | None:
 
 async def _settle(world: World, running: Running) -> None:
     """Wait for the calls that run side by side; a signal may cut them short, since they only read."""
-    if running:
+    if not all(task.done() for task in running.values()):
         await world.interrupt.guard(lambda: _all(running))
-        running.clear()
+    for task in running.values():
+        task.result()  # raises what befell it
+    running.clear()
 
 
 async def _all(running: Running) -> None:
