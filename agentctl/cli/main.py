@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import typer
 
-from agentctl.cli import completion, render
+from agentctl.cli import completion, helping, render
 from agentctl.cli.app import app
 from agentctl.errors import AgentctlError, Defect, Usage
 
@@ -50,6 +50,7 @@ def main(arguments: list[str]) -> int:
     """Run a command; its exit code. Nothing escapes but a request to exit."""
     wanted = "--json" in arguments or "--events" in arguments
     code: object = 0
+    helping.lighten(arguments)
     try:
         code = app(arguments, prog_name="agentctl", standalone_mode=False)
         sys.stdout.flush()

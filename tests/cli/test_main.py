@@ -15,7 +15,7 @@ from agentctl.cli.nouns import NOUNS
 from agentctl.errors import Invalid, Problem
 from tests.cli.conftest import started
 
-SLOW = ("anthropic", "openai", "textual", "keyring", "mcp", "genai_prices", "httpx2", "cryptography")
+SLOW = ("anthropic", "openai", "textual", "keyring", "mcp", "genai_prices", "httpx2", "cryptography", "markdown_it")
 COMMANDS = [
     ["init"], ["run"], ["resume"], ["approvals"], ["approve"], ["deny"], ["runs"], ["show"], ["trace"], ["events"],
     ["policy", "list"], ["policy", "check"], ["policy", "show"], ["task", "check"], ["tools", "list"],
@@ -81,6 +81,17 @@ def test_a_start_builds_the_command_that_is_asked_for_and_no_other(arguments, lo
     modules = {path.partition(".")[0] for path in functions}
 
     assert loaded == modules & {name.removeprefix("agentctl.cli.") for name in done.stderr.split()}
+
+
+def test_who_wants_richs_markdown_after_a_help_page_gets_it():
+    code = (
+        "from agentctl.cli.main import main; main(['--help']);"
+        "from rich.markdown import Markdown; from rich import print; print(Markdown('# zebra'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert "zebra" in done.stdout
+    assert "# zebra" not in done.stdout
 
 
 def test_version(agentctl):
