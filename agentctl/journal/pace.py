@@ -113,13 +113,6 @@ def take(tx: Tx, demands: Sequence[Demand], now: float) -> tuple[Booking, ...]:
     return tuple(Booking(demand, at) for demand in demands)
 
 
-def book(
-    tx: Tx, place: Place, demands: Sequence[Demand], now: float, max_wait_s: float
-) -> tuple[Booking, ...] | Wait | TooLong:
-    """`ask`, and where there is room `take`."""
-    return ask(tx, place, demands, now, max_wait_s) or take(tx, demands, now)
-
-
 def leave(tx: Tx, owner: str) -> None:
     """Wait no more."""
     tx.execute("DELETE FROM waiting WHERE owner = ?", (owner,))

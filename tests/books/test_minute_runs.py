@@ -9,7 +9,6 @@ import pytest
 from agentctl.core.events import Waited
 from agentctl.core.guards import pace as minute
 from agentctl.journal import pace
-from agentctl.journal.pace import Place
 from tests.runner.stage import ModelAsked, Reply, usage
 
 LIMIT = 2_000
@@ -41,7 +40,7 @@ def fill(stage, *, spent):
         ((scope,),) = tx.execute("SELECT DISTINCT scope FROM token_buckets WHERE scope LIKE 'tokens%'").fetchall()
         now = time.time()
         demand = minute.Demand(scope, LIMIT - pace.used(tx, scope, now), LIMIT)
-        (booking,) = pace.book(tx, Place("other", now), [demand], now, 9.0)
+        (booking,) = pace.take(tx, [demand], now)
         if spent:
             pace.correct(tx, [(booking, demand.amount)])
 

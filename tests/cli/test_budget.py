@@ -15,7 +15,6 @@ from agentctl.config import paths
 from agentctl.core.guards.pace import Demand
 from agentctl.journal import ledger, pace
 from agentctl.journal.ledger import Scope
-from agentctl.journal.pace import Place
 from agentctl.journal.store import open_store
 from agentctl.runner import spending
 from tests.cli.conftest import shown_on, started
@@ -56,7 +55,7 @@ def spend(isolated):
 def minute(isolated):
     def write(scope, amount, limit, now):
         def work(tx):
-            (booking,) = pace.book(tx, Place("r_gone", now), [Demand(scope, amount, limit)], now, 1000.0)
+            (booking,) = pace.take(tx, [Demand(scope, amount, limit)], now)
             pace.correct(tx, [(booking, amount)])
 
         with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:

@@ -23,7 +23,7 @@ def book(store):
 
     def call(now, *demands, who="r_1", since=None, most=120.0):
         place = Place(who, now if since is None else since)
-        return store.write(lambda tx: pace.book(tx, place, demands, now, most))
+        return store.write(lambda tx: pace.ask(tx, place, demands, now, most) or pace.take(tx, demands, now))
 
     return call
 
