@@ -51,6 +51,13 @@ GROUPS: tuple[nouns.Group, ...] = (
             ("list", "check.policies", "agentctl policy list"),
             ("check", "check.policy_check", "agentctl policy check standard demo/policy.toml"),
             ("show", "policy.show", "agentctl policy show demo/policy.toml --toml"),
+            ("test", "policy_test.expectations", "agentctl policy test demo/policy.toml --cases cases.toml"),
+            (
+                "explain",
+                "policy_explain.explain",
+                "agentctl policy explain strict shell '{}'",
+            ),
+            ("diff", "policy_diff.diff", "agentctl policy diff standard strict"),
             ("new", "policy.new", "agentctl policy new policy.toml"),
             ("schema", "policy.schema", "agentctl policy schema > policy.schema.json"),
         ),

@@ -79,22 +79,25 @@ async def tried(
 ) -> Envelope:
     """What a tool answers, or why it did not run."""
     async with opened(loaded, under, anew=lambda server: name.startswith((f"{server}.", f"{server}__"))) as tools:
-        return await _tried(chosen(name, tools), args, under.policy, yes=yes, quiet=quiet)
+        return await _tried(chosen(name, tools), args, under, yes=yes, quiet=quiet)
 
 
-async def _tried(tool: Tool, args: JsonObject, policy: Policy, *, yes: bool, quiet: bool) -> Envelope:
+async def _tried(tool: Tool, args: JsonObject, under: LoadedPolicy, *, yes: bool, quiet: bool) -> Envelope:
+    from agentctl.config import rulings
     from agentctl.core import envelope
     from agentctl.core.guards import risk
     from agentctl.tools.base import Invocation
 
-    contract = tool.contract
+    contract, policy, reader = tool.contract, under.policy, rulings.reader(under)
     wrong = contract.check(args)
     if wrong is not None:
         return envelope.bad_arguments(wrong.problem, wrong.hint)
-    ruling = risk.tier(policy.risk, contract)
+    ruling = risk.tier(policy.risk, contract, args, reader)
+    if risk.forbids(policy.risk, ruling):
+        return risk.refusal(contract, ruling)  # --yes is a person's word, and nobody may give it here
     if not quiet:
         render.say(f"{contract.name}: {ruling.tier.word} ({ruling.rule})", "quiet")
-    asking = None if yes else risk.check(policy.risk, contract)
+    asking = None if yes else risk.check(policy.risk, contract, args, reader)
     if asking is not None and (refused := await _asked(contract, args, asking, policy)) is not None:
         return refused
     return await tool.run(Invocation(RUN, CALL, uuid.uuid4().hex, args, contract.timeout_s))

@@ -47,18 +47,18 @@ def task_check(
 
 
 def _policy(name: str) -> tuple[str, list[str]]:
-    from agentctl.config import load, unbuilt
+    from agentctl.config import load, rule_review, unbuilt
     from agentctl.config.problems import invalid
     from agentctl.config.text import display
 
     loaded = load.load_policy(name)
     if refused := [*unbuilt.refusals(loaded), *_priceless(loaded)]:
         raise invalid(refused)
-    return f"policy {loaded.name} ({display(loaded.path)})", unbuilt.notices(loaded)
+    return f"policy {loaded.name} ({display(loaded.path)})", [*rule_review.notes(loaded), *unbuilt.notices(loaded)]
 
 
 def _task(file: Path) -> tuple[str, list[str]]:
-    from agentctl.config import load, unbuilt
+    from agentctl.config import load, rule_review, unbuilt
     from agentctl.config.problems import invalid
     from agentctl.config.task import load_task
 
@@ -66,7 +66,7 @@ def _task(file: Path) -> tuple[str, list[str]]:
     policy = load.policy_of(loaded)
     if refused := [*unbuilt.refusals(policy, loaded), *_priceless(policy)]:
         raise invalid(refused)
-    notes = [*loaded.warnings, *unbuilt.notices(policy)]
+    notes = [*loaded.warnings, *rule_review.notes(policy, loaded), *unbuilt.notices(policy)]
     return f"task {loaded.task.name} ({file}) under policy {policy.name}", notes
 
 

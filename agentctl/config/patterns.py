@@ -6,16 +6,17 @@ that can't blow up: what nests or overlaps repeats is refused.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
+from agentctl.core.argpath import lookup
 from agentctl.core.messages import Json
 
 json_path = re.compile(r"[\w-]+(\[\d+\])*(\.[\w-]+(\[\d+\])*)*")
+halves = re.compile("[\ud800-\udfff]")
 MOST = 1_000
 """The largest repetition count of the dialect."""
 
@@ -52,28 +53,15 @@ def compiled(pattern: str) -> Pattern:
         raise ValueError(said.decode() if isinstance(said, bytes) else said) from None
 
 
-def lookup(args: Mapping[str, Json], path: str) -> str | None:
-    """The value at a JSON path (`to[0].address`) as text; None where there is none.
-
-    A text stands for itself, anything else for its compact JSON.
-    """
-    value: Json = args
-    for part in re.findall(r"[^.\[\]]+", path):
-        if isinstance(value, dict):
-            value = cast("Any", value).get(part)
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(cast("Any", value)):
-            value = cast("list[Json]", value)[int(part)]
-        else:
-            return None
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+def found(pattern: str, text: str) -> bool:
+    """Whether a pattern is found in a text; a half of a surrogate pair, which RE2 can't read, counts as U+FFFD."""
+    return compiled(pattern).search(halves.sub("\ufffd", text)) is not None
 
 
 def matches(patterns: Mapping[str, str], args: Mapping[str, Json]) -> bool:
     """Whether each pattern is found in the argument at its path."""
-    found = ((pattern, lookup(args, path)) for path, pattern in patterns.items())
-    return all(text is not None and compiled(pattern).search(text) for pattern, text in found)
+    texts = ((pattern, lookup(args, path)) for path, pattern in patterns.items())
+    return all(text is not None and found(pattern, text) for pattern, text in texts)
 
 
 def _careful(pattern: str) -> Pattern:

@@ -45,7 +45,7 @@ UNSAFE_OF_TOOL: dict[str, tuple[object, ...]] = {"recovery": ("rerun", "same_key
 
 def refusals(policy: LoadedPolicy, task: LoadedTask | None = None) -> list[Problem]:
     """What the user's files ask for that would silently not happen."""
-    found = [*_of_policy(policy), *_of_rules(policy)]
+    found = list(_of_policy(policy))
     return found + list(_of_task(task) if task else ())
 
 
@@ -96,15 +96,6 @@ def _of_policy(policy: LoadedPolicy) -> Iterator[Problem]:
 def _standard(table: str, key: str) -> object:
     """What is not done in `standard` either, and said there in a line."""
     return schema.plain(getattr(getattr(Policy(), table), key))
-
-
-def _of_rules(policy: LoadedPolicy) -> Iterator[Problem]:
-    """The user's own `[[risk.rules]]`, one by one: a rule of `standard` only ever loosened."""
-    for number, rule in enumerate(policy.policy.risk.rules):
-        path: KeyPath = ("risk", "rules", number)
-        if path in policy.explicit:
-            forbids = f"{rule.tool} would not be forbidden: " if rule.tier == "forbid" else ""
-            yield policy.merged.problem([path], f"{forbids}{NOT_ENFORCED}")
 
 
 def _of_task(task: LoadedTask) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ they speak.
 from __future__ import annotations
 
 import difflib
+from typing import Literal
 
 from agentctl.core import decisions as do
 from agentctl.core import envelope
@@ -15,9 +16,13 @@ from agentctl.core.envelope import Envelope
 from agentctl.core.events import LoopSeen
 from agentctl.core.guards import approval, args, budget, circuit, handoff, loops, results, risk, trust
 from agentctl.core.inflight import CallState
+from agentctl.core.messages import JsonObject
+from agentctl.core.policy import Policy
 from agentctl.core.setup import Call, Setup
 from agentctl.core.state import State
+from agentctl.core.taint import Copied
 from agentctl.core.tiers import Tier
+from agentctl.records import dataclass
 
 DOUBT = "its outcome is unknown: approve runs it (again), deny skips it"
 REDEFINED = "its definition has changed since it was pinned:\n{diff}"
@@ -29,7 +34,7 @@ def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDe
     at, contract = call.state, setup.contracts.get(call.state.tool)
     unfit = _unfit(setup, state, call, contract)
     if unfit is not None or contract is None:
-        return unfit or do.RefuseCall("args", unknown_tool(at.tool, tuple(c.name for c in setup.contracts.values())))
+        return unfit or do.RefuseCall("args", unknown_tool(at.tool, _shown(setup)))
     shared = _shared(state, at)
     if shared:
         return do.ShareCall(shared)
@@ -40,6 +45,9 @@ def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDe
         return refusal
     if contract.requires_check and not state.run.checked:
         return do.RunCheck() if state.run.checked is None and setup.check_retries is not None else _unchecked(contract)
+    judged = _judged(setup, state, contract, call)
+    if judged.decision == "deny":
+        return do.RefuseCall("risk", _forbidden(contract, at, judged.ruling))
     return _handed(setup, state, at, _permission(setup, state, contract, call))
 
 
@@ -99,26 +107,73 @@ def _permission(setup: Setup, state: State, contract: Contract, call: Call) -> d
 
 def _tier(setup: Setup, state: State, contract: Contract, call: Call) -> tuple[Tier, do.AskPerson | None]:
     """The tier as risk sees it and trust raises it; and the question, where it may not run by itself."""
-    policy = setup.policy
-    ruling = risk.tier(policy.risk, contract)
-    raised = trust.check(policy.trust, state.trust, contract, ruling.tier, call.copied, call.writes)
+    judged = _judged(setup, state, contract, call)
+    asks = do.AskPerson(judged.tier, judged.why, once=judged.once) if judged.decision == "ask" else None
+    return judged.tier, asks
+
+
+def _judged(setup: Setup, state: State, contract: Contract, call: Call) -> Judged:
+    return judge(setup.policy, setup.reader, state.trust, contract, call.args, copied=call.copied, writes=call.writes)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One call as the policy sees it."""
+
+    ruling: risk.Ruling
+    """Before trust: what set the tier, and every rule that matched."""
+    tier: Tier
+    decision: Literal["allow", "ask", "deny"]
+    why: str
+    once: bool = False
+    """A person is asked each time, and no answer is remembered."""
+
+
+def judge(
+    policy: Policy,
+    reader: risk.Reader,
+    known: trust.State,
+    contract: Contract,
+    args: JsonObject | None,
+    *,
+    copied: tuple[Copied, ...] = (),
+    writes: str = "",
+) -> Judged:
+    """The tier as risk sees it and trust raises it, what becomes of the call, and why. B40"""
+    ruling = risk.tier(policy.risk, contract, args, reader)
+    if risk.forbids(policy.risk, ruling):
+        return Judged(ruling, ruling.tier, "deny", ruling.rule)
+    raised = trust.check(policy.trust, known, contract, ruling.tier, copied, writes)
     tier = ruling.tier if raised is None else raised.tier
     always = raised is not None and raised.always
-    if not policy.approval.enabled or not (always or risk.above(policy.risk, tier)):
-        return tier, None
-    rule = ruling.rule if raised is None else f"{ruling.rule}; {raised.why}"
-    return tier, do.AskPerson(tier, rule, once=always)
+    why = ruling.rule if raised is None else f"{ruling.rule}; {raised.why}"
+    asks = policy.approval.enabled and (always or risk.above(policy.risk, tier))
+    return Judged(ruling, tier, "ask" if asks else "allow", why, always)
 
 
 def _gone(contract: Contract) -> Envelope:
     return envelope.redefined(contract.name, "is gone from")
 
 
+def _shown(setup: Setup) -> tuple[str, ...]:
+    """The tools that the model was told of."""
+    return tuple(each.name for each in setup.contracts.values() if not risk.hidden(setup.policy.risk, each))
+
+
+def _forbidden(contract: Contract, at: CallState, ruling: risk.Ruling) -> Envelope:
+    """What was started before it was forbidden may have happened."""
+    return _unknown(contract, f"forbidden since by {ruling.rule}") if at.attempts else risk.refusal(contract, ruling)
+
+
 def _denied(contract: Contract, at: CallState) -> Envelope:
     if not at.attempts:
         return approval.denied(contract.name, at.why)
+    return _unknown(contract, at.why)
+
+
+def _unknown(contract: Contract, why: str) -> Envelope:
     text = f"The outcome of {contract.name} is unknown and it was not run again."
-    reason = f" Reason: {at.why}" if at.why else ""
+    reason = f" Reason: {why}" if why else ""
     return envelope.permanent(text + reason, code="UNKNOWN_OUTCOME", hint="Check whether it happened.")
 
 
@@ -137,10 +192,10 @@ def _fallback(setup: Setup, state: State, call: Call, contract: Contract, now: f
         call.leaks and trust.keeps(setup.policy.trust, other) is not None
     ):
         return None
-    tier, asks = _tier(setup, state, other, call)
-    if asks is not None or _limits(setup, state, call, other, now) is not None:
+    judged = _judged(setup, state, other, call)
+    if judged.decision != "allow" or _limits(setup, state, call, other, now) is not None:
         return None
-    return do.RunCall(tier, instead=other.name)
+    return do.RunCall(judged.tier, instead=other.name)
 
 
 def _shared(state: State, at: CallState) -> str:

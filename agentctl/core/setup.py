@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agentctl.core.contract import Contract
+from agentctl.core.guards import risk
 from agentctl.core.inflight import CallState
 from agentctl.core.messages import JsonObject
 from agentctl.core.policy import Policy, Provider
@@ -31,6 +32,8 @@ class Setup:
     output_retries: int = 0
     check_retries: int | None = None
     """How often the model may try again after `[check]` failed; None: there is no check."""
+    reader: risk.Reader = risk.UNREAD
+    """How the patterns of `[[risk.rules]]` are looked for."""
 
     def provider(self, name: str) -> Provider:
         """The provider of that name."""

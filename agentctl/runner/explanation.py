@@ -53,14 +53,16 @@ def of(plan: Plan, filled: Filled) -> JsonObject:
 
 def _tool(plan: Plan, name: str) -> JsonObject:
     contract = plan.tools[name].contract
-    ruling = risk.tier(plan.policy.risk, contract)
+    ruling = risk.tier(plan.policy.risk, contract, None, plan.setup.reader)
     asks = risk.check(plan.policy.risk, contract) is not None and plan.policy.approval.enabled
     return {
         "name": name,
         "tier": ruling.tier.word,
         "rule": ruling.rule,
-        "decision": "ask" if asks else "run",
-        "once_untrusted": _once_untrusted(plan, contract, ruling.tier),
+        "decision": "forbid" if risk.forbids(plan.policy.risk, ruling) else "ask" if asks else "run",
+        "once_untrusted": "forbid"
+        if risk.forbids(plan.policy.risk, ruling)
+        else _once_untrusted(plan, contract, ruling.tier),
         "side_effects": contract.side_effects or "unknown",
         "timeout_seconds": contract.timeout_s,
     }

@@ -10,11 +10,12 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentctl.config import keys, load, paths, schema, task, toml, unbuilt
+from agentctl.config import keys, load, paths, rulings, schema, task, toml, unbuilt
 from agentctl.config.load import LoadedPolicy
 from agentctl.config.problems import invalid
 from agentctl.config.task import LoadedTask
 from agentctl.core.contract import Contract
+from agentctl.core.guards.risk import hidden
 from agentctl.core.messages import ToolSchema
 from agentctl.core.policy import Policy, Provider
 from agentctl.core.prices import Price
@@ -101,8 +102,10 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
         None if output is None else answers.shape(output.schema),
         0 if output is None else output.retries,
         None if check is None else check.retries,
+        rulings.reader(loaded),
     )
-    schemas = tuple(ToolSchema(t.contract.wire, t.contract.description, t.contract.parameters) for t in opened)
+    shown = (tool.contract for tool in opened if not hidden(policy.risk, tool.contract))
+    schemas = tuple(ToolSchema(at.wire, at.description, at.parameters) for at in shown)
     notes = (*_off(policy), *unbuilt.notices(loaded), *loaded_task.warnings, *missing)
     own_count = open_counter(policy.context.counter, loaded_task.base)
     digest = load.digest(policy)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from agentctl.config import paths
 from agentctl.config.task import LoadedTask
 from agentctl.core.contract import Contract
+from agentctl.core.guards.risk import hidden
 from agentctl.core.messages import Json, JsonObject, ToolSchema, is_list, is_object
 from agentctl.core.policy import Policy
 from agentctl.errors import Invalid
@@ -137,7 +138,8 @@ def extended(planned: Plan, found: Sequence[Tool], notes: tuple[str, ...]) -> Pl
             raise Invalid(f"two tools are called '{at.wire}' on the wire", hint="Give the server another name.")
         contracts[at.name] = contracts[at.wire] = at
         tools[at.name] = tool
-        schemas.append(_shown(at))
+        if not hidden(planned.policy.risk, at):
+            schemas.append(_shown(at))
     setup = dataclasses.replace(planned.setup, contracts=contracts)
     return dataclasses.replace(
         planned, setup=setup, tools=tools, schemas=tuple(schemas), notes=(*planned.notes, *notes)

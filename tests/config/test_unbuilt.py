@@ -38,7 +38,6 @@ def task(tmp_path):
         ("scrub.patterns", '[scrub]\npatterns = ["A+"]\n'),
         ("scrub.to_model", "[scrub]\nto_model = true\n"),
         ("sandbox.mode", '[sandbox]\nmode = "required"\n'),
-        ("risk.rules[1]", '[[risk.rules]]\ntool = "a"\ntier = "high"\n'),
     ],
 )
 def test_what_would_silently_not_happen_is_refused_by_its_name(policy, key, text):

@@ -1,12 +1,24 @@
-"""How dangerous one exact call is, and whether it may run without asking."""
+"""How dangerous one exact call is, and whether it may run without asking.
+
+Rules.
+1. Of the `[[risk.rules]]` that match, the strictest decides, wherever it stands; a rule that matches says more than
+   a tier by name, that more than a built-in's own tier, that more than the contract, and that more than `unknown`.
+2. So once a rule speaks, another rule can only make the call stricter.
+3. Under `contracts = "raise_only"` nothing is below what the contract says, whoever said it.
+4. `forbid` is no tier: the call is refused, whatever may run by itself and whoever would say yes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import field
 from typing import Literal
 
+from agentctl.core import envelope
+from agentctl.core.argpath import covers, lookup
 from agentctl.core.bounds import Name, table
 from agentctl.core.contract import Contract
+from agentctl.core.envelope import Envelope
 from agentctl.core.messages import JsonObject
 from agentctl.core.tiers import Tier
 from agentctl.records import dataclass
@@ -62,37 +74,116 @@ EFFECT_TIERS = {"none": Tier.SAFE, "local": Tier.LOW, "external": Tier.MEDIUM, "
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """What setup knows of the rules and the core can't: how a pattern is looked for, and where each rule stands."""
+
+    finds: Callable[[str, str], bool]
+    """Whether a pattern is found in a text."""
+    places: tuple[str, ...] = ()
+    """`policy.toml:12`, in the order of the rules; for people."""
+
+
+def _unread(pattern: str, text: str) -> bool:
+    # A rule that can't be looked for is not passed over.
+    raise LookupError(f"nobody gave a reader for {pattern!r}, to look in {len(text)} characters")
+
+
+UNREAD = Reader(_unread)
+"""Enough for rules without patterns."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ruling:
     """The tier of a call and what set it."""
 
     tier: Tier
     rule: str
+    forbidden: bool = False
+    """It is refused; nobody is asked."""
+    spoke: tuple[int, ...] = ()
+    """The numbers of all rules that matched, in their order."""
+    decided: int | None = None
+    """The number of the rule that set the tier; None: none did."""
 
 
-def tier(rules: Rules, contract: Contract) -> Ruling:
-    """The tier of a call of this tool: by name, else the built-in's own, else its contract, else unknown."""
+def tier(rules: Rules, contract: Contract, args: JsonObject | None = None, reader: Reader = UNREAD) -> Ruling:
+    """The tier of a call: by rule, by name, else the built-in's own, else its contract, else unknown. B39
+
+    Without `args` it is that of the tool: rules about arguments stay silent.
+    """
+    ruling = _ruled(rules, contract, args, reader) or _unruled(rules, contract)
     effects = contract.side_effects
     declared = None if effects is None else EFFECT_TIERS[effects]
-    named = rules.tiers.get(contract.name)
-    if named is not None:
-        ruling = Ruling(named, f"risk.tiers.{contract.name}")
-    elif contract.base_tier is not None:
-        ruling = Ruling(contract.base_tier, "built-in")
-    elif declared is not None and rules.contracts == "classify":
-        return Ruling(declared, f'side_effects = "{effects}"')
-    else:
-        ruling = Ruling(rules.unknown, "risk.unknown")
-    if declared is not None and rules.contracts == "raise_only" and declared > ruling.tier:
-        return Ruling(declared, f'side_effects = "{effects}"')
-    return ruling
+    if declared is None or rules.contracts != "raise_only" or ruling.forbidden or declared <= ruling.tier:
+        return ruling
+    return Ruling(declared, f'side_effects = "{effects}"', spoke=ruling.spoke)
 
 
-def check(rules: Rules, contract: Contract) -> Ruling | None:
-    """The ruling that needs a person, or None. Compared as numbers (H1)."""
-    ruling = tier(rules, contract)
-    return ruling if above(rules, ruling.tier) else None
+def _ruled(rules: Rules, contract: Contract, args: JsonObject | None, reader: Reader) -> Ruling | None:
+    """What the strictest matching rule says; of several the first."""
+    spoke = tuple(at for at, rule in enumerate(rules.rules) if matches(rule, contract, args, reader))
+    if not spoke:
+        return None
+    at = max(spoke, key=lambda number: rank(rules.rules[number].tier))  # max keeps the first
+    rule, place = rules.rules[at], reader.places[at] if at < len(reader.places) else f"risk.rules[{at}]"
+    said = f"{place} ({rule.why})" if rule.why else place
+    forbidden = rule.tier == "forbid"
+    return Ruling(Tier.HIGH if rule.tier == "forbid" else Tier.of(rule.tier), said, forbidden, spoke, at)
+
+
+def _unruled(rules: Rules, contract: Contract) -> Ruling:
+    """What is said of the tool itself."""
+    effects = contract.side_effects
+    for name in (contract.name, contract.wire):  # the name on the wire is another way to write it, not another tool
+        if name in rules.tiers:
+            return Ruling(rules.tiers[name], f"risk.tiers.{name}")
+    if contract.base_tier is not None:
+        return Ruling(contract.base_tier, "built-in")
+    if effects is not None and rules.contracts == "classify":
+        return Ruling(EFFECT_TIERS[effects], f'side_effects = "{effects}"')
+    return Ruling(rules.unknown, "risk.unknown")
+
+
+def rank(verdict: Verdict) -> int:
+    """Verdicts as numbers, the strictest the largest."""
+    return len(Tier) if verdict == "forbid" else Tier.of(verdict)
+
+
+def names(rule: Rule, contract: Contract) -> bool:
+    """Whether a rule is about this tool, by its name as shown or on the wire."""
+    return covers(rule.tool, contract.name) or covers(rule.tool, contract.wire)
+
+
+def matches(rule: Rule, contract: Contract, args: JsonObject | None, reader: Reader) -> bool:
+    """Whether a rule speaks about this call: every pattern is found in the argument at its path."""
+    if not names(rule, contract) or (rule.args and args is None):
+        return False
+    found = ((pattern, lookup(args or {}, path)) for path, pattern in rule.args.items())
+    return all(text is not None and reader.finds(pattern, text) for pattern, text in found)
+
+
+def check(rules: Rules, contract: Contract, args: JsonObject | None = None, reader: Reader = UNREAD) -> Ruling | None:
+    """The ruling that keeps the call from running by itself, or None. Compared as numbers (H1)."""
+    ruling = tier(rules, contract, args, reader)
+    return ruling if forbids(rules, ruling) or above(rules, ruling.tier) else None
 
 
 def above(rules: Rules, tier: Tier) -> bool:
     """Whether a tier is more than may run without asking."""
     return rules.enabled and tier > rules.auto_approve
+
+
+def forbids(rules: Rules, ruling: Ruling) -> bool:
+    """Whether the call is refused."""
+    return rules.enabled and ruling.forbidden
+
+
+def hidden(rules: Rules, contract: Contract) -> bool:
+    """Whether the tool is forbidden whatever its arguments: then the model is not even shown it."""
+    return forbids(rules, tier(rules, contract))
+
+
+def refusal(contract: Contract, ruling: Ruling) -> Envelope:
+    """The answer to a forbidden call."""
+    text = f"Not run: the policy forbids this call of {contract.name}: {ruling.rule}."
+    return envelope.permanent(text, code="FORBIDDEN", hint="Do it in another way, or answer without it.")
