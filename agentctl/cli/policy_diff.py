@@ -143,11 +143,13 @@ def _samples(loaded: LoadedPolicy) -> Iterator[Sample]:
     from agentctl.tools import offhand
 
     rules = loaded.policy.risk.rules
-    yield from ((name, None, None) for name in (*offhand.NAMES, *loaded.policy.risk.tiers))
-    yield from ((f"(side_effects = {word})", None, cast("SideEffects", word)) for word in EFFECT_TIERS)
-    yield ("(unknown)", None, None)
-    yield from ((rule.tool, None, None) for rule in rules)
-    yield from ((rule.tool, args, None) for rule in rules for args in (*rule.match, *rule.not_match))
+    for name in (*offhand.NAMES, *loaded.policy.risk.tiers, "(unknown)", *(rule.tool for rule in rules)):
+        yield name, None, None
+    for word in EFFECT_TIERS:
+        yield f"(side_effects = {word})", None, word
+    for rule in rules:
+        for args in (*rule.match, *rule.not_match):
+            yield rule.tool, args, None
 
 
 def _call_line(each: JsonObject) -> str:

@@ -135,7 +135,7 @@ EXAMPLES: dict[str, Any] = {
     "handoff.Rules.contact": "support@example.com",
     "route.Rules.rules": [{"provider": "summarizer", "when": {"goal_max_chars": 200, "tools": 0}}],
     "risk.Rules.rules": [
-        {"tool": "send_email", "args": {"to": "@example\\.com$"}, "tier": "low", "why": "stays in the house"},
+        {"tool": "send_email", "args": {"to": "^[^@, ]+@example\\.com$"}, "tier": "low", "why": "stays in the house"},
         {"tool": "delete_*", "tier": "forbid"},
     ],
     "task.Task.policy": "standard",

@@ -20,6 +20,7 @@ from agentctl.core.bounds import Name, table
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.messages import JsonObject
+from agentctl.core.task import SideEffects
 from agentctl.core.tiers import Tier
 from agentctl.records import dataclass
 
@@ -70,7 +71,12 @@ class Rules:
     """The strictest matching rule decides; rules of parents come first."""
 
 
-EFFECT_TIERS = {"none": Tier.SAFE, "local": Tier.LOW, "external": Tier.MEDIUM, "irreversible": Tier.HIGH}
+EFFECT_TIERS: dict[SideEffects, Tier] = {
+    "none": Tier.SAFE,
+    "local": Tier.LOW,
+    "external": Tier.MEDIUM,
+    "irreversible": Tier.HIGH,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,188 @@
+"""`policy test`, `policy explain`, `policy diff`."""
+
+import pytest
+
+POLICY = """version = 1
+
+[[risk.rules]]
+tool = "shell"
+args = { command = "^ls$" }
+tier = "low"
+why = "looks around"
+match = [{ command = "ls" }]
+
+[[risk.rules]]
+tool = "drop_*"
+tier = "forbid"
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.toml").write_text(POLICY)
+    return tmp_path
+
+
+# --- explain --------------------------------------------------------------------------------------
+
+
+def test_a_call_is_explained_with_every_rule_and_its_place(agentctl, here):
+    called = agentctl("policy", "explain", "p.toml", "shell", '{"command": "ls"}')
+
+    assert called.code == 0
+    assert "  tier                                         low\n" in called.out
+    assert "allow: it runs by itself" in called.out
+    assert "once untrusted text is in                    medium, ask" in called.out
+    assert "    p.toml:3 risk.rules[1] shell low (decides): looks around\n" in called.out
+
+
+def test_the_explanation_as_json(agentctl, here):
+    body = agentctl("policy", "explain", "p.toml", "drop_table", "{}", "--json").json
+
+    assert ("drop_table", "high", "deny", "p.toml:10") == tuple(
+        body[key] for key in ("tool", "tier", "decision", "because")
+    )
+    assert [("p.toml", 10, True)] == [(each["file"], each["line"], each["decides"]) for each in body["rules"]]
+    assert [False, False] == [each["raised"] for each in body["trust"]]
+
+
+def test_a_tool_that_nobody_named_is_unknown_and_high(agentctl, here):
+    """B39"""
+    body = agentctl("policy", "explain", "p.toml", "launch", "--json").json
+
+    assert ("high", "ask", "risk.unknown", []) == tuple(body[key] for key in ("tier", "decision", "because", "rules"))
+
+
+@pytest.mark.parametrize("args", ['{"a": 1, "a": 2}', "[1]", "{", '{"a": NaN}'])
+def test_arguments_that_are_no_json_object_or_say_a_key_twice_are_wrong_usage(agentctl, here, args):
+    called = agentctl("policy", "explain", "p.toml", "shell", args)
+
+    assert called.code == 2
+    assert "ARGS_JSON" in called.err
+
+
+def test_the_contract_of_a_tasks_tool_counts(agentctl, demo):
+    known = agentctl("tools", "list", demo / "task.toml", "--json").json["items"]
+    for tool in known:
+        body = agentctl("policy", "explain", demo / "policy.toml", tool["name"], "--task", demo / "task.toml", "--json")
+        assert tool["tier"] == body.json["tier"]
+
+    called = agentctl("policy", "explain", demo / "policy.toml", "nobody", "--task", demo / "task.toml")
+
+    assert called.code == 2
+    assert "no tool of the task is called 'nobody'" in called.err
+
+
+# --- test -----------------------------------------------------------------------------------------
+
+CASES = """[[cases]]
+tool = "shell"
+args = { command = "ls" }
+expect = "allow"
+tier = "low"
+
+[[cases]]
+tool = "shell"
+args = { command = "ls" }
+expect = "ask"
+untrusted = true
+
+[[cases]]
+tool = "drop_table"
+expect = "deny"
+"""
+
+
+def test_expectations_that_hold_exit_0(agentctl, here):
+    (here / "c.toml").write_text(CASES)
+    called = agentctl("policy", "test", "p.toml", "--cases", "c.toml")
+
+    assert (0, "ok: 7 expectations of policy p hold\n") == (called.code, called.out)
+
+
+def test_an_expectation_that_does_not_hold_exits_17_with_its_place(agentctl, here):
+    (here / "c.toml").write_text(CASES.replace('expect = "deny"', 'expect = "ask"'))
+    called = agentctl("policy", "test", "p.toml", "--cases", "c.toml")
+    body = agentctl("policy", "test", "p.toml", "--cases", "c.toml", "--json")
+
+    assert called.code == body.code == 17
+    assert "failed: c.toml:13 drop_table: expected ask, got deny (p.toml:10)\n" == called.out
+    assert [("drop_table", "ask", "deny", 13)] == [
+        (each["tool"], each["expected"], each["got"], each["line"]) for each in body.json["items"] if not each["ok"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ("version = 1\n", "c.toml:1:1", "expected at least one [[cases]]"),
+        ('[[cases]]\ntool = "a"\nexpect = "run"\n', "c.toml:3:10", "expected one of: allow, ask, deny"),
+        ('[[cases]]\ntool = "a"\nexpected = "ask"\n', "c.toml:3:1", "unknown key"),
+        ('[[cases]]\nexpect = "ask"\n', "c.toml:1:1", "missing"),
+    ],
+)
+def test_a_file_of_cases_that_is_none_is_refused_at_its_place(agentctl, here, text, place, words):
+    (here / "c.toml").write_text(text)
+    called = agentctl("policy", "test", "p.toml", "--cases", "c.toml")
+
+    assert called.code == 3
+    assert place in called.err
+    assert words in called.err
+
+
+def test_rules_that_never_win_and_tools_that_nobody_named_are_warnings(agentctl, demo):
+    policy = demo / "policy.toml"
+    rules = '\n[[risk.rules]]\ntool = "x"\ntier = "high"\n\n[[risk.rules]]\ntool = "x"\ntier = "low"\n'
+    policy.write_text(policy.read_text() + rules)
+    (demo / "task.toml").write_text(
+        (demo / "task.toml").read_text()
+        + '\n[[tools]]\nname = "odd"\ncommand = ["true"]\nparameters = { type = "object" }\n'
+    )
+    body = agentctl("policy", "test", policy, "--task", demo / "task.toml", "--json").json
+
+    assert body["ok"]
+    assert any("it never decides" in each for each in body["warnings"])
+    assert any("no tool of" in each for each in body["warnings"])
+    assert any(each.startswith("no rule names odd") for each in body["warnings"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["standard", "strict", "ci", "high-throughput", "customer-facing", "batch-research", "multi-tenant", "local"],
+)
+def test_every_shipped_policy_does_to_its_examples_what_it_says(agentctl, name):
+    called = agentctl("policy", "test", name)
+
+    assert called.code == 0, called.out
+
+
+# --- diff -----------------------------------------------------------------------------------------
+
+
+def test_a_difference_is_told_by_what_it_means(agentctl, here):
+    (here / "q.toml").write_text('version = 1\n[budget]\nrun_usd = 0.25\n[risk]\nauto_approve = "safe"\n')
+    body = agentctl("policy", "diff", "p.toml", "q.toml", "--json").json
+    calls = {each["tool"]: each["change"] for each in body["calls"] if not each["args"]}
+
+    assert {"budget.run_usd", "risk.auto_approve"} == {each["key"] for each in body["keys"]}
+    assert [("a", "shell", 3), ("a", "drop_*", 10)] == [
+        (each["in"], each["tool"], each["line"]) for each in body["rules"]
+    ]
+    assert "newly asked" == calls["drop_*"] == calls["write_file"]
+    assert not body["same"]
+
+
+def test_a_call_that_only_a_rules_example_names_is_compared_too(agentctl, here):
+    called = agentctl("policy", "diff", "standard", "p.toml")
+
+    assert 'newly allowed: shell {"command": "ls"}: high, ask -> low, allow (p.toml:3 (looks around))' in called.out
+    assert "+ drop_* forbid (p.toml:10)" in called.out
+
+
+def test_the_order_of_rules_and_of_keys_is_no_difference(agentctl, here):
+    first, *rules = POLICY.split("\n\n")
+    (here / "q.toml").write_text("\n\n".join([first, *(rule.rstrip() for rule in reversed(rules))]) + "\n")
+    called = agentctl("policy", "diff", "p.toml", "q.toml")
+
+    assert (0, "p and q say the same\n") == (called.code, called.out)
