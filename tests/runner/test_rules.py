@@ -47,10 +47,11 @@ async def test_a_forbidden_tool_is_not_shown_to_the_model(stage: Stage):
     assert [{"other"}] * 2 == [{tool["name"] for tool in seen.body["tools"]} for seen in stage.asked()]
 
 
-async def test_halves_of_a_surrogate_pair_and_line_breaks_fool_no_pattern(stage: Stage):
+async def test_line_breaks_fool_no_pattern(stage: Stage):
     rules(stage, {"tool": "look", "args": {"id": "^A$"}, "tier": "safe"})
     stage.tool("look", "echo '{}'", side_effects="irreversible")
-    stage.replies = [calls(("look", {"id": "A"}), ("look", {"id": "A\nB"}), ("look", {"id": "A\n"})), Reply(text="done")]
+    wanted = (("look", {"id": each}) for each in ("A", "A\nB", "A\n"))
+    stage.replies = [calls(*wanted), Reply(text="done")]
     await stage.run()
 
     assert 1 == len(stage.events(ToolStarted))
