@@ -53,9 +53,6 @@ def _written(value: Json) -> str:
     return "nothing" if value is None else writing.written(value)
 
 
-# --- Keys -----------------------------------------------------------------------------------------
-
-
 def _keys(old: LoadedPolicy, new: LoadedPolicy) -> Iterator[JsonObject]:
     """Values that differ; providers are told apart by their names, rules have a list of their own."""
     before, after = _values(old), _values(new)
@@ -78,9 +75,6 @@ def _values(loaded: LoadedPolicy) -> dict[str, Json]:
         else:
             found[dotted(path)] = value
     return found
-
-
-# --- Rules ----------------------------------------------------------------------------------------
 
 
 def _rules(old: LoadedPolicy, new: LoadedPolicy) -> Iterator[JsonObject]:
@@ -110,9 +104,6 @@ def _meaning(rule: JsonObject) -> tuple[Json, ...]:
 def _rule_line(rule: JsonObject) -> str:
     shown = judging.call(rule["tool"], rule["args"])
     return f"{shown} {rule['tier']} ({rule['file']}:{rule['line']})"
-
-
-# --- Calls ----------------------------------------------------------------------------------------
 
 
 def _calls(old: LoadedPolicy, new: LoadedPolicy) -> Iterator[JsonObject]:
