@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -35,7 +36,7 @@ def diff(a: PolicyName, b: PolicyName, as_json: AsJson = False) -> None:
         return
     _section("calls", [_call_line(each) for each in calls])
     _section("rules", [f"{'-' if each['in'] == 'a' else '+'} {_rule_line(each)}" for each in rules])
-    _section("keys", [f"{each['key']}: {_written(each['a'])} -> {_written(each['b'])}" for each in keys])
+    _section("keys", [f"{each['key']}: {json.dumps(each['a'])} -> {json.dumps(each['b'])}" for each in keys])
 
 
 def _section(name: str, lines: list[str]) -> None:
@@ -45,12 +46,6 @@ def _section(name: str, lines: list[str]) -> None:
         render.out(name, "bold")
         for line in lines:
             render.out(f"  {printable(line, lines=False)}")
-
-
-def _written(value: Json) -> str:
-    from agentctl.config import writing
-
-    return "nothing" if value is None else writing.written(value)
 
 
 def _keys(old: LoadedPolicy, new: LoadedPolicy) -> Iterator[JsonObject]:
