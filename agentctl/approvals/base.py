@@ -30,6 +30,10 @@ class Question:
     """Source and text of what the arguments copy from somebody else's words."""
     untrusted: tuple[str, ...] = ()
     """Whose words are in the run."""
+    parts: tuple[tuple[str, str], ...] = ()
+    """Of a shell command: the text of each part, and its tier with the reason."""
+    files: tuple[tuple[str, str], ...] = ()
+    """Path and digest of the files that the command will run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ def wording(question: Question) -> list[str]:
     return [
         "",
         f"Agent wants to {tool} with args: {arguments(question.args)}",
+        *(f"  part   {one_line(_cut_text(text))} — {one_line(verdict)}" for text, verdict in question.parts),
+        *(f"  runs   {one_line(path)} ({one_line(digest)})" for path, digest in question.files),
         f"  tier   {tier}",
         *(f'  copied from {one_line(source)}: "{one_line(_cut_text(text))}"' for source, text in question.copied),
         *([f"  words  of {one_line(', '.join(question.untrusted))} are in the run"] if question.untrusted else []),

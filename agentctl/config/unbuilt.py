@@ -38,7 +38,7 @@ TABLES = ("alerts", "telemetry")
 """Tables of `standard` that nothing asks yet."""
 BUILT_TOOLS = (
     *("builtin:read_file", "builtin:list_files", "builtin:search_files"),
-    *("builtin:write_file", "builtin:edit_file", "builtin:http_get"),
+    *("builtin:write_file", "builtin:edit_file", "builtin:http_get", "builtin:shell"),
 )
 UNSAFE_OF_TOOL: dict[str, tuple[object, ...]] = {"recovery": ("rerun", "same_key", "ask")}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agentctl.core.commands import Command
 from agentctl.core.messages import JsonObject
 from agentctl.core.task import Recovery, RetryPolicy, SideEffects
 from agentctl.core.tiers import Tier
@@ -53,6 +54,8 @@ class Contract:
     sort_by: str = ""
     fallback_tool: str = ""
     requires_check: bool = False
+    command: Callable[[JsonObject], Command | None] | None = None
+    """What a shell would make of the arguments, looked up outside the core; None: no shell reads them."""
     changed: str = ""
     """How its definition differs from the one that was agreed to: a person is asked before it is used."""
     gone: bool = False

@@ -9,8 +9,9 @@ from __future__ import annotations
 import difflib
 from typing import Literal
 
+from agentctl.core import command_rules, envelope
 from agentctl.core import decisions as do
-from agentctl.core import envelope
+from agentctl.core.commands import Command
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import LoopSeen
@@ -113,7 +114,14 @@ def _tier(setup: Setup, state: State, contract: Contract, call: Call) -> tuple[T
 
 
 def _judged(setup: Setup, state: State, contract: Contract, call: Call) -> Judged:
-    return judge(setup.policy, setup.reader, state.trust, contract, call.args, copied=call.copied, writes=call.writes)
+    policy, reader, command = setup.policy, setup.reader, call.command if _is(call, contract) else None
+    copied, writes = call.copied, call.writes
+    return judge(policy, reader, state.trust, contract, call.args, command=command, copied=copied, writes=writes)
+
+
+def _is(call: Call, contract: Contract) -> bool:
+    """Whether this is the tool that was called, and not one that stands in for it."""
+    return call.state.tool in {contract.name, contract.wire}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +144,12 @@ def judge(
     contract: Contract,
     args: JsonObject | None,
     *,
+    command: Command | None = None,
     copied: tuple[Copied, ...] = (),
     writes: str = "",
 ) -> Judged:
     """The tier as risk sees it and trust raises it, what becomes of the call, and why. B40"""
-    ruling = risk.tier(policy.risk, contract, args, reader)
+    ruling = command_rules.tier(policy.risk, contract, args, reader, command)
     if risk.forbids(policy.risk, ruling):
         return Judged(ruling, ruling.tier, "deny", ruling.rule)
     raised = trust.check(policy.trust, known, contract, ruling.tier, copied, writes)

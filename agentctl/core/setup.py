@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from agentctl.core.commands import Command
 from agentctl.core.contract import Contract
 from agentctl.core.guards import risk
 from agentctl.core.inflight import CallState
@@ -55,3 +56,5 @@ class Call:
     """The instruction, hook, CI or policy file that the arguments name; empty: none."""
     leaks: bool = False
     """The arguments repeat the system prompt."""
+    command: Command | None = None
+    """What a shell would make of the arguments; None: no shell reads them."""

@@ -17,8 +17,9 @@ from agentctl.core.decide_call import before_tool
 from agentctl.core.events import ApprovalDecided, ApprovalRequested, Copied
 from agentctl.core.guards import approval, budget
 from agentctl.core.inflight import CallState, find
+from agentctl.core.messages import Json
 from agentctl.core.setup import Call
-from agentctl.runner import words
+from agentctl.runner import shell, words
 from agentctl.runner.wishes import wish
 from agentctl.runner.world import World
 
@@ -51,7 +52,8 @@ def exactly(world: World, call: CallState) -> Call:
     """The call as it would run now: its original arguments, its digest, and where their words came from."""
     use, contract = world.calls[call.call_id], world.setup.contracts.get(call.tool)
     digest = "" if contract is None else digest_of(world, call, contract)
-    return Call(call, use.args, use.garbled, digest, *words.compared(world, contract, use.args))
+    command = shell.command_of(contract, use.args)
+    return Call(call, use.args, use.garbled, digest, *words.compared(world, contract, use.args), command)
 
 
 def request(world: World, call: CallState, contract: Contract, decision: do.AskPerson) -> None:
@@ -72,7 +74,10 @@ def _copied(world: World, call: CallState) -> tuple[Copied, ...]:
 
 def digest_of(world: World, call: CallState, contract: Contract) -> str:
     """What an answer is bound to."""
-    return approval.digest(contract.name, contract.digest, world.args(call.call_id), world.policy_digest)
+    args = world.args(call.call_id)
+    files = shell.files_of(world, contract, args)
+    exact: Json = {"args": args, "files": dict(files)} if files else args
+    return approval.digest(contract.name, contract.digest, exact, world.policy_digest)
 
 
 async def _first(world: World, call: CallState, contract: Contract, decision: do.AskPerson) -> Answer | do.Stop | None:
@@ -108,6 +113,8 @@ async def _here(world: World, call: CallState, contract: Contract, decision: do.
         policy.approval.timeout_s,
         tuple((each.source, each.text) for each in _copied(world, call)),
         words.around(world, contract),
+        shell.parts_of(world, contract, world.args(call.call_id)),
+        shell.files_of(world, contract, world.args(call.call_id)),
     )
     return await world.approver.ask(question)
 

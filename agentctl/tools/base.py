@@ -21,6 +21,7 @@ from agentctl.tools.builtin.http_get import HttpGet
 from agentctl.tools.builtin.list_files import ListFiles
 from agentctl.tools.builtin.read_file import ReadFile
 from agentctl.tools.builtin.search_files import SearchFiles
+from agentctl.tools.builtin.shell import Confine, Shell, open_shell, shut_in
 from agentctl.tools.builtin.write_file import WriteFile
 from agentctl.tools.command import ProgramTool
 from agentctl.tools.confine import Roots
@@ -28,7 +29,7 @@ from agentctl.tools.declared import LOCAL, Labels, contract_of
 from agentctl.tools.protected import Protected
 from agentctl.tools.results import ordered
 
-Builtin = type[ReadFile | ListFiles | SearchFiles | WriteFile | EditFile | HttpGet]
+Builtin = type[ReadFile | ListFiles | SearchFiles | WriteFile | EditFile | HttpGet | Shell]
 
 PROGRAMS = frozenset({".sh", ".py", ".js", ".ts", ".mjs", ".pl", ".rb", ".mk"})
 BUILTINS: dict[str, Builtin] = {
@@ -38,6 +39,7 @@ BUILTINS: dict[str, Builtin] = {
     "write_file": WriteFile,
     "edit_file": EditFile,
     "http_get": HttpGet,
+    "shell": Shell,
 }
 
 
@@ -46,7 +48,7 @@ class Known:
     """What is known of a built-in before its entry is read."""
 
     tier: Tier
-    side_effects: SideEffects
+    side_effects: SideEffects | None
     labels: Labels
 
 
@@ -56,6 +58,7 @@ KNOWN = {
     "write_file": WRITES,
     "edit_file": WRITES,
     "http_get": Known(HttpGet.BASE_TIER, HttpGet.SIDE_EFFECTS, HttpGet.LABELS),
+    "shell": Known(Shell.BASE_TIER, None, Shell.LABELS),
 }
 
 
@@ -84,15 +87,19 @@ class Tool(Protocol):
         ...
 
 
-def open_tools(task: Task, base: Path, policy: Policy, files: tuple[Path, ...] = ()) -> tuple[Tool, ...]:
+def open_tools(
+    task: Task, base: Path, policy: Policy, files: tuple[Path, ...] = (), confine: Confine | None = None
+) -> tuple[Tool, ...]:
     """The tools of a task, in its order; `base` is the folder of its file. Nothing is started but Python's imports.
+
+    `confine` is this machine's sandbox; None: there is none, and the shell only runs where the policy says `off`.
 
     `files` are the task's own, its policy's too: no file tool writes them. The tools of MCP servers are not among
     these: they are known only once their server runs.
     """
     base = base.resolve()
     protected = Protected((*files, *_own_files(task, base)))
-    tools = tuple(_open(entry, base, policy, protected) for entry in task.tools if entry.use != "mcp")
+    tools = tuple(_open(entry, base, policy, protected, confine) for entry in task.tools if entry.use != "mcp")
     taken: dict[str, str] = {}
     for tool in tools:
         name, wire = tool.contract.name, tool.contract.wire
@@ -124,10 +131,10 @@ class Sorted:
         return dataclasses.replace(found, data=ordered(found.data, self.contract.sort_by))
 
 
-def _open(entry: Entry, base: Path, policy: Policy, protected: Protected) -> Tool:
+def _open(entry: Entry, base: Path, policy: Policy, protected: Protected, confine: Confine | None) -> Tool:
     kind, _, name = entry.use.partition(":")
     if kind == "builtin" and name in BUILTINS:
-        return _open_builtin(name, entry, base, policy, protected)
+        return _open_builtin(name, entry, base, policy, protected, confine)
     if kind == "python":
         from agentctl.tools.function import open_function  # pydantic, and what it reads types with
 
@@ -144,18 +151,24 @@ def _open(entry: Entry, base: Path, policy: Policy, protected: Protected) -> Too
     return ProgramTool(contract, entry.command, base, policy.sandbox.env)
 
 
-def _open_builtin(name: str, entry: Entry, base: Path, policy: Policy, protected: Protected) -> Tool:
+def _open_builtin(
+    name: str, entry: Entry, base: Path, policy: Policy, protected: Protected, confine: Confine | None
+) -> Tool:
     builtin = BUILTINS[name]
     filled = dataclasses.replace(
         entry,
         name=entry.name or name,
         description=entry.description or builtin.DESCRIPTION,
         parameters=builtin.PARAMETERS,
-        idempotent=builtin is not EditFile,  # where `new` holds `old`, a second time is a second change
+        idempotent=builtin not in {EditFile, Shell},  # where `new` holds `old`, a second time is a second change
     )
     known = KNOWN.get(name, READS)
+    if issubclass(builtin, Shell) and shut_in(policy.sandbox, confine):
+        known = dataclasses.replace(known, labels=LOCAL)
     contract = contract_of(filled, policy, base_tier=known.tier, side_effects=known.side_effects, labels=known.labels)
     roots = Roots(tuple((base / root).resolve() for root in entry.roots or (".",)), base)
+    if issubclass(builtin, Shell):
+        return open_shell(contract, base, policy.sandbox, confine)
     if issubclass(builtin, HttpGet):
         return builtin(contract, entry.hosts)
     if issubclass(builtin, WriteFile | EditFile):

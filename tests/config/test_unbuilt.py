@@ -87,7 +87,6 @@ def test_what_standard_sets_and_nobody_asks_is_one_line(policy):
 @pytest.mark.parametrize(
     ("key", "text"),
     [
-        ("tools[0].use", '[[tools]]\nuse = "builtin:shell"\n'),
         ("tools[0].recovery", TOOL + 'recovery = "reconcile"\nverify = ["true"]\n'),
     ],
 )
@@ -99,7 +98,7 @@ def test_a_task_that_asks_for_more_is_refused(policy, task, key, text):
 
 
 def test_a_task_of_today_is_not_refused(policy, task):
-    built = ("python:a:b", *(f"builtin:{name}" for name in ("read_file", "write_file", "http_get")))
+    built = ("python:a:b", *(f"builtin:{name}" for name in ("read_file", "write_file", "http_get", "shell")))
     loaded = task(
         "".join(f'[[tools]]\nuse = "{use}"\n' for use in built) + TOOL + 'recovery = "ask"\nmax_calls_per_session = 3\n'
     )

@@ -112,12 +112,19 @@ class Ruling:
     """The number of the rule that set the tier; None: none did."""
 
 
-def tier(rules: Rules, contract: Contract, args: JsonObject | None = None, reader: Reader = UNREAD) -> Ruling:
+def tier(
+    rules: Rules,
+    contract: Contract,
+    args: JsonObject | None = None,
+    reader: Reader = UNREAD,
+    own: Ruling | None = None,
+) -> Ruling:
     """The tier of a call: by rule, by name, else the built-in's own, else its contract, else unknown. B39
 
-    Without `args` it is that of the tool: rules about arguments stay silent.
+    Without `args` it is that of the tool: rules about arguments stay silent. `own` takes the place of the built-in's
+    own tier, where one looks at its arguments.
     """
-    ruling = _ruled(rules, contract, args, reader) or _unruled(rules, contract)
+    ruling = _ruled(rules, contract, args, reader) or _unruled(rules, contract, own)
     effects = contract.side_effects
     declared = None if effects is None else EFFECT_TIERS[effects]
     if declared is None or rules.contracts != "raise_only" or ruling.forbidden or declared <= ruling.tier:
@@ -137,14 +144,14 @@ def _ruled(rules: Rules, contract: Contract, args: JsonObject | None, reader: Re
     return Ruling(Tier.HIGH if rule.tier == "forbid" else Tier.of(rule.tier), said, forbidden, spoke, at)
 
 
-def _unruled(rules: Rules, contract: Contract) -> Ruling:
+def _unruled(rules: Rules, contract: Contract, own: Ruling | None) -> Ruling:
     """What is said of the tool itself."""
     effects = contract.side_effects
     for name in (contract.name, contract.wire):  # the name on the wire is another way to write it, not another tool
         if name in rules.tiers:
             return Ruling(rules.tiers[name], f"risk.tiers.{name}")
     if contract.base_tier is not None:
-        return Ruling(contract.base_tier, "built-in")
+        return own or Ruling(contract.base_tier, "built-in")
     if effects is not None and rules.contracts == "classify":
         return Ruling(EFFECT_TIERS[effects], f'side_effects = "{effects}"')
     return Ruling(rules.unknown, "risk.unknown")

@@ -1,0 +1,69 @@
+"""What the policy says of a shell command: rules see the whole and each part; only one plain command is ever lowered.
+
+Rules.
+1. One plain command has the tier of the strictest matching rule, else that of the table of programs.
+2. Of anything else each part is judged in the same way, and the strictest of all decides; the whole is `high` however
+   harmless its parts, unless the policy speaks of the tool itself and not of its arguments.
+3. A rule is also held against the words as the program will get them, and may then only raise: quotes hide nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from agentctl.core import commands
+from agentctl.core.commands import Command, Part
+from agentctl.core.contract import Contract
+from agentctl.core.guards import risk
+from agentctl.core.messages import JsonObject
+
+ARGUMENT = "command"
+UNREAD = Command((Part("", why="nobody has read it"),), "nobody has read it")
+
+
+def tier(
+    rules: risk.Rules, contract: Contract, args: JsonObject | None, reader: risk.Reader, command: Command | None
+) -> risk.Ruling:
+    """The tier of one call; where no shell reads its arguments, `risk` alone says it."""
+    if contract.command is None or args is None:
+        return risk.tier(rules, contract, args, reader)
+    command = command or UNREAD
+    found = list(_raised(rules, contract, reader, args))
+    if not commands.plain(command):
+        found.append(risk.tier(rules, contract, None, reader, _own(commands.ruling(command))))
+    found += [ruling for _, ruling in parts(rules, contract, args, reader, command)]
+    return _strictest(found)
+
+
+def parts(
+    rules: risk.Rules, contract: Contract, args: JsonObject, reader: risk.Reader, command: Command
+) -> tuple[tuple[Part, risk.Ruling], ...]:
+    """Each part with what is said of it alone."""
+    return tuple((part, _part(rules, contract, args, reader, part)) for part in command.parts)
+
+
+def _part(rules: risk.Rules, contract: Contract, args: JsonObject, reader: risk.Reader, part: Part) -> risk.Ruling:
+    """Where its words can't be said beforehand, no pattern makes it harmless."""
+    shown = {**args, ARGUMENT: part.text}
+    said = risk.tier(rules, contract, shown if part.words else None, reader, _own(commands.judge(part)))
+    bare = {**args, ARGUMENT: " ".join(part.words) or part.text}
+    return _strictest([said, *_raised(rules, contract, reader, shown), *_raised(rules, contract, reader, bare)])
+
+
+def _raised(rules: risk.Rules, contract: Contract, reader: risk.Reader, args: JsonObject) -> Iterator[risk.Ruling]:
+    """What a rule says of these arguments, if one does; beside other rulings it can only raise."""
+    ruling = risk.tier(rules, contract, args, reader)
+    if ruling.decided is not None:
+        yield ruling
+
+
+def _strictest(found: list[risk.Ruling]) -> risk.Ruling:
+    """Of the equally strict a rule, since a person wrote it."""
+    spoke = tuple(sorted({number for each in found for number in each.spoke}))
+    first = max(found, key=lambda each: (each.forbidden, each.tier, each.decided is not None))
+    return replace(first, spoke=spoke)
+
+
+def _own(verdict: commands.Verdict) -> risk.Ruling:
+    return risk.Ruling(verdict.tier, f"built-in: {verdict.why}")

@@ -1,0 +1,176 @@
+"""A shell's text, read twice: by a strict pattern of our own and by the grammar of bash. Both must agree.
+
+What only one of them takes for a plain command is none. The grammar is of bash; what passes the pattern means the same
+in every shell of the Bourne family, since nothing in it is special to any of them.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from agentctl.core.commands import Command, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node, Parser
+
+LONGEST = 4_000
+"""Characters; nobody reads a longer one before saying yes to its like."""
+BLANKS = 8
+"""Spaces in a row that could push the rest out of sight."""
+MOST_PARTS = 50
+NODES = 20_000
+"""Nodes of a tree that are looked at."""
+PIECE = r"""[A-Za-z0-9_@%+=:,./-]+|'[ -&(-\[\]-~]*'|"[ #%-\[\]-_a-~]*\""""
+"""Bare characters that mean themselves everywhere, and quotes without `!` (double), `$`, backslash or backquote."""
+WHOLE = re.compile(rf" *(?:(?:{PIECE})+)(?: +(?:{PIECE})+)* *")
+WORD = re.compile(rf"(?:{PIECE})+")
+piece = re.compile(PIECE)
+BARE_NAME = re.compile(r"[a-z][a-z0-9._+-]*")
+RISKY_START = re.compile(r"[=%]")
+"""zsh reads `=ls` as a path, shells with jobs read `%1` as one."""
+
+SIGNS = {
+    "command_substitution": "a command within a word",
+    "process_substitution": "a command in the place of a file",
+    "file_redirect": "a redirection",
+    "heredoc_redirect": "a here-document",
+    "herestring_redirect": "a here-string",
+    "variable_assignment": "an assignment",
+    "simple_expansion": "a variable",
+    "expansion": "a variable",
+    "arithmetic_expansion": "arithmetic",
+    "brace_expression": "braces",
+    "pipeline": "a pipe",
+    "list": "commands in a row",
+    "subshell": "a subshell",
+    "compound_statement": "a group of commands",
+    "function_definition": "a function",
+    "negated_command": "a negation",
+    "comment": "a comment",
+    "if_statement": "control flow",
+    "while_statement": "control flow",
+    "for_statement": "control flow",
+    "c_style_for_statement": "control flow",
+    "case_statement": "control flow",
+    "test_command": "a test",
+    "declaration_command": "a declaration",
+    "unset_command": "a declaration",
+    "ansi_c_string": "an escaped string",
+    "translated_string": "a translated string",
+    "&": "a command in the background",
+}
+"""What the grammar calls it, and what the prompt does."""
+
+
+def read(text: str) -> Command:
+    """What a shell would make of this text. Never raises; what can't be read is one part that asks."""
+    unfit = _unfit(text)
+    if unfit:
+        return Command((Part(text, why=unfit),), unfit)
+    words = literal_words(text)
+    root = _parser().parse(text.encode()).root_node
+    nodes = list(_below(root))
+    if root.has_error or len(nodes) >= NODES:
+        why = "it can't be read as a shell reads it"
+        return Command((Part(text, why=why),), why)
+    commands = [node for node in nodes if node.type == "command"]
+    alone = len(commands) == 1 and [node.type for node in root.children] == ["command"]
+    if words and alone and _words_of(commands[0]) == words:
+        return Command((Part(text.strip(" "), words),))
+    return _compound(text, nodes, commands)
+
+
+def literal_words(text: str) -> tuple[str, ...]:
+    """The words of a text that every Bourne shell splits in the same way; empty: it is not that plain."""
+    if not WHOLE.fullmatch(text):
+        return ()
+    raw = [found[0] for found in WORD.finditer(text)]
+    if not BARE_NAME.fullmatch(raw[0]) or any(RISKY_START.match(word) for word in raw):
+        return ()
+    return tuple("".join(_unquoted(each[0]) for each in piece.finditer(word)) for word in raw)
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if text[0] in "'\"" else text
+
+
+def _unfit(text: str) -> str:
+    if not text.strip():
+        return "there is nothing in it"
+    if "\\\n" in text:
+        return "it goes on in the next line after a backslash"
+    odd = next((char for char in text if not " " <= char <= "~" and char not in "\n\t"), "")
+    if odd:
+        kind = "a control character" if odd < "\x80" else "a character that is no ASCII"
+        return f"it has {kind} in it (U+{ord(odd):04X})"
+    if len(text) > LONGEST:
+        return f"it is longer than {LONGEST:,} characters"
+    return "it has a long run of blanks in it" if " " * (BLANKS + 1) in text else ""
+
+
+def _compound(text: str, nodes: list[Node], commands: list[Node]) -> Command:
+    """More than a plain command: what is in it, and its parts."""
+    signs = dict.fromkeys(SIGNS[node.type] for node in nodes if node.type in SIGNS)
+    if len(commands) > 1:
+        signs = {"more than one command": None, **signs}
+    why = f"it has {', '.join(signs)} in it" if signs else "it has more than literal words in it"
+    parts = tuple(_part(node, why) for node in commands[:MOST_PARTS]) or (Part(text, why=why),)
+    if len(commands) > MOST_PARTS:
+        parts = (*parts, Part(text, why=f"it has more than {MOST_PARTS} parts"))
+    return Command(parts, why)
+
+
+def _part(node: Node, why: str) -> Part:
+    """A command as it stands there; what belongs to it alone (a redirection) is part of it."""
+    whole = node.parent if node.parent is not None and node.parent.type == "redirected_statement" else node
+    text = (whole.text or b"").decode()
+    words = literal_words(text)
+    if words and words == _words_of(node):
+        return Part(text, words)
+    signs = dict.fromkeys(SIGNS[each.type] for each in _below(whole) if each.type in SIGNS)
+    return Part(text, why=f"it has {', '.join(signs)} in it" if signs else why)
+
+
+def _words_of(node: Node) -> tuple[str, ...]:
+    """The literal words of a command as the grammar sees them; empty: there is more to it."""
+    words = [_literal(child.named_children[0] if child.type == "command_name" else child) for child in node.children]
+    return () if any(word is None for word in words) else tuple(word or "" for word in words)
+
+
+def _literal(node: Node) -> str | None:
+    text = (node.text or b"").decode()
+    match node.type:
+        case "word" | "number" if not node.named_children:
+            return text
+        case "raw_string":
+            return text[1:-1]
+        case "string" if all(child.type == "string_content" for child in node.named_children):
+            return text[1:-1]
+        case "concatenation":
+            inner = [_literal(child) for child in node.children]
+            return None if any(each is None for each in inner) else "".join(each or "" for each in inner)
+        case _:
+            return None
+
+
+def _below(node: Node) -> Iterator[Node]:
+    """Every node of a tree, in the order of the text, without recursion: depth is the author's choice."""
+    pending = [node]
+    seen = 0
+    while pending and seen < NODES:
+        seen += 1
+        here = pending.pop()
+        yield here
+        pending += reversed(here.children)
+
+
+@cache
+def _parser() -> Parser:
+    import tree_sitter_bash
+    from tree_sitter import Language, Parser
+
+    return Parser(Language(tree_sitter_bash.language()))
