@@ -32,7 +32,7 @@ word = re.compile(r"""[^\s"'`;|&<>(){}$\\]+""")
 
 
 def digests(command: Command, folder: Path) -> tuple[tuple[str, str], ...]:
-    """Path and the head of the SHA-256 of each file that a part names and that can be run; not the system's own.
+    """Path and the head of the SHA-256 of each file that a part names and that can be run.
 
     A file counts where it may be executed or looks like source. What a word becomes when it is expanded nobody knows
     beforehand; such a command always asks.
@@ -59,11 +59,12 @@ def _digest(folder: Path, name: str) -> str:
         file = os.open(folder / name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except (OSError, ValueError):
         return ""
+    info = os.fstat(file)
+    runs = info.st_mode & 0o111 or SOURCE.fullmatch(name) or any(name in names for names in IMPLIED.values())
+    if not stat.S_ISREG(info.st_mode) or not runs:
+        os.close(file)
+        return ""
     with os.fdopen(file, "rb") as opened:
-        info = os.fstat(file)
-        runs = info.st_mode & 0o111 or SOURCE.fullmatch(name) or any(name in names for names in IMPLIED.values())
-        if not stat.S_ISREG(info.st_mode) or not runs:
-            return ""
         if info.st_size > LARGEST:
             return f"{info.st_size} bytes, changed {info.st_mtime_ns}"
         try:

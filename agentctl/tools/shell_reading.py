@@ -64,6 +64,9 @@ SIGNS = {
     "&": "a command in the background",
 }
 """What the grammar calls it, and what the prompt does."""
+PARTS = frozenset({"command", "test_command", "declaration_command", "unset_command"})
+BESIDE = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect", "variable_assignment"})
+"""Shown by themselves where they are not within another part: a redirection of a whole pipe."""
 
 
 def read(text: str) -> Command:
@@ -118,18 +121,29 @@ def _compound(text: str, nodes: list[Node], commands: list[Node]) -> Command:
     if len(commands) > 1:
         signs = {"more than one command": None, **signs}
     why = f"it has {', '.join(signs)} in it" if signs else "it has more than literal words in it"
-    parts = tuple(_part(node, why) for node in commands[:MOST_PARTS]) or (Part(text, why=why),)
-    if len(commands) > MOST_PARTS:
-        parts = (*parts, Part(text, why=f"it has more than {MOST_PARTS} parts"))
-    return Command(parts, why)
+    shown: list[Part] = []
+    upto = 0
+    for node in nodes:
+        whole = _whole(node)
+        if node.type in PARTS or (node.type in BESIDE and whole.end_byte > upto):
+            shown.append(_part(node, whole, why))
+            upto = max(upto, whole.end_byte)
+        if len(shown) > MOST_PARTS:
+            shown[-1] = Part(text, why=f"it has more than {MOST_PARTS} parts")
+            break
+    return Command(tuple(shown) or (Part(text, why=why),), why)
 
 
-def _part(node: Node, why: str) -> Part:
-    """A command as it stands there; what belongs to it alone (a redirection) is part of it."""
-    whole = node.parent if node.parent is not None and node.parent.type == "redirected_statement" else node
+def _whole(node: Node) -> Node:
+    """A command with the redirection that belongs to it alone."""
+    above = node.parent
+    return above if node.type == "command" and above is not None and above.type == "redirected_statement" else node
+
+
+def _part(node: Node, whole: Node, why: str) -> Part:
     text = (whole.text or b"").decode()
     words = literal_words(text)
-    if words and words == _words_of(node):
+    if words and node.type == "command" and words == _words_of(node):
         return Part(text, words)
     signs = dict.fromkeys(SIGNS[each.type] for each in _below(whole) if each.type in SIGNS)
     return Part(text, why=f"it has {', '.join(signs)} in it" if signs else why)

@@ -209,7 +209,7 @@ def test_whatever_could_do_more_asks_and_says_why(text):
 
 
 def test_every_program_and_every_subcommand_has_a_safe_use_here():
-    used = {tuple(shlex.split(text))[0] for text in SAFE}
+    used = {text.partition(" ")[0] for text in SAFE}
     git = {word for text in SAFE if text.startswith("git") for word in shlex.split(text)}
 
     assert set(PROGRAMS) == used

@@ -1,5 +1,6 @@
 """What a shell would make of a text: only one plain command of literal words comes out as one."""
 
+import ast
 import os
 import random
 import shutil
@@ -153,10 +154,11 @@ def test_long_tails_and_runs_of_blanks_ask():
 def test_a_compound_shows_every_part_judged_alone():
     command = read("git status && rm -rf x | cat f > g; echo $(curl h)")
 
-    assert ["git status", "rm -rf x", "cat f > g", "echo $(curl h)", "curl h"] == [p.text for p in command.parts]
+    assert ["git status", "rm -rf x", "cat f", "> g", "echo $(curl h)", "curl h"] == [p.text for p in command.parts]
     assert ("git", "status") == command.parts[0].words
-    assert () == command.parts[2].words
-    assert () == command.parts[3].words
+    assert () == command.parts[3].words == command.parts[4].words
+    assert "a redirection" in command.parts[3].why
+    assert ["A=1", "[ -f x ]", "cat", "<f"] == [p.text for p in read("A=1; [ -f x ] && cat <f").parts]
 
 
 def test_a_text_that_is_all_nesting_is_read_in_bounded_depth_and_size():
@@ -191,8 +193,8 @@ def test_the_grammar_is_loaded_only_when_a_command_is_read():
 
 RECORDER = """#!{python} -SE
 import os, sys
-with open(os.environ["RECORD"], "ab") as file:
-    file.write(b"\\0".join(os.fsencode(each) for each in [os.path.basename(sys.argv[0]), *sys.argv[1:]]) + b"\\0\\0")
+with open(os.environ["RECORD"], "a") as file:
+    print([os.path.basename(sys.argv[0]), *sys.argv[1:]], file=file)
 """
 ALPHABET = " abfgilst-=,.:@+%/~0123'\"\\$`;|&<>(){}[]*?!#^\n\t"
 NAMES = sorted(set(PROGRAMS) - BUILTINS)
@@ -201,7 +203,7 @@ SHELLS = [shell for shell in ("bash", "dash", "zsh", "ksh", "mksh") if shutil.wh
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
-    """A folder with files whose names would be options, and a PATH of nothing but programs that write down their words."""
+    """Files whose names would be options, and a PATH of nothing but programs that write down their words."""
     base = tmp_path_factory.mktemp("recording")
     (base / "bin").mkdir()
     (base / "work").mkdir()
@@ -227,12 +229,12 @@ def started(base, shell, text):
     assert b"syntax error" not in done.stderr
     if not record.exists():
         return []
-    return [tuple(os.fsdecode(word) for word in each.split(b"\0")) for each in record.read_bytes().split(b"\0\0")[:-1]]
+    return [tuple(ast.literal_eval(line)) for line in record.read_text().splitlines()]
 
 
 def plain_words():
     bare = st.text("abfgist-=,.:@+%/0123~*?[]{}", max_size=6)
-    single = st.text(" abf;|&<>(){}[]*?#~-=\"\\$`!%", max_size=6).map(lambda inner: f"'{inner}'")
+    single = st.text(' abf;|&<>(){}[]*?#~-="\\$`!%', max_size=6).map(lambda inner: f"'{inner}'")
     double = st.text(" abf;|&<>(){}[]*?#~-='%^$`", max_size=6).map(lambda inner: f'"{inner}"')
     return st.lists(st.one_of(bare, single, double), max_size=3).map("".join)
 
