@@ -53,6 +53,11 @@ def plain(command: Command) -> bool:
     return not command.why and len(command.parts) == 1 and bool(command.parts[0].words)
 
 
+def only_reads(command: Command | None) -> bool:
+    """Whether the table knows that it writes nothing, whatever a rule makes of it."""
+    return command is not None and ruling(command).tier is Tier.SAFE
+
+
 def ruling(command: Command) -> Verdict:
     """The whole."""
     if plain(command):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from typing import Literal
 
-from agentctl.core import command_rules, envelope
+from agentctl.core import command_rules, commands, envelope
 from agentctl.core import decisions as do
 from agentctl.core.commands import Command
 from agentctl.core.contract import Contract
@@ -152,7 +152,9 @@ def judge(
     ruling = command_rules.tier(policy.risk, contract, args, reader, command)
     if risk.forbids(policy.risk, ruling):
         return Judged(ruling, ruling.tier, "deny", ruling.rule)
-    raised = trust.check(policy.trust, known, contract, ruling.tier, copied, writes)
+    raised = trust.check(
+        policy.trust, known, contract, ruling.tier, copied, "" if commands.only_reads(command) else writes
+    )
     tier = ruling.tier if raised is None else raised.tier
     always = raised is not None and raised.always
     why = ruling.rule if raised is None else f"{ruling.rule}; {raised.why}"

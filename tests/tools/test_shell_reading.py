@@ -197,7 +197,7 @@ with open(os.environ["RECORD"], "a") as file:
     print([os.path.basename(sys.argv[0]), *sys.argv[1:]], file=file)
 """
 ALPHABET = " abfgilst-=,.:@+%/~0123'\"\\$`;|&<>(){}[]*?!#^\n\t"
-NAMES = sorted(set(PROGRAMS) - BUILTINS)
+NAMES = sorted(set(PROGRAMS) - BUILTINS - {"which"})  # zsh does `which` itself
 SHELLS = [shell for shell in ("bash", "dash", "zsh", "ksh", "mksh") if shutil.which(shell)]
 
 
