@@ -25,7 +25,7 @@ async def test_a_plain_command_that_only_reads_runs_without_asking(shelled: Stag
 
     assert [] == person.asked
     assert ["safe"] == [event.tier for event in shelled.events(ToolStarted)]
-    assert 0 == shelled.events(ToolFinished)[0].envelope.data["exit_code"]
+    assert 0 == shelled.events(ToolFinished)[0].result["data"]["exit_code"]
 
 
 async def test_a_compound_is_asked_part_by_part_with_the_digest_of_what_it_runs(shelled: Stage):
@@ -71,7 +71,7 @@ async def test_without_a_sandbox_it_is_refused_and_the_run_goes_on(stage: Stage)
     await stage.run()
 
     (finished,) = stage.events(ToolFinished)
-    assert "SANDBOX" == finished.envelope.code
+    assert "SANDBOX" == finished.result["code"]
     assert "done" == stage.events(Completed)[0].reason
 
 
