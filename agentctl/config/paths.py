@@ -35,6 +35,13 @@ def store_url(flag: str | None = None) -> str:
     return flag or os.environ.get("AGENTCTL_STORE") or f"sqlite:///{data_dir() / 'agentctl.db'}"
 
 
+def own() -> tuple[Path, ...]:
+    """What no program of a task may see: the store with its companions, and the user's own folders."""
+    kind, _, file = store_url().partition(":///")
+    store = [expanded(f"{file}{end}").absolute() for end in ("", "-wal", "-shm")] if kind == "sqlite" and file else []
+    return (data_dir(), config_dir(), *store)
+
+
 def is_named(flag: str | None = None) -> bool:
     """Whether somebody chose the store, by flag or by `AGENTCTL_STORE`; an empty variable chooses nothing."""
     return bool(flag or os.environ.get("AGENTCTL_STORE"))

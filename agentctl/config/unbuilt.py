@@ -25,12 +25,9 @@ UNSAFE: dict[tuple[str, str], tuple[object, ...]] = {
     ("approval", "command"): ([],),
     ("scrub", "patterns"): ([],),
     ("scrub", "to_model"): (False,),
-    ("sandbox", "mode"): ("off", "auto"),
 }
 HARMLESS: tuple[tuple[str, str], ...] = (
     ("scrub", "detectors"),
-    ("sandbox", "network"),
-    ("sandbox", "write"),
     ("alerts", "*"),
     ("telemetry", "*"),
 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -23,10 +22,10 @@ from agentctl.errors import Invalid
 from agentctl.journal import lease, opening, reaper, runs
 from agentctl.records import dataclass
 from agentctl.runner import outages
+from agentctl.tools import sandbox_probe
 
 State = Literal["ok", "warn", "fail"]
 LOCK_S = 2.0
-UNSHARE_S = 5.0
 ROOM = 200_000_000
 """Bytes that should be free beside the store."""
 NO_KEYRINGS = ("keyring.backends.fail.", "keyring.backends.null.")
@@ -165,25 +164,12 @@ def _sqlite() -> Check:
 
 
 def _sandbox() -> Check:
-    if sys.platform == "darwin":
-        found = shutil.which("sandbox-exec")
-        return Check("sandbox", "sandbox-exec", "ok" if found else "warn", found or "not found")
-    found = shutil.which("bwrap")
-    if found is None:
-        fix = "install bubblewrap (apt install bubblewrap, dnf install bubblewrap)"
-        return Check("sandbox", "bwrap", "warn", "not found: shell is denied, programs run with a warning", fix)
-    command = [found, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "true"]
-    try:
-        done = subprocess.run(  # noqa: S603 -- a fixed command
-            command, check=False, capture_output=True, text=True, errors="replace", timeout=UNSHARE_S
-        )
-        why = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1] if done.returncode else ""
-    except (OSError, subprocess.TimeoutExpired) as error:
-        why = str(error)
-    if why:
-        fix = "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1, or an AppArmor profile for bwrap"
-        return Check("sandbox", "bwrap", "warn", f"{found} can't make a sandbox here: {why[:200]}", fix)
-    return Check("sandbox", "bwrap", "ok", f"{found} makes sandboxes")
+    found = sandbox_probe.probe()
+    name = "bwrap" if sys.platform.startswith("linux") else "none"
+    if found.backend == "none":
+        said = f'{found.said}: shell is denied, programs run with a warning, `mode = "required"` refuses to start'
+        return Check("sandbox", name, "warn", said, found.fix)
+    return Check("sandbox", name, "ok" if found.backend == "bubblewrap" else "warn", found.said, found.fix)
 
 
 def _terminal() -> Iterator[Check]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,8 +26,9 @@ from agentctl.models.tokens import count
 from agentctl.records import dataclass
 from agentctl.runner import answers, scopes
 from agentctl.runner.order import Order
-from agentctl.tools.base import Tool, open_tools
+from agentctl.tools.base import Tool, box_of, open_tools
 from agentctl.tools.counter import Forgiving, open_counter
+from agentctl.tools.sandbox import told
 
 if TYPE_CHECKING:
     from agentctl.rehearsal.script import Script
@@ -87,7 +88,7 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
     scopes.check(policy, order)
     script = _script(order, loaded_task) if order.rehearse else None
     found, missing = _keys(policy, rehearse=order.rehearse, sends=sends)
-    opened = open_tools(loaded_task.task, loaded_task.base, policy, own_files(loaded_task, loaded))
+    opened = open_tools(loaded_task.task, loaded_task.base, policy, own_files(loaded_task, loaded), paths.own())
     tools = {tool.contract.name: tool for tool in opened}
     contracts: dict[str, Contract] = {}
     for tool in opened:
@@ -106,7 +107,7 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
     )
     shown = (tool.contract for tool in opened if not hidden(policy.risk, tool.contract))
     schemas = tuple(ToolSchema(at.wire, at.description, at.parameters) for at in shown)
-    notes = (*_off(policy), *unbuilt.notices(loaded), *loaded_task.warnings, *missing)
+    notes = (*_off(policy), *_boxed(opened), *unbuilt.notices(loaded), *loaded_task.warnings, *missing)
     own_count = open_counter(policy.context.counter, loaded_task.base)
     digest = load.digest(policy)
     return Plan(loaded_task, loaded, policy, digest, setup, tools, schemas, found, script, notes, own_count=own_count)
@@ -183,7 +184,16 @@ def _off(policy: Policy) -> list[str]:
         "budget tokens pace retry circuit route context results loops progress args risk approval trust scrub cache"
     )
     off = [name for name in tables.split() if not getattr(policy, name).enabled]
+    if policy.sandbox.mode == "off":
+        off.append("sandbox")
     return [f"switched off by policy {policy.name}: {', '.join(off)}"] if off else []
+
+
+def _boxed(tools: Iterable[Tool]) -> list[str]:
+    """What a person should know of the sandbox of the run's programs."""
+    box = box_of(tools)
+    said = told(box) if box else ""
+    return [said] if said else []
 
 
 def answering(plan: Plan) -> tuple[Provider, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -21,13 +22,14 @@ from agentctl.tools.builtin.http_get import HttpGet
 from agentctl.tools.builtin.list_files import ListFiles
 from agentctl.tools.builtin.read_file import ReadFile
 from agentctl.tools.builtin.search_files import SearchFiles
-from agentctl.tools.builtin.shell import Confine, Shell, open_shell, shut_in
+from agentctl.tools.builtin.shell import Shell, open_shell, shut_in
 from agentctl.tools.builtin.write_file import WriteFile
 from agentctl.tools.command import ProgramTool
 from agentctl.tools.confine import Roots
 from agentctl.tools.declared import LOCAL, Labels, contract_of
 from agentctl.tools.protected import Protected
 from agentctl.tools.results import ordered
+from agentctl.tools.sandbox import UNBOXED, Box, open_box
 
 Builtin = type[ReadFile | ListFiles | SearchFiles | WriteFile | EditFile | HttpGet | Shell]
 
@@ -88,18 +90,18 @@ class Tool(Protocol):
 
 
 def open_tools(
-    task: Task, base: Path, policy: Policy, files: tuple[Path, ...] = (), confine: Confine | None = None
+    task: Task, base: Path, policy: Policy, files: tuple[Path, ...] = (), hidden: tuple[Path, ...] = ()
 ) -> tuple[Tool, ...]:
     """The tools of a task, in its order; `base` is the folder of its file. Nothing is started but Python's imports.
 
-    `confine` is this machine's sandbox; None: there is none, and the shell only runs where the policy says `off`.
-
-    `files` are the task's own, its policy's too: no file tool writes them. The tools of MCP servers are not among
-    these: they are known only once their server runs.
+    `files` are the task's own, its policy's too: no file tool and no program writes them; `hidden` are folders of ours
+    that no program sees. The tools of MCP servers are not among these: they are known only once their server runs.
     """
     base = base.resolve()
     protected = Protected((*files, *_own_files(task, base)))
-    tools = tuple(_open(entry, base, policy, protected, confine) for entry in task.tools if entry.use != "mcp")
+    boxed = any(_boxed(entry) for entry in task.tools) or policy.sandbox.mode == "required"
+    box = open_box(policy.sandbox, base, protected.files, hidden) if boxed else None
+    tools = tuple(_open(entry, base, policy, protected, box) for entry in task.tools if entry.use != "mcp")
     taken: dict[str, str] = {}
     for tool in tools:
         name, wire = tool.contract.name, tool.contract.wire
@@ -131,10 +133,20 @@ class Sorted:
         return dataclasses.replace(found, data=ordered(found.data, self.contract.sort_by))
 
 
-def _open(entry: Entry, base: Path, policy: Policy, protected: Protected, confine: Confine | None) -> Tool:
+def box_of(tools: Iterable[Tool]) -> Box | None:
+    """Where the programs among these run; None: there are none."""
+    inner = (tool.inner if isinstance(tool, Sorted) else tool for tool in tools)
+    return next((tool.box for tool in inner if isinstance(tool, ProgramTool | Shell)), None)
+
+
+def _boxed(entry: Entry) -> bool:
+    return entry.use == "builtin:shell" if entry.use else bool(entry.command)
+
+
+def _open(entry: Entry, base: Path, policy: Policy, protected: Protected, box: Box | None) -> Tool:
     kind, _, name = entry.use.partition(":")
     if kind == "builtin" and name in BUILTINS:
-        return _open_builtin(name, entry, base, policy, protected, confine)
+        return _open_builtin(name, entry, base, policy, protected, box)
     if kind == "python":
         from agentctl.tools.function import open_function  # pydantic, and what it reads types with
 
@@ -148,12 +160,10 @@ def _open(entry: Entry, base: Path, policy: Policy, protected: Protected, confin
     if not entry.command:
         raise errors.Invalid(f"tool '{entry.name}': it needs `command` or `use`")
     contract = contract_of(entry, policy)
-    return ProgramTool(contract, entry.command, base, policy.sandbox.env)
+    return ProgramTool(contract, entry.command, base, policy.sandbox.env, box)
 
 
-def _open_builtin(
-    name: str, entry: Entry, base: Path, policy: Policy, protected: Protected, confine: Confine | None
-) -> Tool:
+def _open_builtin(name: str, entry: Entry, base: Path, policy: Policy, protected: Protected, box: Box | None) -> Tool:
     builtin = BUILTINS[name]
     filled = dataclasses.replace(
         entry,
@@ -163,12 +173,12 @@ def _open_builtin(
         idempotent=builtin not in {EditFile, Shell},  # where `new` holds `old`, a second time is a second change
     )
     known = KNOWN.get(name, READS)
-    if issubclass(builtin, Shell) and shut_in(policy.sandbox, confine):
+    if issubclass(builtin, Shell) and shut_in(box):
         known = dataclasses.replace(known, labels=LOCAL)
     contract = contract_of(filled, policy, base_tier=known.tier, side_effects=known.side_effects, labels=known.labels)
     roots = Roots(tuple((base / root).resolve() for root in entry.roots or (".",)), base)
     if issubclass(builtin, Shell):
-        return open_shell(contract, base, policy.sandbox, confine)
+        return open_shell(contract, policy.sandbox, box or Box(UNBOXED, base))
     if issubclass(builtin, HttpGet):
         return builtin(contract, entry.hosts)
     if issubclass(builtin, WriteFile | EditFile):

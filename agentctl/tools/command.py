@@ -14,7 +14,8 @@ from agentctl.core.envelope import Envelope
 from agentctl.core.messages import Json, JsonObject
 from agentctl.records import dataclass
 from agentctl.tools.plain import parse
-from agentctl.tools.process import Ended, run_program
+from agentctl.tools.process import Ended
+from agentctl.tools.sandbox import UNBOXED, Box, run_boxed
 
 if TYPE_CHECKING:
     from agentctl.tools.base import Invocation
@@ -44,6 +45,8 @@ class ProgramTool:
     """The task's: where the program runs."""
     env: tuple[str, ...]
     """The policy's allow-list: names of variables that are passed on."""
+    box: Box | None = None
+    """Where it runs; None: anywhere."""
 
     async def run(self, call: Invocation) -> Envelope:
         """Run the program once."""
@@ -52,18 +55,15 @@ class ProgramTool:
         except (ValueError, TypeError, RecursionError) as error:
             return envelope.permanent(f"The arguments can't be written as JSON: {error}")
         try:
-            ended = await run_program(
-                self.command,
-                folder=self.folder,
-                env=self._environment(call),
-                stdin=stdin,
-                timeout_s=call.timeout_s,
-            )
+            ended = await run_boxed(self._box(), self.command, self._environment(call), stdin, call.timeout_s)
         except (OSError, ValueError) as error:
             return _not_started(self.command[0], self.folder, error)
         if ended.how == "timeout":
             return envelope.timed_out(call.timeout_s)
         return result(ended)
+
+    def _box(self) -> Box:
+        return self.box or Box(UNBOXED, self.folder)
 
     def _environment(self, call: Invocation) -> dict[str, str]:
         passed = {name: os.environ[name] for name in self.env if name in os.environ}
@@ -106,6 +106,11 @@ def _not_started(program: str, folder: Path, error: Exception) -> Envelope:
 def result(ended: Ended) -> Envelope:
     """The envelope of a program that was not too late. Of its stderr only the last line is told."""
     said = last_line(ended.stderr)
+    if ended.changed:
+        what = ", ".join(ended.changed[:3])
+        return envelope.forbidden(f"the program changed what decides what is done later, and it was put back: {what}")
+    if ended.how == "processes":
+        return envelope.permanent("The program started more than 256 processes at a time and was stopped.")
     if ended.how == "output":
         return envelope.permanent("The program wrote more than 1 MB of output and was stopped.")
     if ended.code == TEMPORARY:

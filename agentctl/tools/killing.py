@@ -29,7 +29,7 @@ def kill_group(leader: int) -> None:
 
 def kill_tree(leader: int, env: Mapping[str, str]) -> None:
     """Kill the group, and all that descend from it or carry its marks."""
-    family = _descendants(leader)  # before their parents die and init adopts them
+    family = descendants(leader)  # before their parents die and init adopts them
     kill_group(leader)
     for pid in family:
         _kill(pid)
@@ -56,7 +56,8 @@ def _pids() -> list[int]:
         return []
 
 
-def _descendants(leader: int) -> list[int]:
+def descendants(leader: int) -> list[int]:
+    """Whoever was started by it, and by those, as far as parents still live."""
     children: dict[int, list[int]] = {}
     for pid in _pids():
         if parent := _parent(pid):

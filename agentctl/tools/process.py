@@ -12,18 +12,19 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from agentctl.records import dataclass
 from agentctl.tools.killing import kill_group, kill_tree
 from agentctl.tools.pipes import Pipes
+from agentctl.tools.sandbox_crowd import crowded
 
 DRAIN_S = 0.5
 """For what a program that has ended left in its pipes, or somebody who still holds them."""
 REAP_S = 2.0
 """For a killed program to be gone; the kernel may have to finish with a disk first."""
 
-How = Literal["exited", "timeout", "output"]
+How = Literal["exited", "timeout", "output", "processes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,14 @@ class Ended:
     """How a program ended and what it had said by then."""
 
     how: How
-    """`output`: it was killed because it said too much."""
+    """`output`: it was killed because it said too much; `processes`: because there were too many of it."""
     code: int
     """The exit code; negative for a signal. Means something only where it exited by itself."""
     stdout: bytes
     stderr: bytes
     """The last 8 KB."""
+    changed: tuple[str, ...] = ()
+    """Files that no program may change, that this one changed, and that were put back."""
 
 
 async def run_program(
@@ -46,9 +49,14 @@ async def run_program(
     env: Mapping[str, str],
     stdin: bytes,
     timeout_s: float,
+    descriptors: tuple[int, ...] = (),
+    processes: int = 0,
 ) -> Ended:
-    """Run a program to its end, whichever way that comes. OSError or ValueError: it did not start."""
-    child = start(command, folder, env)
+    """Run a program to its end, whichever way that comes. OSError or ValueError: it did not start.
+
+    `descriptors` are handed on; with more than `processes` at a time it is stopped (0: nobody counts).
+    """
+    child = start(command, folder, env, descriptors)
     try:
         pipes = Pipes(child, stdin)
         exited = _exit_of(child)
@@ -57,8 +65,12 @@ async def run_program(
         child.wait()
         raise
     alone = False
+    watched: list[asyncio.Future[Any]] = [exited, pipes.too_much]
+    crowd: asyncio.Future[None] | None = None
+    if processes:
+        watched.append(crowd := asyncio.ensure_future(crowded(child.pid, processes)))
     try:
-        await asyncio.wait((exited, pipes.too_much), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(watched, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         if exited.done():
             await asyncio.wait(
                 (pipes.drained, pipes.too_much),
@@ -67,16 +79,19 @@ async def run_program(
             )
             alone = True
     finally:
+        many = crowd is not None and not crowd.cancel() and not crowd.cancelled()
         if alone and not pipes.too_much.done():
             kill_group(child.pid)
         else:
             kill_tree(child.pid, env)
         await _reap(child, exited, pipes)
-    how: How = "output" if pipes.too_much.done() else "exited" if alone else "timeout"
+    how: How = "output" if pipes.too_much.done() else "exited" if alone else "processes" if many else "timeout"
     return Ended(how, child.returncode or 0, bytes(pipes.stdout), bytes(pipes.stderr))
 
 
-def start(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def start(
+    command: Sequence[str], folder: Path, env: Mapping[str, str], descriptors: tuple[int, ...] = ()
+) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own: one signal reaches all of it, and it has no terminal to type into."""
     return subprocess.Popen(  # noqa: S603  # the task's author wrote the command; no shell reads it
         list(command),
@@ -87,6 +102,7 @@ def start(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> subpr
         stderr=subprocess.PIPE,
         bufsize=0,
         close_fds=True,
+        pass_fds=descriptors,
         start_new_session=True,
     )
 

@@ -37,7 +37,6 @@ def task(tmp_path):
         ("approval.command", '[approval]\ncommand = ["review"]\n'),
         ("scrub.patterns", '[scrub]\npatterns = ["A+"]\n'),
         ("scrub.to_model", "[scrub]\nto_model = true\n"),
-        ("sandbox.mode", '[sandbox]\nmode = "required"\n'),
     ],
 )
 def test_what_would_silently_not_happen_is_refused_by_its_name(policy, key, text):
@@ -59,7 +58,7 @@ def test_what_would_silently_not_happen_is_refused_by_its_name(policy, key, text
         '[route]\ncheaper_above = 0.5\n[[route.rules]]\nprovider = "openai"\nwhen = { tools = 0 }\n',
         '[context]\nstrategy = "summary"\ncounter = "python:a:b"\n',
         "[scrub]\npatterns = []\nto_model = false\nkeys = ['pin']\n",
-        '[sandbox]\nmode = "off"\nenv = ["PATH"]\n',
+        '[sandbox]\nmode = "required"\nnetwork = true\nwrite = ["out"]\nenv = ["PATH"]\n',
         '[cache]\nttl = "1h"\n',
         '[risk]\nauto_approve = "safe"\n[risk.tiers]\nlook = "safe"\n',
         "[budget]\nrun_usd = 1.0\nmax_wall_s = 5\n[circuit.tools]\nfailure_threshold = 2\n" + PROVIDER,

@@ -8,11 +8,12 @@ by itself or not, nothing that it started is left.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import pwd
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar
 
 from agentctl.core import envelope
 from agentctl.core.commands import Command, Part
@@ -24,15 +25,11 @@ from agentctl.core.tiers import Tier
 from agentctl.records import dataclass
 from agentctl.tools.declared import Labels
 from agentctl.tools.plain import clean
-from agentctl.tools.process import Ended, run_program
+from agentctl.tools.process import Ended
+from agentctl.tools.sandbox import Box, run_boxed
 
 if TYPE_CHECKING:
     from agentctl.tools.base import Invocation
-
-Confine: TypeAlias = Callable[[tuple[str, ...], Path, tuple[Path, ...], bool], tuple[str, ...]]
-"""Turns an argv, the folder it runs in, the folders it may write, and whether it has a network into the argv to start.
-
-OSError: it can't, and nothing may be started."""
 
 HEAD = 16_000
 TAIL = 8_000
@@ -80,10 +77,8 @@ class Shell:
     """Without a sandbox that keeps it from the network."""
 
     contract: Contract
-    folder: Path
     rules: Sandbox
-    confine: Confine | None = None
-    """This machine's sandbox."""
+    box: Box
 
     async def run(self, call: Invocation) -> Envelope:
         """Run it once."""
@@ -92,35 +87,32 @@ class Shell:
             return envelope.bad_arguments("'command' must be string", "Expected string for 'command'.")
         if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text):
             return envelope.bad_arguments("'command' holds what no shell can be given", "Leave out NUL and surrogates.")
-        if self.rules.mode != "off" and self.confine is None:
-            return envelope.permanent(DENIED, code="SANDBOX", hint=WAY_OUT)
-        env = environment(self.rules.env, self.folder, call)
+        if self.rules.mode != "off" and self.box.found.backend == "none":
+            return envelope.permanent(f"{DENIED} {self.box.found.said}", code="SANDBOX", hint=WAY_OUT)
+        env = environment(self.rules.env, self.box.folder, call)
         try:
-            argv = (*user_shell(), "-c", text)
-            if self.confine is not None and self.rules.mode != "off":
-                writable = tuple((self.folder / path).resolve() for path in self.rules.write)
-                argv = self.confine(argv, self.folder, writable, self.rules.network)
-            ended = await run_program(argv, folder=self.folder, env=env, stdin=b"", timeout_s=call.timeout_s)
+            ended = await run_boxed(self.box, (*user_shell(), "-c", text), env, b"", call.timeout_s)
         except (OSError, ValueError) as error:
             return envelope.permanent(f"The shell could not be started: {error}", code="SANDBOX")
         return _result(ended, call.timeout_s)
 
 
-def open_shell(contract: Contract, folder: Path, rules: Sandbox, confine: Confine | None) -> Shell:
+def open_shell(contract: Contract, rules: Sandbox, box: Box) -> Shell:
     """The tool, with a contract that says what a shell would make of its arguments."""
-
-    def command(args: JsonObject) -> Command | None:
-        return _read(args, folder)
-
-    return Shell(dataclasses.replace(contract, command=command), folder, rules, confine)
+    return Shell(dataclasses.replace(contract, command=reading(box.folder)), rules, box)
 
 
-def shut_in(rules: Sandbox, confine: Confine | None) -> bool:
+def shut_in(box: Box | None) -> bool:
     """Whether it can neither carry anything out nor bring in what others say."""
-    return confine is not None and rules.mode != "off" and not rules.network
+    return box is not None and box.found.backend != "none" and not box.network
 
 
-def _read(args: JsonObject, folder: Path) -> Command | None:
+def reading(folder: Path) -> Callable[[JsonObject], Command | None]:
+    """How the arguments of a shell in this folder are read."""
+    return functools.partial(_read, folder)
+
+
+def _read(folder: Path, args: JsonObject) -> Command | None:
     from agentctl.tools import shell_reading  # the grammar
 
     text = args.get("command")
@@ -178,6 +170,15 @@ def _outside(path: str, folder: Path) -> str:
 def _result(ended: Ended, timeout_s: float) -> Envelope:
     """The exit code and what was said; a program that fails has run all the same."""
     said: JsonObject = {"stdout": _shortened(ended.stdout), "stderr": _shortened(ended.stderr)}
+    if ended.changed:
+        what = ", ".join(ended.changed[:3])
+        told = f"The command changed what decides what is done later, and it was put back: {what}"
+        return dataclasses.replace(envelope.permanent(told, code="SANDBOX"), data=said)
+    if ended.how == "processes":
+        crowd = envelope.permanent(
+            "The command started more than 256 processes at a time and was stopped.", code="LIMIT"
+        )
+        return dataclasses.replace(crowd, data=said)
     if ended.how == "timeout":
         return dataclasses.replace(envelope.timed_out(timeout_s), data=said)
     if ended.how == "output":

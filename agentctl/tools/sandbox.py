@@ -1,0 +1,222 @@
+"""Where programs of a task run: what they see, what they may change, and how they are started (`[sandbox]`).
+
+Rules. A box only ever shows more than nothing: a path is seen because it is named here. What decides what is done
+later (hooks, CI, the policy, the store) is never written: laid over read-only where that can be, compared and put
+back after the call in any case. A box that can't be made starts nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import field, replace
+from pathlib import Path
+
+from agentctl.core.policy import Sandbox
+from agentctl.errors import Invalid, SandboxMissing
+from agentctl.records import dataclass
+from agentctl.tools import sandbox_exec
+from agentctl.tools.process import Ended, run_program
+from agentctl.tools.sandbox_bwrap import Profile, arguments, system_paths
+from agentctl.tools.sandbox_guarded import guarded, put_back, seen
+from agentctl.tools.sandbox_prefix import interpreter, prefixes
+from agentctl.tools.sandbox_probe import Found, probe
+
+FILE_BYTES = 256_000_000
+"""What one file may grow to."""
+PROCESSES = 256
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+KINDS = ["/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems"]
+HELPER = str(Path(sandbox_exec.__file__).resolve())
+# The shell is the exec helper: limits first, then bubblewrap in its place. POSIX counts files in blocks of 512 bytes.
+LIMITED = 'ulimit -c 0 && ulimit -t "$1" && ulimit -f "$2" || exit 126; shift 2; exec "$@"'
+UNBOXED = Found("none", "", "switched off")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What is started in a program's stead."""
+
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    descriptors: tuple[int, ...] = ()
+    """Handed on to it, and to nobody after it."""
+    processes: int = 0
+    """How many there may be at a time; 0: nobody counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What the policy allows programs here, on this machine."""
+
+    found: Found
+    folder: Path
+    """The task's: where programs run; its tree is read."""
+    writes: tuple[Path, ...] = ()
+    network: bool = False
+    fixed: tuple[Path, ...] = ()
+    """Files of the task and its policy: never written."""
+    hidden: tuple[Path, ...] = field(default=())
+    """Folders and files of ours, the store above all: never seen."""
+
+    @contextmanager
+    def launch(self, command: Sequence[str], env: Mapping[str, str], timeout_s: float) -> Generator[Launch]:
+        """What to start for a command. Within: what it needs is there.
+
+        Raises:
+            FileNotFoundError: no such program. OSError: what it needs can't be made.
+        """
+        if self.found.backend == "none":
+            yield Launch(tuple(command), env)
+            return
+        program = _located(command[0], env, self.folder)
+        with ExitStack() as stack:
+            cpu_s = int(timeout_s) * (os.cpu_count() or 1) + 1
+            if self.found.backend == "bubblewrap":
+                yield self._bubblewrap(stack, command, program, env, cpu_s)
+            else:
+                yield self._landlock(stack, command, program, env, cpu_s)
+
+    def _bubblewrap(
+        self, stack: ExitStack, command: Sequence[str], program: Path, env: Mapping[str, str], cpu_s: int
+    ) -> Launch:
+        fixed = tuple(path for root in self.writes for path in guarded(root) if not path.is_symlink())
+        reads = (*prefixes(program), self.folder)
+        profile = Profile(self.folder, reads, self.writes, (*fixed, *self.fixed), self.hidden, network=self.network)
+        given = _handed(stack, b"\0".join(os.fsencode(each) for each in arguments(profile, env)) + b"\0")
+        limits = (str(cpu_s), str(FILE_BYTES // 512))
+        bwrap = (self.found.program, "--args", str(given), "--", *command)
+        return Launch(("/bin/sh", "-c", LIMITED, "sandbox", *limits, *bwrap), dict(env), (given,), PROCESSES)
+
+    def _landlock(
+        self, stack: ExitStack, command: Sequence[str], program: Path, env: Mapping[str, str], cpu_s: int
+    ) -> Launch:
+        temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="agentctl-", ignore_cleanup_errors=True))
+        own = dict(env) | {"TMPDIR": temporary}
+        reads = [*system_paths(), *prefixes(program), self.folder]
+        wanted = {
+            "command": list(command),
+            "folder": str(self.folder),
+            "env": own,
+            "reads": [*map(str, reads), *KINDS],
+            "writes": [*map(str, self.writes), temporary],
+            "devices": DEVICES,
+            "network": self.network,
+            "cpu_s": cpu_s,
+            "file_bytes": FILE_BYTES,
+        }
+        given = _handed(stack, json.dumps(wanted).encode())
+        return Launch((sys.executable, "-I", "-S", HELPER, str(given)), own, (given,), PROCESSES)
+
+
+async def run_boxed(box: Box, command: Sequence[str], env: Mapping[str, str], stdin: bytes, timeout_s: float) -> Ended:
+    """Run a program in its box to its end, and put back what it may not change.
+
+    Raises:
+        OSError or ValueError: it did not start.
+    """
+    with box.launch(command, env, timeout_s) as started:
+        before = seen(box.writes, box.fixed)
+        try:
+            ended = await run_program(
+                started.command,
+                folder=box.folder,
+                env=started.env,
+                stdin=stdin,
+                timeout_s=timeout_s,
+                descriptors=started.descriptors,
+                processes=started.processes,
+            )
+        finally:
+            changed = put_back(box.writes, before, box.fixed)
+    return replace(ended, changed=changed)
+
+
+def open_box(
+    rules: Sandbox,
+    folder: Path,
+    fixed: tuple[Path, ...] = (),
+    hidden: tuple[Path, ...] = (),
+    *,
+    found: Found | None = None,
+) -> Box:
+    """The box of a task's programs; `found` is what this machine can do, else it is tried.
+
+    Raises:
+        SandboxMissing: required, and there is none. Invalid: what may be written holds what nobody may write.
+    """
+    folder = folder.resolve()
+    if rules.mode == "off":
+        return Box(UNBOXED, folder)
+    found = found or probe()
+    if found.backend == "none":
+        if rules.mode == "required":
+            raise SandboxMissing(f"the policy requires a sandbox and there is none here: {found.said}", hint=found.fix)
+        return Box(found, folder)
+    writes = tuple(dict.fromkeys((folder / each).resolve() for each in rules.write))
+    hidden = tuple(sorted({each.resolve() for each in hidden}))
+    for path in (folder, *writes):
+        _check(path, hidden, found)
+    inside = tuple(dict.fromkeys(file.resolve() for file in fixed))
+    return Box(found, folder, tuple(path for path in writes if path.is_dir()), rules.network, inside, hidden)
+
+
+def told(box: Box) -> str:
+    """What a person should know of the box at every start; empty where it is all that it can be."""
+    if box.found.backend == "bubblewrap" or box.found is UNBOXED:
+        return ""
+    if box.found.backend == "landlock":
+        return f"sandbox: {box.found.said} ({box.found.fix} for a stronger one)"
+    return f"sandbox: none, programs run without one: {box.found.said} ({box.found.fix})"
+
+
+def _check(path: Path, hidden: tuple[Path, ...], found: Found) -> None:
+    home = Path.home().resolve()
+    if path == Path("/") or home.is_relative_to(path):
+        raise Invalid(
+            f"{path}: a sandbox does not open a whole home folder to programs",
+            hint='Put the task in a folder of its own, narrow [sandbox] write, or say [sandbox] mode = "off".',
+        )
+    for each in hidden:
+        if path.is_relative_to(each) or (found.backend == "landlock" and each.is_relative_to(path)):
+            raise Invalid(
+                f"{path}: agentctl's own {each} lies there, and no program may see it",
+                hint="Move the task, or AGENTCTL_HOME and AGENTCTL_STORE.",
+            )
+
+
+def _located(name: str, env: Mapping[str, str], folder: Path) -> Path:
+    """The file of a program, as the box will find it."""
+    if "/" in name:
+        path = folder / name
+        if not path.exists():
+            raise FileNotFoundError(name)
+        if not os.access(path, os.X_OK) or path.is_dir():
+            raise PermissionError(name)
+        if any(not each.exists() for each in interpreter(path)):
+            raise FileNotFoundError(name)
+        return path
+    found = shutil.which(name, path=env.get("PATH", os.defpath))
+    if found is None:
+        raise FileNotFoundError(name)
+    return folder / found
+
+
+def _handed(stack: ExitStack, data: bytes) -> int:
+    """A descriptor to read this from: nothing of it stands on a command line, which every user can read."""
+    at = os.memfd_create("agentctl", os.MFD_CLOEXEC)
+    stack.callback(_closed, at)
+    with os.fdopen(os.dup(at), "wb") as file:
+        file.write(data)
+    os.lseek(at, 0, os.SEEK_SET)
+    return at
+
+
+def _closed(at: int) -> None:
+    with suppress(OSError):
+        os.close(at)

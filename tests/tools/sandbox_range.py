@@ -1,0 +1,98 @@
+"""A shooting range for sandboxes: a work tree, a home, victims and listeners, and what an attack did to them.
+
+Nothing of pytest, so that `tests/bench/sandbox.py` can run it as another user with the system's Python.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from agentctl.tools.sandbox import Box, run_boxed
+
+ATTACKS = Path(__file__).parent / "attacks.py"
+NAMES = (
+    *("outside", "home", "shadow", "remount", "ptrace", "kills", "loopback", "dns", "metadata", "unix", "terminal"),
+    *("environment", "descriptors", "bomb", "huge", "stays", "hooks", "new_hooks", "policy", "symlink", "hardlink"),
+    "race",
+)
+PYTHON = str(Path(sys.base_prefix, "bin", "python3").resolve())
+
+
+def laid_out(folder: Path) -> Path:
+    """A work tree with a repository, beside a home with a secret."""
+    work = folder / "work"
+    (work / ".git" / "hooks").mkdir(parents=True)
+    (work / ".git" / "config").write_text("[core]\n")
+    (work / ".git" / "hooks" / "pre-commit").write_text("good")
+    (work / "policy.toml").write_text("version = 1\n")
+    (work / "other").write_text("loose")
+    (folder / "home").mkdir()
+    (folder / "home" / "secret").write_text("hearth")
+    shutil.copy(ATTACKS, work / "attacks.py")
+    return work
+
+
+@contextmanager
+def targets_of(work: Path) -> Iterator[dict[str, Any]]:
+    """What is shot at. Leaves nothing."""
+    victim = subprocess.Popen(["sleep", "60"])
+    path = Path(f"/tmp/{uuid.uuid4().hex}.sock")
+    with (
+        socket.socket(socket.AF_UNIX) as unix,
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as names,
+    ):
+        unix.bind(str(path))
+        unix.listen()
+        names.bind(("127.0.0.1", 0))
+        names.setblocking(False)
+        try:
+            yield {
+                "outside": str(work.parent / "outside"),
+                "home": str(work.parent / "home" / "secret"),
+                "work": str(work),
+                "policy": str(work / "policy.toml"),
+                "victim": victim.pid,
+                "port": server.getsockname()[1],
+                "names": names.getsockname()[1],
+                "unix": str(path),
+                "_names": names,
+            }
+        finally:
+            path.unlink()
+            victim.kill()
+            victim.wait()
+
+
+async def attacked(boxed: Box, name: str, targets: dict[str, Any], timeout_s: float = 8.0):
+    env = {"PATH": os.environ["PATH"], "AGENTCTL_RUN_ID": "r_x", "AGENTCTL_CALL_ID": uuid.uuid4().hex}
+    given = {"attack": name, **{key: value for key, value in targets.items() if key[0] != "_"}}
+    return await run_boxed(boxed, [PYTHON, "attacks.py"], env, json.dumps(given).encode(), timeout_s)
+
+
+def harm(targets: dict[str, Any]) -> list[str]:
+    """What an attack left behind that it must not."""
+    work = Path(targets["work"])
+    found = [name for name in (".envrc", ".github/workflows/x.yml", "stayed") if (work / name).exists()]
+    if Path(targets["outside"]).exists():
+        found.append("outside")
+    if (work / ".git" / "hooks" / "pre-commit").read_text() != "good":
+        found.append("hook")
+    if (work / "policy.toml").read_text() != "version = 1\n":
+        found.append("policy")
+    if os.waitid(os.P_PID, targets["victim"], os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        found.append("victim")
+    try:
+        targets["_names"].recv(100)
+        found.append("lookup")
+    except BlockingIOError:
+        pass
+    return found

@@ -1,0 +1,178 @@
+"""What a program can't do from its box: real attacks, in real bubblewrap and real Landlock. security.md, section 3."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from agentctl.core.policy import Sandbox
+from agentctl.errors import Invalid, SandboxMissing
+from agentctl.tools import sandbox_exec
+from agentctl.tools.command import result
+from agentctl.tools.sandbox import UNBOXED, Box, open_box, run_boxed
+from agentctl.tools.sandbox_probe import Found, probe
+from tests.tools.sandbox_range import NAMES, PYTHON, attacked, harm, laid_out, targets_of
+
+LANDLOCK = Found("landlock", "", "forced")
+NONE = Found("none", "", "nothing here", "install bubblewrap")
+ROOT = Path(__file__).parents[2]
+SYSTEM = "/usr/bin/python3"
+
+
+def needed(backend):
+    found = probe() if backend == "bubblewrap" else LANDLOCK
+    there = found.backend == backend if backend == "bubblewrap" else sandbox_exec.supported()
+    if not there:
+        if os.environ.get("AGENTCTL_REQUIRE_REAL") == "1":
+            pytest.fail(f"needs {backend}, and AGENTCTL_REQUIRE_REAL=1 allows no skip")
+        pytest.skip(f"needs {backend}")
+    return found
+
+
+@pytest.fixture(params=["bubblewrap", "landlock"])
+def found(request):
+    return needed(request.param)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return laid_out(tmp_path)
+
+
+@pytest.fixture
+def targets(folder):
+    with targets_of(folder) as found:
+        yield found
+
+
+def box(folder, found, **rules):
+    return open_box(Sandbox(**rules), folder, (folder / "policy.toml",), found=found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_attack_is_contained(found, folder, targets, name, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-fake-1234")
+    ended = await attacked(box(folder, found), name, targets)
+    if name == "stays":
+        await asyncio.sleep(2)
+
+    assert b'"won": true' not in ended.stdout
+    assert [] == harm(targets)
+    assert name != "bomb" or ended.how == "processes"
+    assert name == "bomb" or b"won" in ended.stdout, (ended.how, ended.code, ended.stderr)
+
+
+@pytest.mark.parametrize("name", ["outside", "home", "loopback", "kills", "stays", "hooks", "policy", "race"])
+async def test_without_a_box_the_same_attacks_win(folder, targets, name):
+    """Attacks that nothing could win would show nothing."""
+    ended = await attacked(Box(UNBOXED, folder), name, targets)
+    if name == "stays":
+        await asyncio.sleep(2)
+
+    assert b'"won": true' in ended.stdout or harm(targets)
+
+
+async def test_what_a_program_changed_and_may_not_is_put_back_and_said(found, folder, targets):
+    ended = await attacked(box(folder, found), "new_hooks", targets)
+
+    assert any(path.endswith(".envrc") for path in ended.changed)
+    assert "put back" in str(result(ended).message)
+
+
+async def test_a_program_reads_and_writes_its_tree_and_a_temporary_folder_of_its_own(found, folder):
+    code = (
+        "import os, pathlib, tempfile; t = tempfile.mkdtemp(); pathlib.Path(t, 'x').write_text('1');"
+        "pathlib.Path('made').write_text(pathlib.Path('other').read_text()); print('\"done\"')"
+    )
+    ended = await run_boxed(box(folder, found), [PYTHON, "-c", code], {"PATH": os.environ["PATH"]}, b"", 10)
+
+    assert result(ended).data == "done"
+    assert (folder / "made").read_text() == "loose"
+
+
+async def test_only_what_the_policy_lets_be_written_is(found, folder):
+    (folder / "out").mkdir()
+    code = "echo 1 > out/a; echo 2 > b; echo '\"done\"'"
+    boxed = box(folder, found, write=("out",))
+    await run_boxed(boxed, ["sh", "-c", code], {"PATH": "/usr/bin:/bin"}, b"", 10)
+
+    assert (folder / "out" / "a").exists()
+    assert not (folder / "b").exists()
+
+
+async def test_with_network_a_program_reaches_it(found, folder, targets):
+    ended = await attacked(box(folder, found, network=True), "loopback", targets)
+
+    assert b'"won": true' in ended.stdout
+
+
+async def test_a_program_that_is_killed_says_so(found, folder):
+    ended = await run_boxed(box(folder, found), ["sh", "-c", "kill -9 $$"], {"PATH": "/usr/bin:/bin"}, b"", 10)
+
+    assert 128 + signal.SIGKILL == ended.code
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_the_attacks_are_contained_for_an_ordinary_user_too(tmp_path_factory):
+    """The system's Python, because a user can't read root's."""
+    if not Path(SYSTEM).exists():
+        pytest.skip(f"needs {SYSTEM}")
+    with tempfile.TemporaryDirectory() as open_to_all:
+        Path(open_to_all).chmod(0o777)
+        for name in ("agentctl", "tests/tools", "tests/bench"):
+            shutil.copytree(ROOT / name, Path(open_to_all, name), ignore=shutil.ignore_patterns("__pycache__"))
+        subprocess.run(["chmod", "-R", "a+rX", open_to_all], check=True)
+        done = subprocess.run(
+            [SYSTEM, "-B", "tests/bench/sandbox.py", "--json", "--starts", "1"],
+            cwd=open_to_all,
+            env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "PYTHONPATH": open_to_all},
+            user=65534,
+            group=65534,
+            extra_groups=[],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    rows = json.loads(done.stdout)
+
+    assert len(rows) > 1
+    assert {} == {name: row["lost"] for name, row in rows.items() if name != "none" and row["lost"]}
+    assert rows["none"]["lost"]
+
+
+def test_required_and_not_there_is_exit_16_with_the_fix(folder):
+    with pytest.raises(SandboxMissing) as caught:
+        open_box(Sandbox(mode="required"), folder, found=NONE)
+
+    assert (16, "sandbox", "install bubblewrap") == (caught.value.exit_code, caught.value.code, caught.value.hint)
+
+
+def test_off_asks_nobody(folder):
+    assert UNBOXED is open_box(Sandbox(mode="off"), folder, found=LANDLOCK).found
+
+
+def test_a_whole_home_is_not_opened(monkeypatch, folder):
+    monkeypatch.setenv("HOME", str(folder))
+
+    with pytest.raises(Invalid, match="whole home folder"):
+        open_box(Sandbox(), folder, found=LANDLOCK)
+
+
+async def test_the_store_in_the_work_tree_is_not_seen(folder):
+    found = needed("bubblewrap")
+    (folder / "data").mkdir()
+    (folder / "data" / "agentctl.db").write_text("hearth")
+    (folder / "a.db").write_text("hearth")
+    boxed = open_box(Sandbox(), folder, (), (folder / "data", folder / "a.db"), found=found)
+    ended = await run_boxed(boxed, ["sh", "-c", "cat data/* a.db"], {"PATH": "/usr/bin:/bin"}, b"", 10)
+
+    assert b"hearth" not in ended.stdout
+    with pytest.raises(Invalid, match="agentctl's own"):
+        open_box(Sandbox(), folder, (), (folder / "data",), found=LANDLOCK)
