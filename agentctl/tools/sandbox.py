@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import field, replace
@@ -26,6 +25,7 @@ from agentctl.tools.sandbox_bwrap import Profile, arguments, system_paths
 from agentctl.tools.sandbox_guarded import guarded, put_back, seen
 from agentctl.tools.sandbox_prefix import interpreter, prefixes
 from agentctl.tools.sandbox_probe import Found, probe
+from agentctl.tools.sandbox_tmp import Private
 
 FILE_BYTES = 256_000_000
 """What one file may grow to."""
@@ -63,6 +63,7 @@ class Box:
     """Files of the task and its policy: never written."""
     hidden: tuple[Path, ...] = field(default=())
     """Folders and files of ours, the store above all: never seen."""
+    private: Private = field(default_factory=Private)
 
     @contextmanager
     def launch(self, command: Sequence[str], env: Mapping[str, str], timeout_s: float) -> Generator[Launch]:
@@ -87,7 +88,9 @@ class Box:
     ) -> Launch:
         fixed = tuple(path for root in self.writes for path in guarded(root) if not path.is_symlink())
         reads = (*prefixes(program), self.folder)
-        profile = Profile(self.folder, reads, self.writes, (*fixed, *self.fixed), self.hidden, network=self.network)
+        fixed += self.fixed
+        private = self.private.path
+        profile = Profile(self.folder, reads, self.writes, fixed, self.hidden, network=self.network, private=private)
         given = _handed(stack, b"\0".join(os.fsencode(each) for each in arguments(profile, env)) + b"\0")
         limits = (str(cpu_s), str(FILE_BYTES // 512))
         bwrap = (self.found.program, "--args", str(given), "--", *command)
@@ -96,7 +99,7 @@ class Box:
     def _landlock(
         self, stack: ExitStack, command: Sequence[str], program: Path, env: Mapping[str, str], cpu_s: int
     ) -> Launch:
-        temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="agentctl-", ignore_cleanup_errors=True))
+        temporary = str(self.private.path)
         own = dict(env) | {"TMPDIR": temporary}
         reads = [*system_paths(), *prefixes(program), self.folder]
         wanted = {

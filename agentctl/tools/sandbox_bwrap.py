@@ -31,6 +31,8 @@ class Profile:
     """Below what is written, and not to be."""
     hidden: tuple[Path, ...]
     network: bool
+    private: Path | None = None
+    """What is /tmp; None: an empty one."""
 
 
 def system_paths() -> tuple[Path, ...]:
@@ -42,7 +44,9 @@ def system_paths() -> tuple[Path, ...]:
 def arguments(profile: Profile, env: Mapping[str, str]) -> list[str]:
     """For `bwrap --args`, without the command."""
     found = [*ALWAYS, *(() if profile.network else ("--unshare-net",)), *_system()]
-    found += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108  # the box's own, empty
+    found += ["--proc", "/proc", "--dev", "/dev"]
+    tmp = "/tmp"  # noqa: S108  # the box's own
+    found += ["--bind", str(profile.private), tmp] if profile.private else ["--tmpfs", tmp]
     if (home := Path(env.get("HOME", "/"))).is_absolute() and len(home.parts) > 1:
         found += ["--tmpfs", str(home)]  # an empty one that is gone afterwards
     found += [*_trees(profile), "--remount-ro", "/", "--chdir", str(profile.folder)]

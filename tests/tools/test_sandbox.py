@@ -96,6 +96,17 @@ async def test_a_program_reads_and_writes_its_tree_and_a_temporary_folder_of_its
     assert (folder / "made").read_text() == "loose"
 
 
+async def test_the_private_tmp_lasts_for_the_run_and_is_gone_with_it(found, folder):
+    boxed = box(folder, found)
+    code = 'f="${TMPDIR:-/tmp}/mark"; test -f "$f" && echo \'"there"\' || { touch "$f"; echo \'"new"\'; }'
+    said = [result(await run_boxed(boxed, ["sh", "-c", code], {"PATH": "/usr/bin:/bin"}, b"", 10)) for _ in range(2)]
+    private = boxed.private.path
+    del boxed
+
+    assert ["new", "there"] == [each.data for each in said]
+    assert not private.exists()
+
+
 async def test_only_what_the_policy_lets_be_written_is(found, folder):
     (folder / "out").mkdir()
     code = "echo 1 > out/a; echo 2 > b; echo '\"done\"'"
