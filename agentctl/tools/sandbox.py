@@ -7,6 +7,7 @@ back after the call in any case. A box that can't be made starts nothing.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -23,7 +24,7 @@ from agentctl.tools import sandbox_exec
 from agentctl.tools.process import Ended, run_program
 from agentctl.tools.sandbox_bwrap import Profile, arguments, system_paths
 from agentctl.tools.sandbox_guarded import guarded, put_back, seen
-from agentctl.tools.sandbox_prefix import interpreter, prefixes
+from agentctl.tools.sandbox_prefix import interpreter, is_program, prefixes
 from agentctl.tools.sandbox_probe import Found, probe
 from agentctl.tools.sandbox_tmp import Private
 
@@ -70,11 +71,13 @@ class Box:
         """What to start for a command. Within: what it needs is there.
 
         Raises:
-            FileNotFoundError: no such program. OSError: what it needs can't be made.
+            FileNotFoundError: no such program. OSError or ValueError: it can't be started.
         """
         if self.found.backend == "none":
             yield Launch(tuple(command), env)
             return
+        if any("\0" in each for each in (*command, *env, *env.values())):
+            raise ValueError("embedded null byte")
         program = _located(command[0], env, self.folder)
         with ExitStack() as stack:
             cpu_s = int(timeout_s) * (os.cpu_count() or 1) + 1
@@ -203,6 +206,8 @@ def _located(name: str, env: Mapping[str, str], folder: Path) -> Path:
             raise PermissionError(name)
         if any(not each.exists() for each in interpreter(path)):
             raise FileNotFoundError(name)
+        if not is_program(path):  # else a shell would be given it
+            raise OSError(errno.ENOEXEC, os.strerror(errno.ENOEXEC))
         return path
     found = shutil.which(name, path=env.get("PATH", os.defpath))
     if found is None:

@@ -46,3 +46,12 @@ def interpreter(program: Path) -> tuple[Path, ...]:
         return ()
     words = line[2:].decode(errors="replace").split() if line.startswith(b"#!") else []
     return (Path(words[0]),) if words and words[0].startswith("/") else ()
+
+
+def is_program(path: Path) -> bool:
+    """Whether the kernel would start it, as far as its first bytes tell."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4).startswith((b"#!", b"\x7fELF"))
+    except OSError:  # may be run and not be read
+        return True
