@@ -82,6 +82,12 @@ GROUPS: tuple[nouns.Group, ...] = (
         ),
     ),
     (
+        POLICY,
+        "scrub",
+        "What is masked",
+        (("test", "scrub.tried", "agentctl scrub test build.log --policy standard"),),
+    ),
+    (
         STORE,
         "auth",
         "Keys in the keyring of this machine",

@@ -7,7 +7,7 @@ that can't blow up: what nests or overlaps repeats is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Protocol, cast
@@ -26,6 +26,10 @@ class Pattern(Protocol):
 
     def search(self, text: str, /) -> object | None:
         """Something where the pattern is found anywhere in the text."""
+        ...
+
+    def finditer(self, text: str, /) -> Iterator[Any]:
+        """Its matches, each with `span()`."""
         ...
 
     def fullmatch(self, text: str, /) -> object | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+from agentctl.config.masking import fault
 from agentctl.config.merge import Merged
 from agentctl.config.patterns import compiled, json_path, matches
 from agentctl.config.problems import KEY_WAY_OUT, KeyPath, did_you_mean, one_of, show
@@ -174,14 +175,8 @@ def scrub(policy: Policy, merged: Merged) -> Iterator[Problem]:
     """Patterns compile and mask something rather than everything."""
     for number, pattern in enumerate(policy.scrub.patterns):
         place: KeyPath = ("scrub", "patterns", number)
-        try:
-            empty = compiled(pattern).search("")
-        except ValueError as error:
-            yield merged.problem([place], f"expected an RE2 pattern: {error}")
-            continue
-        if empty:
-            message = "expected a pattern that matches something; this one matches the empty text"
-            yield merged.problem([place], message, "write + for *")
+        if wrong := fault(pattern):
+            yield merged.problem([place], *wrong)
     for number, name in enumerate(policy.scrub.keys):
         if not name.strip():
             yield merged.problem([("scrub", "keys", number)], "expected a name, got an empty text")

@@ -19,6 +19,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from agentctl.approvals.base import Approver
+from agentctl.config import masking
 from agentctl.core import decisions as do
 from agentctl.core import summary
 from agentctl.core.events import Completed, Failed, Stamped
@@ -186,7 +187,7 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         approver=approver,
         letters=lambda: at.journal.letters(at.run_id),
         listener=at.listener,
-        scrub=scrub.make(plan.policy.scrub, _secrets(at)),
+        scrub=masking.mask(plan.policy.scrub, _secrets(at)),
         clock=at.journal.clock,
         dice=random.random,
         call_key=lambda canonical: seal.call_key("", canonical),

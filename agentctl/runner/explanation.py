@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from agentctl.config import masking
 from agentctl.config.task import Filled
 from agentctl.core.contract import Contract
-from agentctl.core.guards import context, risk, scrub, trust
+from agentctl.core.guards import context, risk, trust
 from agentctl.core.messages import JsonObject, ToolSchema
 from agentctl.core.tiers import Tier
 from agentctl.runner.plan import Plan, answering
@@ -26,7 +27,7 @@ def of(plan: Plan, filled: Filled) -> JsonObject:
     """The whole explanation, as one object."""
     notes = list(plan.notes)
     count = plan.counter(notes.append)
-    masks = scrub.make(plan.policy.scrub, filled.secrets)
+    masks = masking.mask(plan.policy.scrub, filled.secrets)
     fixed = fixed_tokens(count, filled.system, plan.schemas)
     size = fixed + count(filled.goal)
     budget = plan.policy.budget

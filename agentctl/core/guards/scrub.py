@@ -1,25 +1,28 @@
 """What must never be written, shown or logged is masked where it enters.
 
-Theory. Two layers: the values that the run knows to be secret (keys it loaded, secret variables, environment
-variables with such names), wherever and however they are written; and whatever stands under a sensitive name, in
-objects, in JSON inside strings, in `name = value` text.
+Theory. Layers, the strongest first: the values that the run knows to be secret (keys it loaded, secret variables,
+environment variables with such names), however they are written; whatever stands under a sensitive name, in objects,
+lists and JSON inside strings; keys with a provider's prefix and private keys; what URLs, headers, command lines and
+`name = value` say; the user's own patterns; base64 of any of these. What a later layer finds is known from then on.
 
 Rules. A name is matched by its words (`auth_token`, `X-Api-Key`, `dbPassword`), never as a substring, so that
 `max_tokens` stays readable. Numbers under `…tokens…` are counts and stay. A filter is idempotent, and one that fails
-masks everything.
+writes `[SCRUB ERROR]` for the whole text.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable
-from functools import lru_cache
-from typing import Literal
-from urllib.parse import quote
+from collections.abc import Iterable, Iterator
+from dataclasses import field
+from typing import Any, Literal, Protocol
 
+from agentctl.core import encoded, grammar, keynames, tokenforms
 from agentctl.core.bounds import table
+from agentctl.core.keynames import BUILT_IN, counts, words
+from agentctl.core.known import Known
 from agentctl.core.messages import Json, JsonObject, is_list, is_object
+from agentctl.core.tokenforms import Span
 from agentctl.records import dataclass
 
 
@@ -41,74 +44,58 @@ class Rules:
     """True: the model sees placeholders instead; tools still get the real values."""
 
 
-BUILT_IN = (
-    "api_key", "apikey", "access_key", "secret_key", "private_key", "signing_key", "token", "secret", "password",
-    "passwd", "passphrase", "pwd", "bearer", "authorization", "credential", "credentials", "cookie", "set_cookie",
-    "session_key", "client_secret", "connection_string", "otp", "pin",
-)  # fmt: skip
-SAFE_AFTER = frozenset({"count", "counts", "limit", "budget", "total", "used", "usage", "type", "name", "url", "uri"})
-"""A name that ends in one of these tells about a secret and is none: `token_count`, `token_type`."""
-SHORTEST = 6
-"""Known values shorter than this would mask ordinary words."""
 DEEPEST = 3
 """JSON inside strings is read so deep."""
+DECODED = 2
+"""An encoding within an encoding."""
 FAILED = "[SCRUB ERROR]"
-
-WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-NAMED = re.compile(
-    r"""(?P<name>[A-Za-z][A-Za-z0-9_.\-]{0,63})["']?\s{0,3}(?::=|=>|=|:)\s{0,3}(?P<quote>["']?)(?=[^\s"',;&<>(){}\[\]]{3})"""
-)
-VALUE = re.compile(r"""(?:Bearer |Basic |Token )?[^\s"',;&<>(){}\[\]]+""")
-QUOTED = {'"': re.compile(r'[^"\n]*(?=")'), "'": re.compile(r"[^'\n]*(?=')")}
-CARRIER = re.compile(r"\b(?P<kind>Bearer|Basic)\s+(?P<value>[A-Za-z0-9._~+/=\-]{8,})", re.IGNORECASE)
+NAMES = ("name", "key", "header", "field", "variable", "Name", "Key")
+VALUES = ("value", "val", "values", "Value", "content")
+"""How objects that are a pair call its halves."""
 
 
-@lru_cache(maxsize=4096)
-def words(name: str) -> tuple[str, ...]:
-    """The words of a name in camel, snake, kebab or header case."""
-    return tuple(word.lower() for word in WORDS.findall(name))
+class Pattern(Protocol):
+    """A compiled pattern of the user's."""
+
+    def finditer(self, text: str, /) -> Iterator[Any]:
+        """Its matches, each with `span()`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
     """What masks.
 
-    `names` are sensitive names as words; `values` are known secrets, longest first, in every spelling.
+    `names` are sensitive names as words; `known` are the secrets themselves, which only ever become more.
     """
 
     names: frozenset[tuple[str, ...]]
-    values: tuple[str, ...]
+    known: Known = field(repr=False)
     replacement: str
     on: bool = True
+    detect: bool = True
+    """Whether values are found by their form, too."""
+    patterns: tuple[Pattern, ...] = ()
 
     def text(self, text: str) -> str:
-        """A text without secrets."""
+        """A text without secrets; `FAILED` where this filter fails."""
         if not self.on or not text:
             return text
-        return self._pairs(self._known(text))
+        try:
+            return self._string(text, 0)
+        except Exception:  # noqa: BLE001 -- the raw text must not pass, whatever went wrong
+            return FAILED
 
     def data(self, value: Json) -> Json:
         """A JSON value without secrets, of the same shape; equal values come back equal."""
         if not self.on:
             return value
         try:
-            return self._data(value, 0)
-        except RecursionError:
+            before = len(self.known)
+            masked = self._data(value, 0)
+            return masked if len(self.known) == before else self._data(masked, 0)
+        except Exception:  # noqa: BLE001 -- see `text`
             return FAILED
-
-    def _data(self, value: Json, depth: int) -> Json:
-        match value:
-            case str():
-                return self._string(value, depth)
-            case _ if is_object(value):
-                named = ((self._known(str(name)), inner) for name, inner in value.items())
-                return {name: self._under(name, inner, depth) for name, inner in named}
-            case _ if is_list(value):
-                return self._list(value, depth)
-            case int() | float() if self.values and self._known(str(value)) != str(value):
-                return self.replacement
-            case _:
-                return value
 
     def fields(self, value: JsonObject) -> JsonObject:
         """`data` for an object, which stays one."""
@@ -117,92 +104,154 @@ class Filter:
 
     def sensitive(self, name: str) -> bool:
         """Whether what stands under this name is to be masked."""
-        return _sensitive(self.names, name)
+        return keynames.sensitive(self.names, name)
+
+    def spans(self, text: str) -> list[Span]:
+        """Where secrets stand in a text and by which rule: in order, none within another."""
+        found = sorted([*self._found(text), *self._decoded(text, 0)], key=lambda span: (span[0], -span[1]))
+        merged: list[Span] = []
+        for start, end, rule in found:
+            if merged and start < merged[-1][1]:
+                first, last, by = merged[-1]
+                merged[-1] = (first, max(end, last), by)
+            elif end > start:
+                merged.append((start, end, rule))
+        return merged
+
+    def _found(self, text: str) -> Iterator[Span]:
+        for start, end in self.known.spans(text):
+            yield start, end, "known value"
+        yield from grammar.grammar(text, self.sensitive, self.replacement)
+        if self.detect:
+            yield from tokenforms.prefixed(text)
+            yield from tokenforms.pem(text)
+        for number, pattern in enumerate(self.patterns):
+            for match in pattern.finditer(text):
+                yield *match.span(), f"scrub.patterns[{number}]"
+
+    def _decoded(self, text: str, depth: int) -> Iterator[Span]:
+        def finds(inner: str) -> bool:
+            deeper = self._decoded(inner, depth + 1) if depth + 1 < DECODED else ()
+            return any(True for spans in (self._found(inner), deeper) for _ in spans)
+
+        if self.detect:
+            yield from encoded.spans(text, finds)
+
+    def _text(self, text: str) -> str:
+        spans = self.spans(text)
+        if not spans:
+            return text
+        learned = [self._learn(text[start:end]) for start, end, rule in spans if rule != "known value"]
+        masked = self._cut(text, spans)
+        return self._known(masked) if any(learned) else masked
+
+    def _cut(self, text: str, spans: Iterable[tuple[int, int, str]]) -> str:
+        pieces: list[str] = []
+        done = 0
+        for start, end, _ in spans:
+            pieces += (text[done:start], self.replacement)
+            done = end
+        return "".join((*pieces, text[done:]))
+
+    def _known(self, text: str) -> str:
+        for value in sorted(self.known.here(text), key=len, reverse=True):
+            text = text.replace(value, self.replacement)
+        return text
+
+    def _learn(self, value: str) -> bool:
+        return self.replacement not in value and self.known.learn(value)
+
+    def _data(self, value: Json, depth: int) -> Json:
+        match value:
+            case str():
+                return self._string(value, depth)
+            case _ if is_object(value):
+                return self._object(value, depth)
+            case _ if is_list(value):
+                return self._list(value, depth)
+            case int() | float() if self.known and self._known(str(value)) != str(value):
+                return self.replacement
+            case _:
+                return value
+
+    def _object(self, value: JsonObject, depth: int) -> JsonObject:
+        masked = {name: self._under(name, inner, depth) for name, inner in self._named(value)}
+        said = next((value[name] for name in NAMES if isinstance(value.get(name), str)), None)
+        if isinstance(said, str) and len(value) <= 6 and self.sensitive(said):
+            masked |= {each: self._under(said, value[each], depth) for each in VALUES if each in value}
+        return masked
+
+    def _named(self, value: JsonObject) -> Iterator[tuple[str, Json]]:
+        """With names that hold no secret themselves; two that come out alike would be one."""
+        for name, inner in value.items():
+            bare = self._known(str(name))
+            yield (bare if bare.isidentifier() and len(bare) < LONG_NAME else self._text(bare)), inner
 
     def _under(self, name: str, value: Json, depth: int) -> Json:
         if value is None or isinstance(value, bool) or not self.sensitive(name):
             return self._data(value, depth)
         if isinstance(value, int | float):
-            return self._data(value, depth) if _counts(name) else self.replacement
+            return self._data(value, depth) if counts(name) else self.replacement
         if isinstance(value, str):
-            return value if not value or (value.isdigit() and _counts(name)) else self.replacement
+            if not value or (value.isdigit() and counts(name)):
+                return value
+            self._learn(value)
+            return self.replacement
         return self._mask_all(value)
 
     def _mask_all(self, value: Json) -> Json:
         match value:
             case _ if is_object(value):
-                return {self._known(str(k)): self._mask_all(v) for k, v in value.items()}
+                return {self._text(str(k)): self._mask_all(v) for k, v in value.items()}
             case _ if is_list(value):
                 return [self._mask_all(item) for item in value]
             case str() | int() | float() if not isinstance(value, bool):
+                if isinstance(value, str):
+                    self._learn(value)
                 return self.replacement
             case _:
                 return value
 
     def _list(self, items: list[Json], depth: int) -> list[Json]:
         match items:
-            case [str() as name, str() | int() | float() as value] if self.sensitive(self.text(name)):
-                return [self.text(name), self._under(self.text(name), value, depth)]
+            case [str() as name, str() | int() | float() as value] if self.sensitive(self._text(name)):
+                return [self._text(name), self._under(self._text(name), value, depth)]
             case _:
-                return [self._data(item, depth) for item in items]
+                return list(self._items(items, depth))
+
+    def _items(self, items: list[Json], depth: int) -> Iterator[Json]:
+        """One by one; what follows an option of a command line is its value."""
+        option = ""
+        for item in items:
+            if option and isinstance(item, str | int | float) and not str(item).startswith("--"):
+                yield self._of_option(option, item, depth)
+                option = ""
+                continue
+            option = item if isinstance(item, str) and item.startswith("-") and "=" not in item else ""
+            yield self._data(item, depth)
+
+    def _of_option(self, option: str, value: Json, depth: int) -> Json:
+        name, colon, _ = str(value).partition(":")
+        if option in USERS and colon and "//" not in str(value):
+            self._learn(str(value)[len(name) + 1 :])
+            return f"{self._text(name)}:{self.replacement}"
+        return self._under(option, value, depth)
 
     def _string(self, text: str, depth: int) -> str:
-        if text and depth < DEEPEST and text[0] in "{[" and text.rstrip()[-1:] in "}]":
+        if text and depth < DEEPEST and text[0] in '{["' and text.rstrip()[-1:] in '}]"':
             try:
                 inner = json.loads(text, object_pairs_hook=_once)
             except (ValueError, RecursionError):
-                return self.text(text)
+                return self._text(text)
             masked = self._data(inner, depth + 1)
             return text if masked == inner else json.dumps(masked, ensure_ascii=False)
-        return self.text(text)
-
-    def _known(self, text: str) -> str:
-        for value in self.values:
-            if value in text:
-                text = text.replace(value, self.replacement)
-        return text
-
-    def _pairs(self, text: str) -> str:
-        if "=" in text or ":" in text:
-            text = self._named(text)
-        if any(carrier in text for carrier in ("earer", "EARER", "asic", "ASIC")):
-            text = CARRIER.sub(self._carrier, text)
-        return text
-
-    def _named(self, text: str) -> str:
-        """What stands after a sensitive name; what stands after another may hold a name itself, as in a URL."""
-        pieces: list[str] = []
-        done = at = 0
-        while match := NAMED.search(text, at):
-            at = match.end()
-            if not self.sensitive(match["name"]):
-                continue
-            found = QUOTED[match["quote"]].match(text, at) if match["quote"] else None
-            value = found or VALUE.match(text, at)
-            if value is None or text.startswith(self.replacement, at):
-                continue
-            if value[0].isdigit() and _counts(match["name"]):
-                continue
-            pieces += (text[done:at], self.replacement)
-            done = at = value.end()
-        return "".join((*pieces, text[done:]))
-
-    def _carrier(self, match: re.Match[str]) -> str:
-        return f"{match['kind']} {self.replacement}"
+        return self._text(text)
 
 
-@lru_cache(maxsize=4096)
-def _sensitive(names: frozenset[tuple[str, ...]], name: str) -> bool:
-    parts = words(name)
-    if not parts or parts[-1] in SAFE_AFTER:
-        return False
-    singular = tuple(part.removesuffix("s") if len(part) > 3 else part for part in parts)
-    return any(_contains(parts, wanted) or _contains(singular, wanted) for wanted in names)
-
-
-def _counts(name: str) -> bool:
-    """Whether a number under this name is one of tokens, not a token."""
-    return "tokens" in words(name)
+LONG_NAME = 20
+"""A shorter identifier is no secret but where it is known."""
+USERS = frozenset({"-u", "--user", "--proxy-user"})
+"""Options whose value is `user:password`."""
 
 
 def _once(pairs: list[tuple[str, Json]]) -> JsonObject:
@@ -212,29 +261,12 @@ def _once(pairs: list[tuple[str, Json]]) -> JsonObject:
     return made
 
 
-def _contains(parts: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
-    size = len(wanted)
-    return any(parts[i : i + size] == wanted for i in range(len(parts) - size + 1))
+def make(rules: Rules, secrets: Iterable[str], patterns: Iterable[Pattern] = ()) -> Filter:
+    """The filter of a run: the policy's names beside the built-in ones, and the values that are known to be secret.
 
-
-def make(rules: Rules, secrets: Iterable[str]) -> Filter:
-    """The filter of a run: the policy's names beside the built-in ones, and the values that are known to be secret."""
+    `patterns` are the policy's own, compiled outside the core.
+    """
     names = frozenset(words(name) for name in (*BUILT_IN, *rules.keys) if words(name))
-    spellings = {spelling for secret in secrets for spelling in _spellings(secret) if spelling not in rules.replacement}
-    values = tuple(sorted(spellings, key=lambda value: (-len(value), value)))
-    return Filter(names, values, rules.replacement, on=rules.enabled)
-
-
-def _spellings(secret: str) -> Iterable[str]:
-    if len(secret) < SHORTEST:
-        return
-    for line in {secret, *(line.strip() for line in secret.splitlines())}:
-        if len(line) < SHORTEST:
-            continue
-        yield line
-        escaped = json.dumps(line)[1:-1]
-        yield escaped
-        yield json.dumps(escaped)[1:-1]
-        yield json.dumps(line, ensure_ascii=False)[1:-1]
-        yield quote(line, safe="", errors="surrogatepass")
-        yield line.encode(errors="surrogatepass").hex()
+    known = Known(secrets, rules.replacement)
+    detect = rules.detectors == "default"
+    return Filter(names, known, rules.replacement, on=rules.enabled, detect=detect, patterns=tuple(patterns))

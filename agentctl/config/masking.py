@@ -1,0 +1,63 @@
+"""The user's own patterns for secrets: what is refused at load, and the filter that has them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from agentctl.config.patterns import Pattern, compiled
+from agentctl.core.guards import scrub
+
+Fault: TypeAlias = tuple[str] | tuple[str, str]
+"""What is wrong, and what to write instead."""
+
+LONGEST = 500
+SLOWEST_S = 0.05
+"""On a text of at most 4,096 characters. RE2 takes a thousandth of it."""
+SHARE = 5
+"""A pattern that is found in one of so many ordinary texts masks too much."""
+ORDINARY = (
+    "The order A-1001 was paid on 2026-03-14 and is on its way.", "Please answer by Friday, 10:30.", "ok", "1",
+    "def total(items: list[int]) -> int:", "    return sum(items)", "GET /api/orders?page=2 200 12ms", "error: no",
+    "https://example.com/help/refunds", "src/orders/main.py:42", "Ann Example <ann@example.com>", "true", "name",
+    "commit 4f2a9c1e", "[INFO] started in 1.2 s", '{"status": "success", "data": {"id": 7}}', "a-b-c", "€ 12.50",
+    "SELECT id FROM orders WHERE total > 100", "README.md", "The customer asked twice.", "- first\n- second",
+    "pytest -q: 12 passed", "version = 1", "Zürich, 8001", "null", "x = y + 1", "Thanks!", "2026-03-14T10:30:00Z",
+    "127.0.0.1", "max_tokens=512", "What is the refund policy?", "It is fourteen days.", "step 3 of 5", "UTF-8",
+)  # fmt: skip
+
+
+def fault(pattern: str) -> Fault | None:
+    """Why a pattern can't be used; None: it can."""
+    if len(pattern) > LONGEST:
+        return f"expected a pattern of at most {LONGEST} characters, got {len(pattern)}", "split it"
+    try:
+        made = compiled(pattern)
+    except ValueError as error:
+        return (f"expected an RE2 pattern: {error}",)
+    if made.search(""):
+        return "expected a pattern that matches something; this one matches the empty text", "write + for *"
+    hit = sum(made.search(text) is not None for text in ORDINARY)
+    if hit * SHARE >= len(ORDINARY):
+        found = f"it is found in {hit} of {len(ORDINARY)} ordinary texts"
+        return f"expected a pattern that matches secrets; {found}", "begin it with what only the secret has"
+    if slow(made):
+        return ("expected a pattern that is fast on every text; this one is not",)
+    return None
+
+
+def slow(pattern: Pattern) -> bool:
+    """Whether texts that are made to be slow are; they grow, so that the first slow one is still short."""
+    for size in (16, 64, 256, 1024, 4096):
+        for unit in ("a", "0", "aA0-", " ", "-", "ab"):
+            began = time.perf_counter()
+            sum(1 for _ in pattern.finditer((unit * size)[:size] + "!"))
+            if time.perf_counter() - began > SLOWEST_S:
+                return True
+    return False
+
+
+def mask(rules: scrub.Rules, secrets: Iterable[str]) -> scrub.Filter:
+    """The filter of a run, with the policy's own patterns."""
+    return scrub.make(rules, secrets, [compiled(pattern) for pattern in rules.patterns])

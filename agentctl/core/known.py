@@ -1,0 +1,81 @@
+"""The secrets that a run knows: those it began with, and what a detector found since. Masked wherever they are.
+
+A value joins only if it could not be a word of its own: otherwise one `password = production` would blacken a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from agentctl.core.spellings import spellings
+
+MOST = 256
+"""Values that join in one run; what is found later is masked where it was found."""
+SHORTEST = 8
+HEAD = 6
+"""Every spelling has at least so many characters."""
+FEW = 300
+"""Up to so many spellings are looked for one by one; with more, only those whose head stands in the text."""
+
+
+class Known:
+    """What is known; `learn` is the only change."""
+
+    def __init__(self, secrets: Iterable[str], replacement: str) -> None:
+        """`replacement` is never masked itself."""
+        self._replacement = replacement
+        self._all: set[str] = set()
+        self._heads: dict[str, list[str]] = {}
+        self._learned = 0
+        for secret in secrets:
+            self._add(secret)
+
+    def __len__(self) -> int:
+        """Spellings."""
+        return len(self._all)
+
+    def __contains__(self, value: str) -> bool:
+        """Whether it is one of them."""
+        return value in self._all
+
+    def learn(self, value: str) -> bool:
+        """Keep what a detector found; whether it is new."""
+        value = value.strip()
+        if value in self._all or self._learned >= MOST or not _strange(value):
+            return False
+        self._learned += 1
+        self._add(value)
+        return True
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where known values stand."""
+        for value in self.here(text):
+            at = text.find(value)
+            while at >= 0:
+                yield at, at + len(value)
+                at = text.find(value, at + len(value))
+
+    def here(self, text: str) -> Iterable[str]:
+        """The known values that stand in a text."""
+        if len(self._all) <= FEW:
+            return (value for value in self._all if value in text)
+        grams = {text[at : at + HEAD] for at in range(len(text) - HEAD + 1)}
+        heads = self._heads.keys() & grams
+        return (value for head in heads for value in self._heads[head] if value in text)
+
+    def _add(self, secret: str) -> None:
+        for spelling in spellings(secret):
+            if spelling not in self._replacement and spelling not in self._all and len(spelling) >= HEAD:
+                self._all.add(spelling)
+                self._heads.setdefault(spelling[:HEAD], []).append(spelling)
+
+
+def _strange(value: str) -> bool:
+    """No word, no path, no sentence: letters with digits, or long, in one piece."""
+    if not SHORTEST <= len(value) <= 4096:
+        return False
+    if "\n" in value:
+        return "-----" in value
+    if " " in value or value.startswith(("/", "./", "http:", "https:")):
+        return False
+    return any(each.isdigit() for each in value) and any(each.isalpha() for each in value)
