@@ -153,7 +153,9 @@ def _plausible(value: str, then: str, match: re.Match[str], marker: str) -> bool
         return False
     if match["quote"]:
         return not (STANDS_FOR.fullmatch(value) and not value[0].isalpha())
-    if len(value) < 3 and "\n" not in value:
+    if len(value) < 3 or value == match["name"]:  # `password=password` hands a variable on
+        return False
+    if counts(match["name"]) and not any(map(str.isdigit, value)):
         return False
     return not (STANDS_FOR.fullmatch(value) or (then == "(" and value.replace(".", "").replace("_", "").isalnum()))
 

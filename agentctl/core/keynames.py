@@ -18,7 +18,21 @@ SAFE_AFTER = frozenset(
         *("count", "counts", "limit", "budget", "total", "used", "usage", "type", "name", "url", "uri", "id", "length"),
         *("policy", "file", "path", "manager", "expiry", "expires", "ttl", "env", "field", "hint", "rotation", "ref"),
         *("strength", "reset", "required", "provider", "endpoint", "version", "enabled", "source", "format", "age"),
-        *("rate", "index", "ids", "size", "min", "max", "prompt", "label", "column", "code_path", "arn"),
+        *(
+            "rate",
+            "style",
+            "types",
+            "index",
+            "ids",
+            "size",
+            "min",
+            "max",
+            "prompt",
+            "label",
+            "column",
+            "code_path",
+            "arn",
+        ),
     )
 )
 """A name that ends in one of these tells about a secret and is none: `token_count`, `token_type`."""
