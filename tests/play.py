@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 from agentctl.core import decisions as do
 from agentctl.core import events as ev
-from agentctl.core import recap
+from agentctl.core import recap, receipts
 from agentctl.core.callkey import canonical_bytes, keys
 from agentctl.core.contract import ArgsProblem, Contract
 from agentctl.core.decide import next_action
 from agentctl.core.decide_call import after_tool, before_tool
 from agentctl.core.envelope import Envelope, success
-from agentctl.core.guards import approval, circuit, progress, trust
+from agentctl.core.guards import circuit, progress, trust
 from agentctl.core.inflight import CallState
 from agentctl.core.messages import Usage
 from agentctl.core.policy import Policy, Provider
@@ -106,9 +106,12 @@ class Crashed(Exception):
 class Says:
     """A person's answer; `None` in a script: nobody is there."""
 
-    decision: Literal["approve", "deny", "stop"]
+    decision: Literal["approve", "deny", "stop", "edit"]
     why: str = ""
     waited: float = 5.0
+    remember: bool = False
+    args: dict[str, Any] = field(default_factory=lambda: {"edited": True})
+    """Of an edit."""
 
 
 @dataclass
@@ -489,11 +492,18 @@ class Play:
     def call(self, at: CallState) -> Call:
         """A call with its original arguments, and the digest of what would run."""
         args, known = self.args[at.call_id], self.setup.contracts.get(at.tool)
-        digest = "" if known is None else approval.digest(known.name, known.digest, args, "digest")
+        bound = () if known is None else receipts.bound(digest_of, known.name, known.digest, args, "digest")
         words = args or {}  # the arguments say themselves what the runner would find in them
         copied = (Copied(words["copied"], "page"),) if "copied" in words else ()
         return Call(
-            at, args, "" if args is not None else "not json", digest, copied, words.get("writes", ""), "leaks" in words
+            at,
+            args,
+            "" if args is not None else "not json",
+            receipts.whole(digest_of, bound),
+            bound,
+            copied,
+            words.get("writes", ""),
+            "leaks" in words,
         )
 
     def _decide(self, at: CallState) -> do.CallDecision:
@@ -524,12 +534,14 @@ class Play:
         return None
 
     def _ask_person(self, at: CallState, known: Contract, decision: do.AskPerson) -> do.Stop | None:
-        args, digest = self.args[at.call_id], self.call(at).digest
+        args, exact = self.args[at.call_id], self.call(at)
+        digest = exact.digest
         if at.phase != "waiting" or at.digest != digest:
             tier = decision.tier.word
-            found = self.call(at).copied
             self.record(
-                ev.ApprovalRequested(at.call_id, known.name, tier, decision.rule, digest, args, found, decision.once)
+                ev.ApprovalRequested(
+                    at.call_id, known.name, tier, decision.rule, digest, args, exact.copied, decision.once, exact.bound
+                )
             )
         says = self.script.person(at.call_id)
         if says is None:
@@ -539,7 +551,19 @@ class Play:
                 return do.Stop("parked", reason, 12, "Waiting for a person.")
             says = Says("deny", "nobody can answer here", 0.0)
         self.now += says.waited
-        self.record(ev.ApprovalDecided(at.call_id, says.decision, "person", says.waited, says.why, digest))
+        if says.decision == "edit" and at.edited_by:
+            says = replace(says, decision="approve")  # the last answer of a script repeats
+        if says.decision == "edit":
+            self.args[at.call_id] = says.args
+            self.record(
+                ev.CallEdited(at.call_id, known.name, says.args, "person", *keys(digest_of, known.name, says.args))
+            )
+            return None
+        self.record(
+            ev.ApprovalDecided(
+                at.call_id, says.decision, "person", says.waited, says.why, digest, remember=says.remember
+            )
+        )
         return None
 
     def _run(self, at: CallState, known: Contract, tier: Tier) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Callable
+from typing import Literal, Protocol, TypeAlias
 
-from agentctl.core.messages import Json
+from agentctl.core.messages import Json, JsonObject
 from agentctl.core.tiers import Tier
 from agentctl.records import dataclass
+
+Fits: TypeAlias = Callable[[JsonObject], str]
+"""What is wrong with edited arguments, in words for the person; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +37,34 @@ class Question:
     parts: tuple[tuple[str, str], ...] = ()
     """Of a shell command: the text of each part, and its tier with the reason."""
     files: tuple[tuple[str, str], ...] = ()
-    """Path and digest of the files that the command will run."""
+    """Path and digest of the files that the call will run or change."""
+    change: str = ""
+    """What it would do to a file, as a diff."""
+    edited: str = ""
+    """How a person changed its arguments, as a diff."""
+    notes: tuple[str, ...] = ()
+    """What else to know: what waiting costs, what a reviewer said."""
+    after: str = ""
+    """What happens when nobody answers in time."""
+    remembers: str = ""
+    """What `a` would remember, to the letter; empty: it is not offered."""
+    fits: Fits | None = None
+    """None: its arguments are not to be changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What somebody decided, who it was, and why."""
 
-    decision: Literal["approve", "deny", "stop"]
+    decision: Literal["approve", "deny", "stop", "edit"]
     by: str
     why: str = ""
+    args: JsonObject | None = None
+    """Of an edit: the new arguments, with the masks that it left where they were."""
+    remember: bool = False
+    """The very same call may run again in this run."""
+    at: float = 0.0
+    """When it was said, in seconds since the epoch; 0: just now."""
 
 
 class Approver(Protocol):

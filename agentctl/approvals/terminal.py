@@ -1,10 +1,11 @@
 """The plain prompt: one exact call, everything that is known about it, one key.
 
-    standing ── y ─▶ approve        y counts once the end of the text was on the screen
-       │  ▲ └── s ─▶ stop
-       n  │ any other key: the choices again
-       ▼  │
-     reason ── Enter ─▶ deny        may be empty
+    standing ── y, a ─▶ approve     once, or for this run: counts once the end of the text was on the screen
+      │ │ ▲ └── s ─▶ stop
+      n e │ any other key: the choices again
+      │ └─┴─ e ─▶ edit              decided from the start; unchanged, the question again
+      ▼
+    reason ── Enter ─▶ deny         may be empty
 
 Rules. No key is a default: Enter alone does nothing. What was typed ahead is thrown away, and keys count only after
 `QUIET_S` without one, so that neither a burst of typing nor a key held down decides. Only a single key is an answer:
@@ -24,12 +25,16 @@ import time
 import tty
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, Literal, TextIO, TypeAlias
 
+from agentctl.approvals import editing
 from agentctl.approvals.base import Answer, Question
 from agentctl.approvals.printable import printable
-from agentctl.approvals.wording import CHOICES, page, rows, wrapped
+from agentctl.approvals.wording import choices, page, rows, wrapped
+from agentctl.core.messages import JsonObject, is_object
 
+Taken: TypeAlias = Literal["approve", "remember", "edit", "deny", "stop"]
 Modes: TypeAlias = list[Any]
 """What `termios` says of a terminal."""
 QUIET_S = 0.4
@@ -37,6 +42,12 @@ QUIET_S = 0.4
 UNKNOWN_SIZE = os.terminal_size((80, 24))
 LONGEST_REASON = 500
 MORE = "space shows more ({shown} of {total} lines) · n deny · s stop the run"
+TAKEN: dict[bytes, tuple[Taken, str]] = {
+    b"y": ("approve", "y: approved"),
+    b"a": ("remember", "a: approved, and remembered for this exact call in this run"),
+    b"e": ("edit", "e: edit"),
+}
+"""Keys that count once everything was on the screen, and only where they are offered."""
 HIDDEN = "part of it is still hidden: press space first"
 WOKEN = b"\x1a"
 """Read where the process goes on after Ctrl-Z: the key itself never arrives, the terminal makes a signal of it."""
@@ -81,8 +92,8 @@ class Terminal:
         async with self._turn:
             with self._screen(), self._restored() as cooked:
                 try:
-                    async with asyncio.timeout(question.timeout_s):
-                        return await self._decide(question, cooked)
+                    async with asyncio.timeout(question.timeout_s) as standing:
+                        return await self._decide(question, cooked, standing)
                 except TimeoutError:
                     self._say(f"no answer within {question.timeout_s:g}s")
                     return None
@@ -90,7 +101,23 @@ class Terminal:
                     self._say("no longer asked here: decided elsewhere, or the run stops")
                     raise
 
-    async def _decide(self, question: Question, cooked: Modes) -> Answer:
+    async def _decide(self, question: Question, cooked: Modes, standing: asyncio.Timeout) -> Answer:
+        while True:
+            match await self._key(question):
+                case "deny":
+                    return Answer("deny", self._user, await self._reason(cooked))
+                case "edit":
+                    standing.reschedule(None)  # whoever edits is there
+                    edited = await self._edit(question, cooked)
+                    if edited is not None:
+                        return Answer("edit", self._user, args=edited)
+                    standing.reschedule(asyncio.get_running_loop().time() + question.timeout_s)
+                case "remember":
+                    return Answer("approve", self._user, remember=True)
+                case decided:
+                    return Answer(decided, self._user)
+
+    async def _key(self, question: Question) -> Taken:
         with self._reading(None) as read:
             lines, shown, size = self._anew(question)
             quiet = self._clock() + QUIET_S
@@ -105,17 +132,14 @@ class Terminal:
                     lines, shown, size = self._anew(question)
                     quiet = self._clock() + QUIET_S
                     continue
-                decision = self._taken(pressed, hidden=shown < len(lines))
-                if decision == "deny":
-                    break
+                decision = self._taken(pressed, question, hidden=shown < len(lines))
                 if decision is not None:
-                    return Answer(decision, self._user)
+                    return decision
                 if pressed == b" " and shown < len(lines):
-                    shown = self._show(lines, shown)
+                    shown = self._show(question, lines, shown)
                 elif self._since >= self._size().lines:
                     # So many wrong keys that the question has left the screen.
-                    shown = self._show(lines, 0)
-        return Answer("deny", self._user, await self._reason(cooked))
+                    shown = self._show(question, lines, 0)
 
     def _size(self) -> os.terminal_size:
         """Of the terminal that is typed on; the output may be redirected, and the environment may be wrong."""
@@ -129,44 +153,56 @@ class Terminal:
         """Print the question from its beginning: its lines, how many were shown, and the size they were made for."""
         size = self._size()  # first: should it change in the middle of this, the next key notices
         lines = wrapped(question, max(20, size.columns - 1))
-        return lines, self._show(lines, 0), size
+        return lines, self._show(question, lines, 0), size
 
-    def _show(self, lines: list[str], shown: int) -> int:
+    def _show(self, question: Question, lines: list[str], shown: int) -> int:
         """Print what fits, and the keys that count now; how many lines were shown by then."""
         upto = page(len(lines), shown, self._size())
         self._since = 0
         for line in lines[shown:upto]:
             self._say(line)
-        self._say(CHOICES if upto == len(lines) else MORE.format(shown=upto, total=len(lines)))
+        self._say(choices(question) if upto == len(lines) else MORE.format(shown=upto, total=len(lines)))
         return upto
 
-    def _taken(self, pressed: bytes, *, hidden: bool) -> Literal["approve", "deny", "stop"] | None:
+    def _taken(self, pressed: bytes, question: Question, *, hidden: bool) -> Taken | None:
+        offered = {b"y": True, b"a": bool(question.remembers), b"e": question.fits is not None}
         match pressed:
-            case b"y" if hidden:
-                self._say(HIDDEN)
-            case b"y":
-                self._say("y: approved")
-                return "approve"
             case b"s":
                 self._say("s: the run stops")
                 return "stop"
             case b"n":
                 return "deny"
+            case _ if not hidden and offered.get(pressed):
+                decision, said = TAKEN[pressed]
+                self._say(said)
+                return decision
             case b" " if hidden:
                 pass
             case _:
-                self._say(HIDDEN if hidden else CHOICES)
+                self._say(HIDDEN if hidden else choices(question))
         return None
 
     async def _reason(self, cooked: Modes) -> str:
+        return printable(await self._line(cooked, REASON), lines=False)[:LONGEST_REASON]
+
+    async def _line(self, cooked: Modes, before: str) -> str:
         """One line, edited by the terminal itself."""
         with self._reading(cooked) as read:
             typed = WOKEN
             while typed == WOKEN:
-                self._out.write(REASON)
+                self._out.write(before)
                 self._out.flush()
                 typed = await read()
-        return printable(typed.decode("utf-8", "replace").strip(), lines=False)[:LONGEST_REASON]
+        return typed.decode("utf-8", "replace").strip()
+
+    async def _edit(self, question: Question, cooked: Modes) -> JsonObject | None:
+        """The new arguments; None: they stay as they are."""
+        if question.fits is None or not is_object(question.args):
+            return None
+        termios.tcsetattr(self._keys, termios.TCSANOW, cooked)
+        if command := editing.editor():
+            return await editing.in_editor(command, question.args, question.fits, self._say)
+        return await editing.by_line(question.args, question.fits, self._say, partial(self._line, cooked))
 
     def _say(self, text: str) -> None:
         self._since += rows(len(text), self._size().columns)

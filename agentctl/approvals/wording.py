@@ -10,12 +10,23 @@ from agentctl.approvals.base import Question
 from agentctl.approvals.printable import unmistakable
 from agentctl.core.messages import Json, JsonObject
 
-CHOICES = "y approve this call once · n deny, with a reason · s stop the run"
+KEYS = {
+    "y": "y approve once",
+    "a": "a remember",
+    "e": "e edit",
+    "n": "n deny, with a reason",
+    "s": "s stop the run",
+}
 HEAD = 160
 TAIL = 60
 """Characters of a long value that are shown from its beginning and its end."""
 LONGEST_CHOICES = 80
 """Characters of the line below the question, whatever it offers."""
+
+LONGEST_DIFF = 400
+DIFF_HEAD = 300
+DIFF_TAIL = 60
+"""Lines of a long diff that are shown from its beginning and its end."""
 
 blanks = re.compile(r"\s{9,}")
 """Of any width: enough of them could push what follows to where a line of the prompt begins."""
@@ -25,19 +36,42 @@ def wording(question: Question) -> list[str]:
     """The lines of a question, before they are wrapped."""
     tool = one_line(question.tool)
     tier = f"{question.tier.word}, by {one_line(question.rule)}"
-    spend = f"${question.spent_usd:,.4f} of ${question.limit_usd:,.2f} so far"
+    worst = f", ${question.limit_usd:,.2f} at worst" if question.limit_usd else ""
+    spend = f"${question.spent_usd:,.4f} so far{worst}"
+    untrusted = one_line(", ".join(question.untrusted))
     return [
         "",
         f"Agent wants to {tool} with args: {arguments(question.args)}",
         *(f"  part   {one_line(_cut_text(text))} — {one_line(verdict)}" for text, verdict in question.parts),
-        *(f"  runs   {one_line(path)} ({one_line(digest)})" for path, digest in question.files),
+        *_diff("changes the file", question.change),
+        *_diff("as a person changed it", question.edited),
+        *(f"  file   {one_line(path)} ({one_line(digest)})" for path, digest in question.files),
         f"  tier   {tier}",
         *(f'  copied from {one_line(source)}: "{one_line(_cut_text(text))}"' for source, text in question.copied),
-        *([f"  words  of {one_line(', '.join(question.untrusted))} are in the run"] if question.untrusted else []),
+        *([f"  words  of {untrusted} are in the run"] if untrusted else []),
         f"  owner  {one_line(question.owner) or 'nobody is named'}",
         f"  spend  {spend}",
+        *(f"  note   {one_line(note)}" for note in question.notes),
         f"  run    {one_line(question.run_id)}, call {one_line(question.call_id)}",
+        *([f"  waits  {question.timeout_s:g}s, then {one_line(question.after)}"] if question.after else []),
+        *([f"  a      {one_line(question.remembers)}"] if question.remembers else []),
     ]
+
+
+def choices(question: Question) -> str:
+    """The keys that count."""
+    without = {"a"} if not question.remembers else set[str]()
+    without |= {"e"} if question.fits is None else set[str]()
+    return " · ".join(said for key, said in KEYS.items() if key not in without)
+
+
+def _diff(title: str, diff: str) -> list[str]:
+    """Line by line; of a long one the beginning and the end, and how much there is."""
+    lines = diff.splitlines()
+    if len(lines) > LONGEST_DIFF:
+        left = len(lines) - DIFF_HEAD - DIFF_TAIL
+        lines = [*lines[:DIFF_HEAD], f"… ({left:,} of {len(lines):,} lines left out) …", *lines[-DIFF_TAIL:]]
+    return [f"  {title}:", *(f"  | {one_line(line)}" for line in lines)] if lines else []
 
 
 def arguments(args: Json) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -104,19 +105,24 @@ async def _tried(tool: Tool, args: JsonObject, under: LoadedPolicy, *, yes: bool
     return await tool.run(Invocation(RUN, CALL, uuid.uuid4().hex, args, contract.timeout_s))
 
 
+def sha256(data: bytes) -> str:
+    """Nothing of it is kept."""
+    return hashlib.sha256(data).hexdigest()
+
+
 async def _asked(contract: Contract, args: JsonObject, ruling: Ruling, policy: Policy) -> Envelope | None:
     """Why it must not run, or None: somebody said yes."""
     from agentctl.approvals.base import Question
     from agentctl.approvals.terminal import Terminal, can_ask
     from agentctl.cli.options import login
-    from agentctl.core import envelope
+    from agentctl.core import envelope, receipts
     from agentctl.core.guards import approval
 
     if not can_ask():
         message = f"{contract.name} is {ruling.tier.word} ({ruling.rule}) and asks a person first."
         hint = f"Nobody sits at a terminal here. With --yes it runs: {json.dumps(args, ensure_ascii=False)}"
         return envelope.permanent(message, code="CONFIRMATION_REQUIRED", hint=hint)
-    digest = approval.digest(contract.name, contract.digest, args, policy.name)
+    bound = receipts.bound(sha256, contract.name, contract.digest, args, policy.name)
     question = Question(
         run_id=RUN,
         call_id=CALL,
@@ -125,7 +131,7 @@ async def _asked(contract: Contract, args: JsonObject, ruling: Ruling, policy: P
         args=args,
         tier=ruling.tier,
         rule=ruling.rule,
-        digest=digest,
+        digest=receipts.whole(sha256, bound),
         spent_usd=0.0,
         limit_usd=policy.budget.run_usd,
         timeout_s=policy.approval.timeout_s,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from agentctl.approvals.base import Question
 from agentctl.approvals.printable import printable
-from agentctl.approvals.wording import arguments
+from agentctl.approvals.wording import arguments, wording
 from agentctl.core.events import ApprovalDecided, ApprovalRequested
+from agentctl.core.tiers import Tier
 from agentctl.errors import Forbidden
 from agentctl.journal.inbox import ANSWERS
 from agentctl.journal.store import Store
@@ -32,6 +34,19 @@ class Request:
     def arguments(self) -> str:
         """Scrubbed and escaped."""
         return arguments(self.event.args)
+
+    def page(self, spent_micro: int) -> list[str]:
+        """All that the prompt shows where the run was started, but what its policy says of limits."""
+        asked = self.event
+        return wording(
+            Question(
+                self.run_id, asked.call_id, asked.tool, asked.owner, asked.args, Tier.of(asked.tier), asked.rule,
+                asked.digest, spent_micro / 1e6, 0.0, 0.0,
+                copied=tuple((each.source, each.text) for each in asked.copied),
+                untrusted=asked.untrusted, parts=asked.parts, files=asked.files, change=asked.change,
+                edited=asked.edited,
+            )
+        )  # fmt: skip
 
     @property
     def shown(self) -> str:

@@ -48,7 +48,10 @@ class Telling:
             case e.ApprovalDecided() as decided:
                 word = {"approve": "approved", "deny": "denied", "stop": "stopped"}[decided.decision]
                 why = f": {one(decided.why)}" if decided.why else ""
-                return Line(f"! {word} {one(who(decided))}{why}", "warn")
+                kept = ", remembered for this run" if decided.remember else ""
+                return Line(f"! {word} {one(who(decided))}{kept}{why}", "warn")
+            case e.CallEdited(tool=tool, by=by):
+                return Line(f"! {one(by)} changed the arguments of {one(tool)}", "warn")
             case e.LoopSeen() as loop:
                 return Line(f"! loop: {one(circling(loop))}", "warn")
             case e.HandedOff(reason=reason, contact=contact):

@@ -21,6 +21,16 @@ class ArgsProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What a call would make of one file."""
+
+    path: str
+    before: bytes | None
+    """None: there is no such file."""
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """One tool as the run sees it. `tools/` makes it from the task's entry."""
 
@@ -56,6 +66,8 @@ class Contract:
     requires_check: bool = False
     command: Callable[[JsonObject], Command | None] | None = None
     """What a shell would make of the arguments, looked up outside the core; None: no shell reads them."""
+    change: Callable[[JsonObject], Change | None] | None = None
+    """What it would make of a file, looked up outside the core; None: it changes none that it could tell of."""
     changed: str = ""
     """How its definition differs from the one that was agreed to: a person is asked before it is used."""
     gone: bool = False

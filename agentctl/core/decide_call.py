@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from typing import Literal
 
-from agentctl.core import command_rules, commands, envelope
+from agentctl.core import command_rules, commands, envelope, receipts
 from agentctl.core import decisions as do
 from agentctl.core.commands import Command
 from agentctl.core.contract import Contract
@@ -27,7 +27,8 @@ from agentctl.records import dataclass
 
 DOUBT = "its outcome is unknown: approve runs it (again), deny skips it"
 REDEFINED = "its definition has changed since it was pinned:\n{diff}"
-CHANGED = "tool, arguments or policy have changed since it was approved"
+CHANGED = "changed since it was approved: {drift}"
+EXPIRED = "it was approved more than an hour ago"
 
 
 def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDecision:
@@ -49,7 +50,7 @@ def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDe
     judged = _judged(setup, state, contract, call)
     if judged.decision == "deny":
         return do.RefuseCall("risk", _forbidden(contract, at, judged.ruling))
-    return _handed(setup, state, at, _permission(setup, state, contract, call))
+    return _handed(setup, state, at, _permission(setup, state, contract, call, now))
 
 
 def _unfit(setup: Setup, state: State, call: Call, contract: Contract | None) -> do.RefuseCall | None:
@@ -85,31 +86,39 @@ def _handed(
     return do.Stop("stopped", "handoff", 19, handoff.sentence(handed), handed)
 
 
-def _permission(setup: Setup, state: State, contract: Contract, call: Call) -> do.RunCall | do.AskPerson:
+def _permission(setup: Setup, state: State, contract: Contract, call: Call, now: float) -> do.RunCall | do.AskPerson:
     """Whether it may run by itself. What was started and not seen to finish is in doubt, and asked about first."""
     at = call.state
     tier, asks = _tier(setup, state, contract, call)
     once = asks is not None and asks.once
     started = at.phase == "started" or (at.phase == "waiting" and at.attempts > 0)
     if started and contract.recovery not in {"rerun", "same_key"}:
-        return do.AskPerson(Tier.HIGH, DOUBT, once=once)
-    if at.approved and at.digest == call.digest:
+        return do.AskPerson(Tier.HIGH, DOUBT, once=once, person=True)
+    same = at.digest == call.digest
+    if at.approved and same and receipts.counts(at.approved_at, now):
         return do.RunCall(tier)
     if contract.changed:  # also where it was approved as something else
-        return do.AskPerson(Tier.HIGH, REDEFINED.format(diff=contract.changed), once=once)
+        return do.AskPerson(Tier.HIGH, REDEFINED.format(diff=contract.changed), once=once, person=True)
     if at.approved:
-        return do.AskPerson(tier, CHANGED, once=once)
+        why = EXPIRED if same else CHANGED.format(drift=receipts.drift(at.bound, call.bound))
+        return do.AskPerson(tier, why, once=once, person=once)
     if asks is not None:
-        return asks
+        return do.RunCall(tier, remembered=True) if _is_remembered(state, call, asks, now) else asks
     if at.phase == "waiting":
         return do.AskPerson(tier, "it was asked before")
     return do.RunCall(tier)
 
 
+def _is_remembered(state: State, call: Call, asks: do.AskPerson, now: float) -> bool:
+    """An earlier yes never covers what may not be remembered, nor words that somebody else has put into the call."""
+    covered = not asks.once and not call.copied and bool(call.digest)
+    return covered and approval.remembers(state.approval, call.digest, now)
+
+
 def _tier(setup: Setup, state: State, contract: Contract, call: Call) -> tuple[Tier, do.AskPerson | None]:
     """The tier as risk sees it and trust raises it; and the question, where it may not run by itself."""
     judged = _judged(setup, state, contract, call)
-    asks = do.AskPerson(judged.tier, judged.why, once=judged.once) if judged.decision == "ask" else None
+    asks = do.AskPerson(judged.tier, judged.why, judged.once, judged.once) if judged.decision == "ask" else None
     return judged.tier, asks
 
 

@@ -149,6 +149,8 @@ class RunCall:
     tier: Tier
     instead: str = ""
     """The fallback tool that takes it, since the tool's own circuit is open. E25"""
+    remembered: bool = False
+    """It would have asked, but a person said yes to this very call for the whole run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,8 @@ class AskPerson:
     """What set the tier."""
     once: bool = False
     """No answer may be remembered for another call."""
+    person: bool = False
+    """A person alone says yes to it, no program does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 Rules. A model call is `asked` from its intent to its outcome. A failure is `failed` until a retry, another provider
 or a stop has been chosen. A tool call goes proposed → (waiting → approved | denied) → started → done; a retry takes
-it from started back to approved. What stands in `started` when a process died is in doubt, and only the tool's
-recovery settles it.
+it from started back to approved, a person's edit from waiting back to proposed. What stands in `started` when a process
+died is in doubt, and only the tool's recovery settles it.
 
 Bound: the calls of one reply, at most `MOST_CALLS`; the recorder refuses the rest.
 """
@@ -16,6 +16,7 @@ from typing import Literal
 from agentctl.core.events import (
     ApprovalDecided,
     ApprovalRequested,
+    CallEdited,
     ContextTrimmed,
     Decided,
     FellBack,
@@ -29,6 +30,7 @@ from agentctl.core.events import (
     ToolFinished,
     ToolStarted,
 )
+from agentctl.core.receipts import Bound
 from agentctl.records import dataclass
 
 MOST_CALLS = 64
@@ -59,6 +61,12 @@ class CallState:
     """When it was asked, in seconds since the epoch."""
     approved: bool = False
     """A person said yes to `digest`."""
+    approved_at: float = 0.0
+    """When, in seconds since the epoch."""
+    bound: Bound = ()
+    """What `digest` is of, part by part."""
+    edited_by: str = ""
+    """Who changed its arguments; empty: nobody."""
     why: str = ""
     """The person's reason."""
     tier: str = ""
@@ -132,14 +140,21 @@ def _reopened(call: CallState) -> CallState:
 
 def _apply_to_call(state: State, stamped: Stamped) -> State:
     match stamped.event:
-        case ApprovalRequested(call_id=call_id, digest=digest, tier=tier):
+        case ApprovalRequested(call_id=call_id, digest=digest, tier=tier, bound=bound):
             asked, at = stamped.seq, stamped.ts
             return _change(
-                state, call_id, phase="waiting", digest=digest, tier=tier, asked_seq=asked, asked_at=at, approved=False
-            )
-        case ApprovalDecided(call_id=call_id, decision=decision, why=why):
+                state, call_id, phase="waiting", digest=digest, bound=bound, tier=tier, asked_seq=asked, asked_at=at,
+                approved=False,
+            )  # fmt: skip
+        case ApprovalDecided(call_id=call_id, decision=decision, why=why, at=at):
             phase = {"approve": "approved", "deny": "denied", "stop": "stopped"}[decision]
-            return _change(state, call_id, phase=phase, why=why, approved=decision == "approve")
+            said_at = at or stamped.ts
+            return _change(state, call_id, phase=phase, why=why, approved=decision == "approve", approved_at=said_at)
+        case CallEdited(call_id=call_id, key=key, exact=exact, by=by):
+            return _change(
+                state, call_id, phase="proposed", key=key, exact=exact, edited_by=by, approved=False, digest="",
+                bound=(),
+            )  # fmt: skip
         case ToolStarted(call_id=call_id, attempt=attempt, tier=tier):
             return _change(state, call_id, phase="started", attempts=attempt, tier=tier)
         case Retried(call_id=call_id, delay_s=delay):

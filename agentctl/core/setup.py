@@ -11,6 +11,7 @@ from agentctl.core.inflight import CallState
 from agentctl.core.messages import JsonObject
 from agentctl.core.policy import Policy, Provider
 from agentctl.core.prices import Price
+from agentctl.core.receipts import Bound
 from agentctl.core.taint import Copied
 from agentctl.records import dataclass
 
@@ -49,7 +50,9 @@ class Call:
     args: JsonObject | None
     garbled: str = ""
     digest: str = ""
-    """Of the exact action as it would run now: what an approval is compared with."""
+    """Of the exact action as it would run now: what an approval is compared with. Empty: there is none to compare."""
+    bound: Bound = ()
+    """The same, part by part."""
     copied: tuple[Copied, ...] = ()
     """Which parts of the arguments stand in untrusted text."""
     writes: str = ""

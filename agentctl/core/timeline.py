@@ -6,18 +6,16 @@ arrow; an intent without an outcome is a row of its own at the end. Money is add
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field, replace
-from typing import Literal
 
 from agentctl.core import events as e
 from agentctl.core.guards import trust
 from agentctl.core.messages import Json
 from agentctl.core.people import who
+from agentctl.core.remarks import Tone, remark, short, usd
 from agentctl.records import dataclass
 
-Tone = Literal["plain", "good", "warn", "bad", "quiet"]
 TIMEOUT = "Timeout after"
 CODES = {"INVALID_ARGS": "bad arguments", "UNKNOWN_TOOL": "unknown tool", "DENIED": "denied", "LIMIT": "limit"}
 
@@ -131,7 +129,7 @@ def _take_model(tracing: _Tracing, at: e.Stamped) -> None:
         case e.Thought(text=text):
             tracing.thought.append(f"thought: {text}")
         case _:
-            note = _about_model(at.event) or _about_run(at.event) or _about_rest(at.event)
+            note = remark(at.event)
             if note is not None:
                 _note(tracing, at, *note)
 
@@ -148,8 +146,8 @@ def _reply(tracing: _Tracing, at: e.Stamped, reply: e.ModelReplied) -> None:
     tracing.cost_micro += reply.cost_micro
     detail = f"{reply.duration_ms:,}ms, {tokens:,} tokens, {usd(reply.cost_micro)}"
     then = {"refusal": ("refused",), "max_tokens": ("cut at the output limit",)}.get(reply.stop_reason, ())
-    said = [f"out: {_short(reply.text)}"] if reply.text else []
-    calls = [f"call {call.call_id}: {call.tool} {_short(call.args)}" for call in reply.calls]
+    said = [f"out: {short(reply.text)}"] if reply.text else []
+    calls = [f"call {call.call_id}: {call.tool} {short(call.args)}" for call in reply.calls]
     row = Row(
         f"llm.{_purpose(reply.purpose)}",
         detail,
@@ -198,7 +196,7 @@ def _failure(tracing: _Tracing, at: e.Stamped, failed: e.ModelFailed) -> None:
         at.step,
         at.ts,
         below=_model(tracing, failed.provider, model),
-        inputs=(*_sent(tracing), f"error: {_short(failed.message)}"),
+        inputs=(*_sent(tracing), f"error: {short(failed.message)}"),
         cost_micro=failed.cost_micro,
     )
     tracing.asked = None
@@ -230,7 +228,7 @@ def _note(tracing: _Tracing, at: e.Stamped, name: str, detail: str, tone: Tone) 
 def _finish(tracing: _Tracing, at: e.Stamped, finished: e.ToolFinished) -> None:
     tracing.started.pop(finished.call_id, None)
     args = tracing.args.get(finished.call_id)
-    went_in = () if args is None else (f"in: {_short(args)}",)
+    went_in = () if args is None else (f"in: {short(args)}",)
     row = Row(
         f"tool.{finished.tool}",
         _outcome(finished),
@@ -239,7 +237,7 @@ def _finish(tracing: _Tracing, at: e.Stamped, finished: e.ToolFinished) -> None:
         at.step,
         at.ts,
         below=tracing.brought.get(at.seq, ()),
-        inputs=(*went_in, f"out: {_short(finished.result)}"),
+        inputs=(*went_in, f"out: {short(finished.result)}"),
     )
     ran = (f"tool:{finished.tool}",) if finished.ran else ()
     _add(tracing, row, finished.call_id, *ran)
@@ -250,7 +248,7 @@ def _outcome(finished: e.ToolFinished) -> str:
         return f"same call as {finished.shared_with}, {finished.status}"
     if not finished.ran:
         message = str(finished.result.get("message", ""))
-        return f"not run, {CODES.get(finished.code or '', '') or _short(message, 60) or 'refused'}"
+        return f"not run, {CODES.get(finished.code or '', '') or short(message, 60) or 'refused'}"
     if finished.status == "success":
         return f"{finished.duration_ms:,}ms, success"
     if str(finished.result.get("message", "")).startswith(TIMEOUT):
@@ -265,7 +263,7 @@ def _decision(tracing: _Tracing, at: e.Stamped, decided: e.ApprovalDecided) -> N
     if asked is not None and isinstance(asked.event, e.ApprovalRequested):
         name, tier = asked.event.tool, f", {asked.event.tier}"
     word = {"approve": "approved", "deny": "denied", "stop": "stopped"}[decided.decision]
-    why = f": {_short(decided.why, 80)}" if decided.why else ""
+    why = f": {short(decided.why, 80)}" if decided.why else ""
     detail = f"{word} {who(decided)}{tier}{why}"
     tone: Tone = "good" if decided.decision == "approve" else "warn"
     _note(tracing, at, f"approval.{name or decided.call_id}", detail, tone)
@@ -289,81 +287,9 @@ def _completion(tracing: _Tracing, at: e.Stamped, completed: e.Completed, *, las
     done = completed.status == "completed"
     then = () if done else (completed.status, *([completed.reason] if completed.reason else []))
     tone: Tone = "good" if done else "bad" if completed.status == "failed" else "warn"
-    answer = (f"answer: {_short(completed.answer)}",) if completed.answer else ()
+    answer = (f"answer: {short(completed.answer)}",) if completed.answer else ()
     row = Row("response.final", detail, tone, at.seq, at.step, at.ts, then=(": ".join(then),) if then else ())
     tracing.rows.append(replace(row, inputs=answer))
-
-
-def _about_model(event: e.Event) -> tuple[str, str, Tone] | None:
-    match event:
-        case e.Waited(reason=reason, seconds=seconds, refused=refused):
-            return "wait", f"{seconds:,.1f}s, {reason}{', too long' if refused else ''}", "warn" if refused else "quiet"
-        case e.FellBack() as fell:
-            return "fallback", f"{fell.from_} → {fell.to}, {_short(fell.reason, 80)}", "warn"
-        case e.ProviderOut(provider=provider, reason=reason):
-            return "provider.out", f"{provider}, {_short(reason, 80)}", "bad"
-        case e.ContextTrimmed(dropped=dropped, tokens=tokens, summary=summary):
-            how = "summarised" if summary else "dropped"
-            return "context.trim", f"{dropped:,} messages {how}, {tokens:,} tokens left", "warn"
-        case e.Decided(decision="no_summary", reason=reason):
-            return "context.summary", f"none: {_short(reason, 80)}", "warn"
-        case e.CacheSeen(hit_ratio=ratio, miss_reason=why) if why:
-            return "cache.miss", f"hit ratio {ratio:.1%}, {why}", "warn"
-        case e.Degraded(provider=provider, notice=notice):
-            return "degraded", f"{provider}, {_short(notice, 80)}", "warn"
-        case _:
-            return None
-
-
-def _about_run(event: e.Event) -> tuple[str, str, Tone] | None:
-    match event:
-        case e.Checked(passed=True, duration_ms=ms):
-            return "check", f"{ms:,}ms, passed", "good"
-        case e.Checked(code=code, duration_ms=ms):
-            return "check", f"{ms:,}ms, failed (exit {code})", "bad"
-        case e.BudgetCounted() as counted:
-            return f"budget.{counted.key}", f"{counted.state}, {counted.used:g} of {counted.limit:g}", "warn"
-        case e.Decided(decision="land") as landing:
-            return "landing", f"{landing.reason}, {_short(landing.message, 100)}", "warn"
-        case e.InjectionSuspected(tool=tool, kind=kind):
-            return f"injection.{tool}", f"suspected, {kind.replace('_', ' ')}", "warn"
-        case e.Decided(guard="route", reason=reason):
-            return "route", _short(reason, 100), "quiet"
-        case e.Decided(decision="say") as said:
-            return "nudge", f"{said.guard}, {said.reason}", "quiet"
-        case e.Resumed() as resumed:
-            return "run.resumed", _raised(resumed), "plain"
-        case e.Failed(code=code, message=message):
-            return "error", f"{code}, {_short(message, 100)}", "bad"
-        case _:
-            return None
-
-
-def _about_rest(event: e.Event) -> tuple[str, str, Tone] | None:
-    match event:
-        case e.RunStarted(untrusted=sources) if sources:
-            return "run.variables", f"untrusted from {', '.join(sources)}", "quiet"
-        case e.LoopSeen(kind="cycle") as loop:
-            return f"loop.{loop.tool}", f"cycle of {loop.window} calls, round {loop.count}", "warn"
-        case e.LoopSeen(kind="stall") as loop:
-            return f"loop.{loop.tool}", f"stall, {loop.count} of the last {loop.window} results are the same", "warn"
-        case e.LoopSeen() as loop:
-            return f"loop.{loop.tool}", f"{loop.kind}, {loop.count} times within {loop.window}", "warn"
-        case e.HandedOff(reason=reason, contact=contact):
-            return "handoff", f"{_short(contact, 80)}, {_short(reason, 100)}", "warn"
-        case _:
-            return None
-
-
-def _raised(resumed: e.Resumed) -> str:
-    parts = [f"by {resumed.by}"]
-    if resumed.add_micro:
-        parts.append(f"+${resumed.add_micro / 1e6:.2f}")
-    if resumed.add_steps:
-        parts.append(f"+{resumed.add_steps:,} steps")
-    if resumed.add_tokens:
-        parts.append(f"+{resumed.add_tokens:,} tokens")
-    return ", ".join(parts)
 
 
 def _open(tracing: _Tracing) -> Iterable[Row]:
@@ -382,17 +308,3 @@ def _open(tracing: _Tracing) -> Iterable[Row]:
                 continue
         found.append(Row(name, detail, "warn", at.seq, at.step, at.ts, below=below))
     return sorted(found, key=lambda row: row.seq)
-
-
-def usd(micro: int) -> str:
-    """Four decimals. D58"""
-    return f"${micro / 1e6:,.4f}"
-
-
-def _short(value: Json, most: int = 400) -> str:
-    """On one line, head and tail where it is long."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = " ".join(text.split())
-    if len(text) <= most:
-        return text
-    return f"{text[: most * 3 // 4]}… ({len(text):,} characters) …{text[-most // 8 :]}"

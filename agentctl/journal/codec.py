@@ -40,6 +40,7 @@ TAGS: Final[dict[type[Any], str]] = {
     e.ToolFinished: "tool_result",
     e.ApprovalRequested: "approval_requested",
     e.ApprovalDecided: "approval_decided",
+    e.CallEdited: "call_edited",
     e.Decided: "decision",
     e.ContextTrimmed: "context",
     e.BudgetCounted: "budget",
@@ -137,12 +138,19 @@ class _Plan:
     back: tuple[tuple[str, Callable[[Any], Any]], ...]
 
 
+def _pairs_in(pairs: list[list[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, said) for name, said in pairs)
+
+
 _CONVERSIONS: Final[dict[str, tuple[Callable[[Any], Json], Callable[[Any], Any]]]] = {
     "usage": (_usage_out, _usage_in),
     "calls": (_calls_out, _calls_in),
     "copied": (_copied_out, _copied_in),
     "labels": (list, tuple),
     "untrusted": (list, tuple),
+    "bound": (list, _pairs_in),
+    "parts": (list, _pairs_in),
+    "files": (list, _pairs_in),
     "earlier_starts": (_each_out, _each_in),
 }
 """By the name of the field."""

@@ -19,6 +19,8 @@ from agentctl.records import dataclass
 
 Kind = Literal["approve", "deny", "stop", "pause", "cancel"]
 ANSWERS: Final = ("approve", "deny")
+SEALED: Final = "sealed:"
+"""Begins a payload as it is stored: the digest of what was sealed."""
 OVER: Final = ("completed", "failed", "cancelled")
 
 
@@ -32,7 +34,7 @@ class Letter:
     call_id: str
     asked_seq: int
     payload: str
-    """JSON or words, between the sender and the driver: a reason, edited arguments, a digest."""
+    """A reason in words, or edited arguments as JSON."""
     sender: str
     created: float
 

@@ -31,7 +31,8 @@ from agentctl.core.tiers import Tier
 from agentctl.journal.failpoints import failpoint
 from agentctl.runner import circuits, words
 from agentctl.runner.answers import run_check
-from agentctl.runner.people import ask_person, exactly
+from agentctl.runner.exact import exactly
+from agentctl.runner.people import ask_person
 from agentctl.runner.waking import woken
 from agentctl.runner.wishes import wish
 from agentctl.runner.world import World
@@ -118,6 +119,8 @@ async def _handle(world: World, call: CallState, running: Running) -> do.Stop | 
 async def _begin(world: World, exact: Call, decision: do.RunCall, running: Running, closed: set[str]) -> do.Stop | None:
     """Run a call: beside others where it only reads; else alone, and decided anew when they are done."""
     contract = world.setup.contracts[decision.instead or exact.state.tool]
+    if decision.remembered and not exact.state.attempts:
+        world.recorder.record(Decided("before_tool", "approval", "remembered", contract.name))
     if running and not contract.read_only:
         await _settle(world, running)
         return None
@@ -247,7 +250,17 @@ async def _attempt(world: World, intent: ToolStarted) -> tuple[Envelope, int]:
     return answer, max(0, round((world.clock() - started) * 1000))
 
 
+def _told(world: World, call: CallState, answer: Envelope) -> Envelope:
+    """The model asked for something else than what a person let run."""
+    if not call.edited_by:
+        return answer
+    args = json.dumps(world.args(call.call_id), ensure_ascii=False)
+    notice = f"{call.edited_by} changed the arguments before it ran, to: {args}."
+    return replace(answer, message=f"{notice} {answer.message}".strip())
+
+
 def _conclude(world: World, call: CallState, contract: Contract, answer: Envelope, ms: int) -> None:
+    answer = _told(world, call, answer)
     if contract.name != call.tool:
         notice = f"{call.tool} is unhealthy: answered by {contract.name}"
         answer = replace(answer, message=f"{notice}. {answer.message}".strip())

@@ -30,7 +30,7 @@ from agentctl.errors import AgentctlError, Defect, LeaseLost, StoreUnusable
 from agentctl.journal.store import Store
 from agentctl.models.base import Model, open_model
 from agentctl.records import dataclass
-from agentctl.runner import caching, scopes
+from agentctl.runner import caching, reviewer, scopes
 from agentctl.runner.books import DIGEST, Books
 from agentctl.runner.conversation import Conversation
 from agentctl.runner.loop import drive
@@ -185,6 +185,7 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         tools={name: play(tool) for name, tool in plan.tools.items()},
         offered=plan.tools,
         approver=approver,
+        reviewer=reviewer.of(plan.loaded),
         letters=lambda: at.journal.letters(at.run_id),
         listener=at.listener,
         scrub=masking.mask(plan.policy.scrub, _secrets(at)),

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import field, replace
 
 from agentctl.core import envelope
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import (
+    CallEdited,
     ContextTrimmed,
     Decided,
     ModelFailed,
@@ -79,6 +80,18 @@ def conversation(world: World, journal: Store, events: Sequence[Stamped]) -> Non
     if replies and world.state.inflight.calls:
         last = _message(world, journal, replies[-1])
         world.calls = {block.call_id: block for block in last.blocks if isinstance(block, ToolUse)}
+        _edits(world, journal, events)
+
+
+def _edits(world: World, journal: Store, events: Sequence[Stamped]) -> None:
+    """Open calls have the arguments that a person gave them."""
+    for stamped in events:
+        edit = stamped.event
+        use = world.calls.get(edit.call_id) if isinstance(edit, CallEdited) else None
+        if isinstance(edit, CallEdited) and use is not None:
+            kept = json.loads(journal.original(stamped.run_id, edit.sealed)) if edit.sealed else edit.args
+            world.proposed.setdefault(edit.call_id, use.args or {})
+            world.calls[edit.call_id] = replace(use, args=kept if is_object(kept) else None)
 
 
 def _calls(stamped: Stamped) -> tuple[ToolUse, ...]:

@@ -10,7 +10,7 @@ import dataclasses
 from agentctl.core import decisions as do
 from agentctl.core.decide_call import before_tool
 from agentctl.core.inflight import CallState
-from agentctl.runner.people import exactly
+from agentctl.runner.exact import exactly
 from agentctl.runner.world import World
 from agentctl.tools.base import Tool, in_order
 

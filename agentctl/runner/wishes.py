@@ -10,7 +10,7 @@ from agentctl.runner.world import World
 
 
 def wish(world: World) -> do.Stop | None:
-    """The pause or the cancellation that waits in the inbox. Answers to questions are left to `people.py`."""
+    """The pause or the cancellation that waits in the inbox. Answers to questions are left to `letters.py`."""
     for letter in world.letters():
         if letter.kind == "pause":
             world.recorder.took(letter.id)

@@ -27,6 +27,7 @@ from agentctl.runner.conversation import Conversation
 from agentctl.runner.copied import Untrusted
 from agentctl.runner.order import Listener
 from agentctl.runner.recorder import Recorder
+from agentctl.runner.reviewer import Reviewer
 from agentctl.tools.base import Tool
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ class World:
     offered: Mapping[str, Tool]
     """The tools themselves, also where a rehearsal plays them."""
     approver: Approver | None
+    reviewer: Reviewer | None
+    """The program that is asked before a person."""
     letters: Callable[[], list[Letter]]
     """What other terminals ask of this run and nobody has acted on yet."""
     listener: Listener
@@ -153,6 +156,8 @@ class World:
     interrupt: Interrupt = field(default_factory=Interrupt)
     calls: dict[str, ToolUse] = field(default_factory=dict[str, ToolUse])
     """The originals of the open calls, by call id."""
+    proposed: dict[str, JsonObject] = field(default_factory=dict[str, JsonObject])
+    """What the model had asked for, of the open calls that a person has edited."""
     answers: dict[str, Envelope] = field(default_factory=dict[str, Envelope])
     """Their answers, as they come."""
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +18,7 @@ from agentctl.core.task import SideEffects, Task
 from agentctl.core.task import Tool as Entry
 from agentctl.core.tiers import Tier
 from agentctl.records import dataclass
+from agentctl.tools.builtin import preview
 from agentctl.tools.builtin.edit_file import EditFile
 from agentctl.tools.builtin.http_get import HttpGet
 from agentctl.tools.builtin.list_files import ListFiles
@@ -182,7 +184,8 @@ def _open_builtin(name: str, entry: Entry, base: Path, policy: Policy, protected
     if issubclass(builtin, HttpGet):
         return builtin(contract, entry.hosts)
     if issubclass(builtin, WriteFile | EditFile):
-        return builtin(contract, roots, protected)
+        seen = preview.of_write if builtin is WriteFile else preview.of_edit
+        return builtin(dataclasses.replace(contract, change=functools.partial(seen, roots)), roots, protected)
     return builtin(contract, roots)
 
 

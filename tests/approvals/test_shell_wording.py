@@ -15,7 +15,7 @@ def question(*parts, files=()):
 
 
 def shown(*parts, files=()):
-    return [line for line in wording(question(*parts, files=files)) if line.startswith(("  part", "  runs"))]
+    return [line for line in wording(question(*parts, files=files)) if line.startswith(("  part", "  file"))]
 
 
 def test_each_part_has_its_line_with_its_verdict():
@@ -25,7 +25,7 @@ def test_each_part_has_its_line_with_its_verdict():
 
 
 def test_the_files_that_it_runs_have_theirs():
-    assert ["  runs   go.sh (sha256 0123456789abcdef)"] == shown(files=(("go.sh", "sha256 0123456789abcdef"),))
+    assert ["  file   go.sh (sha256 0123456789abcdef)"] == shown(files=(("go.sh", "sha256 0123456789abcdef"),))
 
 
 @pytest.mark.parametrize(

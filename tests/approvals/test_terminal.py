@@ -16,13 +16,14 @@ import pytest
 from agentctl.approvals import terminal
 from agentctl.approvals.base import Answer, Question
 from agentctl.approvals.terminal import HIDDEN, Terminal, can_ask
-from agentctl.approvals.wording import CHOICES, wording
+from agentctl.approvals.wording import choices, wording
 from agentctl.core.tiers import Tier
 
 REFUND = Question(
     "r_a3f7b2", "c3.1", "send_refund", "support-payments", {"order_id": "A-1001", "amount_usd": 48.5},
     Tier.HIGH, "risk.tiers.send_refund (policy.toml:19)", "d", 0.0061, 0.5, 20.0,
 )  # fmt: skip
+CHOICES = choices(REFUND)
 LATER = terminal.QUIET_S + 0.1
 
 
@@ -95,7 +96,7 @@ async def test_what_the_prompt_says(person):
 Agent wants to send_refund with args: {{"order_id": "A-1001", "amount_usd": 48.5}}
   tier   high, by risk.tiers.send_refund (policy.toml:19)
   owner  support-payments
-  spend  $0.0061 of $0.50 so far
+  spend  $0.0061 so far, $0.50 at worst
   run    r_a3f7b2, call c3.1
 {CHOICES}
 y: approved

@@ -15,12 +15,14 @@ from pathlib import Path
 import pytest
 
 from agentctl.approvals.terminal import QUIET_S
-from agentctl.approvals.wording import CHOICES
+from agentctl.approvals.wording import KEYS
 from tests.cli.test_live import Session, rehearsal
 
 SLOW = '[[reply]]\ntext = "Slow."\ndelay_s = 60.0\n'
 ASKED = "Agent wants to send_refund"
 TRACES = ("Traceback", "a defect in agentctl")
+
+CHOICES = " · ".join(KEYS.values())
 
 
 def wait_for(happened, seconds=30):

@@ -17,7 +17,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from agentctl.approvals.wording import CHOICES
+from agentctl.approvals.wording import KEYS
 from agentctl.cli.live import Live
 from agentctl.cli.plain import Lines, Plain
 from agentctl.cli.status import Limits, status
@@ -34,6 +34,8 @@ from .conftest import IDENTITY, replied, started
 
 ASKED = e.ModelAsked("anthropic", IDENTITY, "claude-sonnet-4-6", 1, "answer", 1_204, 8_192, 120_000)
 FAILED = e.ModelFailed("anthropic", IDENTITY, "server", 500, None, "oops", 1, "answer", 0, 10)
+
+CHOICES = " · ".join(KEYS.values())
 
 
 def stamped(*events):

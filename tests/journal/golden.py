@@ -130,6 +130,8 @@ EXPECTED = {
             once=True,
         ),
         e.InjectionSuspected("http_get", "override", "c1.0"),
+        e.CallEdited("c1.0", "send_refund", {"order_id": "A-1002"}, "ada", "k2", "x2", "5ea1"),
+        e.ApprovalDecided("c1.0", "approve", "ada", 3.5, "", "51fe", 1_760_000_000.5, remember=True),
         e.ApprovalDecided("c2.0", "deny", "ada", 12.75, "ask the customer first", "51fe"),
         e.Decided("before_tool", "loops", "reflect", "window", text="Stop repeating.", tokens=9),
         e.ContextTrimmed(tokens=45_000, limit=75_000, dropped=14, first_kept=31),

@@ -45,6 +45,8 @@ def values(name, hint):
         return st.sampled_from(args)
     if origin is dict:
         return st.dictionaries(words, values("", args[1]), max_size=3)
+    if origin is tuple and args[-1] is not Ellipsis:
+        return st.tuples(*(values("", each) for each in args))
     if origin is tuple:
         return st.lists(values("", args[0]), max_size=3).map(tuple)
     if origin in (typing.Union, types.UnionType):

@@ -198,7 +198,10 @@ def scripts(draw: st.DrawFn, *, crashes: bool = False, paced: bool = True) -> Sc
     dies: list[st.SearchStrategy[Any]] = [st.just(Crash())] if crashes else []
     answered: st.SearchStrategy[Envelope | Crash] = st.one_of(st.sampled_from(ANSWERS), *dies)
     says: st.SearchStrategy[Says | None] = st.one_of(
-        st.none(), st.builds(Says, some("approve", "approve", "deny", "stop"), some("", "too risky"))
+        st.none(),
+        st.builds(
+            Says, some("approve", "approve", "deny", "stop", "edit"), some("", "too risky"), remember=st.booleans()
+        ),
     )
     full = [st.just(Full(200.0, refused=True))] if paced else []
     models = st.one_of(replies, replies, replies, faults, refusals, *full, *dies)

@@ -21,7 +21,6 @@ import tomli_w
 from agentctl.approvals.base import Answer
 from agentctl.core.events import Completed, ModelAsked, ModelFailed, ModelReplied, Resumed, RunStarted, ToolFinished
 from agentctl.core.state import State, apply
-from agentctl.journal import inbox
 from agentctl.rehearsal.script import Call, Fault, Reply, Script, ScriptUsage
 from agentctl.rehearsal.server import StandIn
 from agentctl.runner import api
@@ -271,20 +270,7 @@ class Stage:
         with self.store() as journal:
             asked = [one.seq for one in journal.events(self.run_id) if getattr(one.event, "call_id", "") == call_id]
             seq = asked[-1] if call_id and asked else 0
-            journal.write(
-                lambda tx: inbox.put(
-                    tx,
-                    self.run_id,
-                    kind,
-                    by=by,
-                    now=1.0,
-                    call_id=call_id,
-                    asked_seq=seq,
-                    payload=why,  # type: ignore[arg-type]
-                ),
-                durable=True,
-                run_id=self.run_id,
-            )
+            journal.leave(self.run_id, kind, by=by, call_id=call_id, asked_seq=seq, payload=why)  # type: ignore[arg-type]
 
     def when(self, kind: type, act: Any) -> None:
         """Do something once, when the next event of this kind is recorded."""

@@ -202,6 +202,7 @@ async def test_every_effect_has_its_intent_on_disk_before_it_begins(stage):
         {"name": "send", "description": "d", "command": ["python3", "-c", look, str(path)], "side_effects": "local",
          "parameters": {"type": "object"}}
     )  # fmt: skip
+    stage.policy(sandbox={"mode": "off"})  # or it could not see the store
     stage.replies = [calls(("send", {})), DONE]
 
     await stage.run()

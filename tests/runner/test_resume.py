@@ -156,7 +156,7 @@ async def test_an_approval_does_not_outlive_the_tool_that_was_approved(stage):
     parked = await stage.resume()
 
     assert (12, False) == (parked.exit_code, log.exists())
-    assert "have changed since it was approved" in stage.events(ApprovalRequested)[-1].rule
+    assert "changed since it was approved: its definition" == stage.events(ApprovalRequested)[-1].rule
 
 
 async def test_an_approval_outlives_a_pause(stage):

@@ -42,24 +42,24 @@ from agentctl.core.events.run import (
     Status,
     StepsPlanned,
 )
-from agentctl.core.events.tools import ApprovalDecided, ApprovalRequested, ToolFinished, ToolStarted
+from agentctl.core.events.tools import ApprovalDecided, ApprovalRequested, CallEdited, ToolFinished, ToolStarted
 from agentctl.core.taint import Copied, InjectionSuspected
 from agentctl.records import dataclass
 
 __all__ = [
-    "ApprovalDecided", "ApprovalRequested", "BudgetCounted", "CacheSeen", "CallProposed", "Checked", "CircuitMoved",
-    "Completed", "ContextTrimmed", "Copied", "Decided", "Degraded", "Event", "Failed", "FellBack", "HandedOff",
-    "InjectionSuspected", "LoopKind", "LoopSeen", "ModelAsked", "ModelFailed", "ModelReplied", "ProviderOut", "Purpose",
-    "Resumed", "Retried", "RunStarted", "Stamped", "Status", "StepsPlanned", "Thought", "ToolFinished",
-    "ToolStarted", "Waited",
+    "ApprovalDecided", "ApprovalRequested", "BudgetCounted", "CacheSeen", "CallEdited", "CallProposed", "Checked",
+    "CircuitMoved", "Completed", "ContextTrimmed", "Copied", "Decided", "Degraded", "Event", "Failed", "FellBack",
+    "HandedOff", "InjectionSuspected", "LoopKind", "LoopSeen", "ModelAsked", "ModelFailed", "ModelReplied",
+    "ProviderOut", "Purpose", "Resumed", "Retried", "RunStarted", "Stamped", "Status", "StepsPlanned", "Thought",
+    "ToolFinished", "ToolStarted", "Waited",
 ]  # fmt: skip
 
 Event: TypeAlias = (
     RunStarted | ModelAsked | ModelReplied | ModelFailed | Retried | Waited | FellBack | ProviderOut | Thought
     | ToolStarted | ToolFinished | ApprovalRequested | ApprovalDecided | Decided | ContextTrimmed | BudgetCounted
     | StepsPlanned | Checked | CircuitMoved | LoopSeen | CacheSeen | Degraded | HandedOff | Resumed | Failed
-    | Completed | InjectionSuspected
-)  # fmt: skip  # fmt: skip
+    | Completed | InjectionSuspected | CallEdited
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

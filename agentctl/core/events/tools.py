@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from agentctl.core.messages import Json, JsonObject
+from agentctl.core.receipts import Bound
 from agentctl.core.taint import Copied
 from agentctl.records import dataclass
 
@@ -70,6 +71,35 @@ class ApprovalRequested:
     copied: tuple[Copied, ...] = ()
     once: bool = False
     """No answer to it may be remembered."""
+    bound: Bound = ()
+    """What `digest` is of, part by part."""
+    owner: str = ""
+    """Of the tool."""
+    parts: tuple[tuple[str, str], ...] = ()
+    """Of a shell command: the text of each part, and its tier with the reason."""
+    files: tuple[tuple[str, str], ...] = ()
+    """Path and digest of what the call will run or change."""
+    change: str = ""
+    """What it would do to a file, as a diff."""
+    edited: str = ""
+    """How a person changed its arguments, as a diff."""
+    untrusted: tuple[str, ...] = ()
+    """Whose words are in the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallEdited:
+    """A person changed the arguments of a call, which is decided from the start."""
+
+    call_id: str
+    tool: str
+    args: Json
+    """The new ones."""
+    by: str
+    key: str = ""
+    """As in `CallProposed`."""
+    exact: str = ""
+    sealed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +112,7 @@ class ApprovalDecided:
     waited_s: float
     why: str
     digest: str
+    at: float = 0.0
+    """When they said so, in seconds since the epoch; 0: when it was written."""
+    remember: bool = False
+    """The very same call may run again in this run."""

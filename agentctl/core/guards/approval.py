@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import Literal
+from dataclasses import replace
+from typing import Final, Literal
 
-from agentctl.core import envelope
+from agentctl.core import envelope, receipts
 from agentctl.core.bounds import Count, Seconds, table
 from agentctl.core.envelope import Envelope
-from agentctl.core.events import ApprovalDecided, Resumed, Stamped
-from agentctl.core.messages import Json
+from agentctl.core.events import ApprovalDecided, Completed, Stamped
 from agentctl.records import dataclass
 
 
@@ -32,20 +30,30 @@ class Rules:
     """A reviewer program: JSON in, JSON out; failure or silence means deny."""
 
 
+REMEMBERED: Final = 100
+"""Exact calls that one run may have been told to remember; the oldest is forgotten."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
-    """Denials in a row. Bound: constant."""
+    """Bound: `REMEMBERED`."""
 
     denials: int = 0
+    """In a row."""
+    remembered: tuple[tuple[str, float], ...] = ()
+    """Digest of an exact call that may run again in this run, and when a person said so."""
 
 
 def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     match stamped.event:
-        case ApprovalDecided(decision="approve") | Resumed():
-            return State()
+        case ApprovalDecided(decision="approve") as said:
+            kept = (*state.remembered, (said.digest, said.at or stamped.ts)) if said.remember else state.remembered
+            return State(0, kept[-REMEMBERED:])
         case ApprovalDecided(decision="deny"):
-            return State(state.denials + 1)
+            return replace(state, denials=state.denials + 1)
+        case Completed(reason="denied"):  # who resumes it wants it to go on
+            return replace(state, denials=0)
         case _:
             return state
 
@@ -55,10 +63,9 @@ def check(rules: Rules, state: State) -> bool:
     return rules.enabled and state.denials >= rules.max_denials
 
 
-def digest(tool: str, definition: str, args: Json, policy: str) -> str:
-    """What an answer is bound to: this tool, as defined, with exactly these arguments, under this policy. D70"""
-    exact = json.dumps([tool, definition, args, policy], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(exact.encode(errors="surrogatepass")).hexdigest()
+def remembers(state: State, digest: str, now: float) -> bool:
+    """Whether a person said yes to this very call for the rest of the run, and not too long ago."""
+    return any(kept == digest and receipts.counts(at, now) for kept, at in state.remembered)
 
 
 def denied(tool: str, why: str) -> Envelope:

@@ -53,6 +53,12 @@ class State:
 EMPTY = State()
 
 
+def latest(state: State) -> tuple[str, Known] | None:
+    """The provider asked last and what its cache should still hold, if anything does."""
+    identity, known = max(state.known.items(), key=lambda each: each[1].asked, default=("", None))
+    return None if known is None or known.since or not known.held else (identity, known)
+
+
 def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     match stamped.event:

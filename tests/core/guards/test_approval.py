@@ -2,10 +2,6 @@
 
 from typing import Any
 
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from agentctl.core import envelope
 from agentctl.core import events as ev
 from agentctl.core.guards import approval
@@ -32,11 +28,17 @@ def test_an_approval_in_between_starts_the_row_again():
     assert not approval.check(Rules(), decided("deny", "deny", "approve", "deny", "deny"))
 
 
-def test_a_resume_starts_the_row_again():
-    """A run that was told no too often can be gone on with."""
-    state = approval.apply(decided("deny", "deny", "deny"), ev.Stamped("r", 9, "s", 0, 0.0, ev.Resumed(9, "cli")))
+def test_a_run_that_was_told_no_too_often_can_be_gone_on_with():
+    over = ev.Completed("stopped", "denied", 13, 0, "")
+    state = approval.apply(decided("deny", "deny", "deny"), ev.Stamped("r", 9, "s", 0, 0.0, over))
 
     assert not approval.check(Rules(), state)
+
+
+def test_a_resume_alone_resets_no_limit():
+    state = approval.apply(decided("deny", "deny", "deny"), ev.Stamped("r", 9, "s", 0, 0.0, ev.Resumed(9, "cli")))
+
+    assert approval.check(Rules(), state)
 
 
 def test_the_defaults_wait_five_minutes_and_then_park():
@@ -150,49 +152,3 @@ def test_a_retry_of_an_approved_call_does_not_ask_again():
 
     assert 2 == len(play.of(ev.ToolStarted))
     assert 1 == len(play.of(ev.ApprovalRequested))
-
-
-# --- What an answer is bound to -------------------------------------------------------------------
-
-EXACT = ("send", "definition", {"to": "a@example.com", "body": "Hello."}, "policy")
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        ("sent", *EXACT[1:]),
-        ("send", "definition2", *EXACT[2:]),
-        (*EXACT[:2], {"to": "a@example.com", "body": "Hello!"}, "policy"),
-        (*EXACT[:2], {"to": "a@example.com", "body": "Hello. "}, "policy"),
-        (*EXACT[:2], {"to": "A@example.com", "body": "Hello."}, "policy"),
-        (*EXACT[:2], {"to": "a@example.com", "body": "Hello.", "cc": None}, "policy"),
-        (*EXACT[:2], {"to": "a@example.com"}, "policy"),
-        (*EXACT[:3], "policy2"),
-    ],
-)
-def test_an_answer_is_bound_to_the_exact_action(other):
-    """D70"""
-    assert approval.digest(*EXACT) != approval.digest(*other)
-
-
-def test_the_order_of_keys_is_no_part_of_the_action():
-    assert approval.digest(*EXACT) == approval.digest(*EXACT[:2], dict(reversed(EXACT[2].items())), "policy")
-
-
-@pytest.mark.parametrize(("one", "other"), [(5, 5.0), (1, True), ("1", 1), ("é", "e\u0301"), (None, "null"), ([], {})])
-def test_values_that_only_look_alike_are_different_actions(one, other):
-    """D70: what a loop key takes for the same is not the same to a person."""
-    assert approval.digest("t", "d", {"v": one}, "p") != approval.digest("t", "d", {"v": other}, "p")
-
-
-def test_a_digest_is_the_same_in_every_process():
-    """H11: no per-process hash."""
-    assert "23639845889d66356482471cc18c928bc73fb723999917e9de69ee34064f2512" == approval.digest(*EXACT)
-
-
-@settings(deadline=None)
-@given(st.text(), st.text())
-def test_every_change_of_an_argument_changes_the_digest(one, other):
-    same = approval.digest("t", "d", {"v": one}, "p") == approval.digest("t", "d", {"v": other}, "p")
-
-    assert same == (one == other)

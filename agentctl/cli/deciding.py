@@ -1,0 +1,98 @@
+"""`agentctl approve` and `deny`: decide one exact call from another terminal."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from agentctl.cli import options, render
+from agentctl.cli.options import AsJson, StoreUrl, WaitingRun
+
+if TYPE_CHECKING:
+    from agentctl.cli.pending import Request
+    from agentctl.core.messages import JsonObject
+
+CallId = Annotated[
+    str | None, typer.Argument(metavar="CALL", callback=options.filled, help="Which call; needed where several wait")
+]
+Who = Annotated[str | None, typer.Option("--user", help="Who decides; default: your login name")]
+
+
+def approve(
+    run: WaitingRun,
+    call: CallId = None,
+    *,
+    args: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Other arguments: checked from the start, and approved as given")
+    ] = None,
+    user: Who = None,
+    as_json: AsJson = False,
+    store: StoreUrl = None,
+) -> None:
+    """Let one exact call run, once"""
+    given = "" if args is None else _edited(args)
+    _decide("approve", run, call, given, user=user, store=store, as_json=as_json)
+
+
+def _edited(args: str) -> str:
+    from agentctl.approvals import editing
+    from agentctl.errors import Usage
+
+    try:
+        return json.dumps(editing.parsed(args), ensure_ascii=False)
+    except editing.Unfit as error:
+        raise Usage(f"--args: {error}", hint="""For example: --args '{"order_id": "A-1002"}'""") from None
+
+
+def deny(
+    run: WaitingRun,
+    call: CallId = None,
+    *,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="The reason that the model is given")] = "",
+    user: Who = None,
+    as_json: AsJson = False,
+    store: StoreUrl = None,
+) -> None:
+    """Refuse one exact call, with a reason for the model"""
+    _decide("deny", run, call, why, user=user, store=store, as_json=as_json)
+
+
+def _decide(
+    kind: Literal["approve", "deny"],
+    run: str,
+    call: str | None,
+    payload: str,
+    *,
+    user: str | None,
+    store: str | None,
+    as_json: bool,
+) -> None:
+    from agentctl.cli.pending import the_one
+    from agentctl.journal import lease
+
+    who = options.identity("--user", user) or options.login()
+    with options.open_journal(store) as journal:
+        row = journal.run(run)
+        request = the_one(journal, row.run_id, call or "")
+        journal.leave(request.run_id, kind, by=who, call_id=request.call_id, asked_seq=request.seq, payload=payload)
+        crashed = lease.crashed(row, journal.clock())
+    word = {"approve": "approved", "deny": "denied"}[kind]
+    resume = f"agentctl resume {row.run_id}" if row.status != "running" or crashed else None
+    if as_json:
+        render.as_json(_told(request, word, resume))
+        return
+    render.out(f"{word} {request.call_id} of {row.run_id}: {request.shown}")
+    render.say(f"resume:  {resume}" if resume else "the run goes on by itself", "hint")
+
+
+def _told(request: Request, word: str, resume: str | None) -> JsonObject:
+    return {
+        "run_id": request.run_id,
+        "call_id": request.call_id,
+        "tool": request.event.tool,
+        "decision": word,
+        "digest": request.event.digest,
+        "resume": resume,
+    }

@@ -1,0 +1,136 @@
+"""What a person is shown of a call: made once for the journal, so that every terminal shows the same."""
+
+from __future__ import annotations
+
+import difflib
+import json
+
+from agentctl.approvals.base import Question
+from agentctl.approvals.masks import Moved, restored
+from agentctl.core import decisions as do
+from agentctl.core import receipts
+from agentctl.core.contract import Contract
+from agentctl.core.events import ApprovalRequested
+from agentctl.core.guards import budget, cache
+from agentctl.core.inflight import CallState
+from agentctl.core.messages import Json, JsonObject
+from agentctl.models.caching import lifetime_s
+from agentctl.runner import exact, shell, words
+from agentctl.runner.world import World
+
+MOST_LINES = 5_000
+"""Of a file: more are not compared, only counted."""
+REMEMBERS = "remember: {tool} with exactly these arguments runs again in this run, for an hour, without asking"
+
+
+def requested(world: World, call: CallState, contract: Contract, decision: do.AskPerson) -> ApprovalRequested:
+    """The request, scrubbed. D70"""
+    args = world.args(call.call_id)
+    bound, copied = exact.bound(world, call, contract), exact.exactly(world, call).copied
+    return ApprovalRequested(
+        call.call_id,
+        contract.name,
+        decision.tier.word,
+        world.scrub.text(decision.rule),
+        receipts.whole(world.call_key, bound),
+        world.scrub.data(args),
+        words.shown(world, copied),
+        decision.once,
+        bound,
+        contract.owner,
+        shell.parts_of(world, contract, args),
+        exact.files(world, contract, args),
+        _change(world, contract, args),
+        _edited(world, call, args),
+        words.around(world, contract),
+    )
+
+
+def question(world: World, call: CallState, asked: ApprovalRequested, decision: do.AskPerson) -> Question:
+    """The same for whoever sits here, with what it costs and which answers there are."""
+    policy, spent = world.setup.policy, world.state.budget
+    contract = world.setup.contracts[call.tool]
+    remembered = not (decision.once or decision.person or asked.copied)
+    return Question(
+        world.recorder.identity.run_id,
+        asked.call_id,
+        asked.tool,
+        asked.owner,
+        asked.args,
+        decision.tier,
+        asked.rule,
+        asked.digest,
+        spent.spent_micro / 1e6,
+        budget.cap_micro(policy.budget, spent) / 1e6,
+        policy.approval.timeout_s,
+        tuple((each.source, each.text) for each in asked.copied),
+        asked.untrusted,
+        asked.parts,
+        asked.files,
+        asked.change,
+        asked.edited,
+        _waiting_costs(world),
+        "the run parks" if policy.approval.on_timeout == "park" else "it is denied",
+        REMEMBERS.format(tool=asked.tool) if remembered else "",
+        None if call.attempts else lambda typed: misfit(world, call, contract, typed),
+    )
+
+
+def unmasked(world: World, call: CallState, typed: JsonObject) -> JsonObject:
+    """Edited arguments with the secrets that were left alone.
+
+    Raises:
+        Moved: a mask stands where none was.
+    """
+    args = world.args(call.call_id)
+    return restored(typed, world.scrub.data(args), args, world.setup.policy.scrub.replacement)
+
+
+def misfit(world: World, call: CallState, contract: Contract, typed: JsonObject) -> str:
+    """What is wrong with edited arguments; empty: nothing."""
+    try:
+        wrong = contract.check(unmasked(world, call, typed))
+    except Moved as error:
+        return str(error)
+    return "" if wrong is None else world.scrub.text(f"{wrong.problem}. {wrong.hint}")
+
+
+def _change(world: World, contract: Contract, args: Json) -> str:
+    found = exact.change(contract, args)
+    if found is None:
+        return ""
+    before, after = (found.before or b"").decode(errors="replace"), found.after
+    path = world.scrub.text(found.path)
+    old, new = world.scrub.text(before).splitlines(), world.scrub.text(after).splitlines()
+    name = "/dev/null" if found.before is None else path
+    if max(len(old), len(new)) > MOST_LINES:
+        return f"--- {name}\n+++ {path}\n{len(old):,} lines become {len(new):,}: too many to be compared"
+    return "\n".join(difflib.unified_diff(old, new, name, path, lineterm=""))
+
+
+def _edited(world: World, call: CallState, args: Json) -> str:
+    """Only where somebody did: before and after, scrubbed, line by line."""
+    proposed = world.proposed.get(call.call_id)
+    if proposed is None:
+        return ""
+    old, new = (json.dumps(world.scrub.data(each), ensure_ascii=False, indent=2) for each in (proposed, args))
+    by = call.edited_by
+    return "\n".join(difflib.unified_diff(old.splitlines(), new.splitlines(), "the model", by, lineterm="", n=1))
+
+
+def _waiting_costs(world: World) -> tuple[str, ...]:
+    """When the prompt cache expires, and what the next request pays then."""
+    policy, latest = world.setup.policy, cache.latest(world.state.cache)
+    if latest is None or not policy.cache.enabled:
+        return ()
+    identity, known = latest
+    provider = next((each for each in policy.providers if each.identity == identity), None)
+    price = None if provider is None else world.setup.prices.get(provider.name)
+    if provider is None or price is None:
+        return ()
+    left = known.asked + lifetime_s(provider, policy.cache.ttl) - world.clock()
+    rate = price.rate(known.held)
+    usd = known.held * max(0.0, (rate.cache_write or rate.input) - rate.cache_read) / 1e6
+    if left <= 0 or usd <= 0:
+        return ()
+    return (f"the prompt cache expires in {left:,.0f}s; a later answer costs ${usd:.4f} more",)
