@@ -22,7 +22,6 @@ NOT_BUILT = "not in this version; remove it to run without it"
 
 # Table and key, and the values that ask for nothing. `*` is every key; a table that is off asks for nothing either.
 UNSAFE: dict[tuple[str, str], tuple[object, ...]] = {
-    ("approval", "command"): ([],),
     ("scrub", "to_model"): (False,),
 }
 HARMLESS: tuple[tuple[str, str], ...] = (

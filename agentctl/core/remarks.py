@@ -75,7 +75,7 @@ def _about_rest(event: e.Event) -> tuple[str, str, Tone] | None:
             return f"edited.{tool}", f"arguments changed by {by}", "warn"
         case e.Decided(guard="approval", decision="remembered", reason=tool):
             return f"approval.{tool}", "remembered: the very same call was approved for this run", "quiet"
-        case e.Decided(guard="approval", decision="refuse", reason=reason):
+        case e.Decided(guard="approval", decision="misfit", reason=reason):
             return "approval", f"not taken: {short(reason, 100)}", "warn"
         case e.HandedOff(reason=reason, contact=contact):
             return "handoff", f"{short(contact, 80)}, {short(reason, 100)}", "warn"

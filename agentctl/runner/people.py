@@ -105,7 +105,7 @@ def _edited(world: World, call: CallState, contract: Contract, answer: Answer) -
     wrong = "it may have run already" if call.attempts else asking.misfit(world, call, contract, typed)
     if wrong:
         reason = world.scrub.text(f"{answer.by} edited {call.tool}: {wrong}")
-        world.recorder.record(Decided("before_tool", "approval", "refuse", reason))
+        world.recorder.record(Decided("before_tool", "approval", "misfit", reason))
         return False
     _replace(world, call, contract, asking.unmasked(world, call, typed), answer.by)
     decision = before_tool(world.setup, world.state, exactly(world, _now(world, call)), world.clock())

@@ -24,7 +24,7 @@ from agentctl.errors import Invalid, ProvidersOut
 from agentctl.models.prices import NO_PRICE, PRICE_HINT, context_window, find_price
 from agentctl.models.tokens import count
 from agentctl.records import dataclass
-from agentctl.runner import answers, scopes
+from agentctl.runner import answers, reviewer, scopes
 from agentctl.runner.order import Order
 from agentctl.tools.base import Tool, box_of, open_tools
 from agentctl.tools.counter import Forgiving, open_counter
@@ -114,9 +114,11 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
 
 
 def own_files(loaded_task: LoadedTask, loaded: LoadedPolicy) -> tuple[Path, ...]:
-    """What a run may not write: the task, its policy and the policy's parents."""
+    """What a run may not write: the task, its policy, the policy's parents and its reviewer."""
     parents = {paths.expanded(document.file) for document, _ in loaded.merged.sources.values()}
-    return (loaded_task.path, loaded.path, *sorted(parents))
+    program = reviewer.of(loaded)
+    reviews = () if program is None else (Path(program.program),)
+    return (loaded_task.path, loaded.path, *sorted(parents), *reviews)
 
 
 def _script(order: Order, loaded: LoadedTask) -> Script:

@@ -112,7 +112,7 @@ def _read(stdout: bytes, digest: str) -> Review:
         said = parse(stdout.decode())
     except ValueError:
         return Review("deny", "the reviewer's answer is not JSON")
-    if not is_object(said) or said.get("decision") not in {"approve", "deny", "ask"}:
+    if not is_object(said) or said.get("decision") not in ("approve", "deny", "ask"):
         return Review("deny", 'the reviewer said neither "approve" nor "deny" nor "ask"')
     if said.get("digest", digest) != digest:
         return Review("deny", "the reviewer answered another question")

@@ -120,6 +120,37 @@ async def test_no_without_a_reason(person):
     assert await answer(asking) == Answer("deny", "ada", "")
 
 
+REMEMBERED = replace(REFUND, remembers="remember: send_refund with exactly these arguments")
+
+
+async def test_remembered_for_the_run_and_the_prompt_says_what(person):
+    asking = await person.asked(REMEMBERED, LATER, b"a")
+
+    assert await answer(asking) == Answer("approve", "ada", remember=True)
+    assert "  a      remember: send_refund with exactly these arguments\n" in person.read()
+
+
+async def test_what_is_not_offered_decides_nothing(person):
+    asking = await person.asked(REFUND, LATER, b"a", b"e")
+
+    await person.until(CHOICES, 3)
+    assert not asking.done()
+    assert "a remember" not in person.read()
+    person.type(b"s")
+    await answer(asking)
+
+
+async def test_nothing_is_remembered_while_part_of_it_is_hidden():
+    person = Person(lines=8)
+    asking = await person.asked(replace(REMEMBERED, change="+a\n" * 20), LATER, b"a", b"y")
+
+    await person.until(HIDDEN, 2)
+    assert not asking.done()
+    person.type(b"s")
+    await answer(asking)
+    person.close()
+
+
 async def test_stop(person):
     asking = await person.asked(REFUND, LATER, b"s")
 

@@ -34,7 +34,6 @@ def task(tmp_path):
 @pytest.mark.parametrize(
     ("key", "text"),
     [
-        ("approval.command", '[approval]\ncommand = ["review"]\n'),
         ("scrub.to_model", "[scrub]\nto_model = true\n"),
     ],
 )
