@@ -23,6 +23,7 @@ TAIL = 60
 LONGEST_CHOICES = 80
 """Characters of the line below the question, whatever it offers."""
 
+GOES_ON = "  ↳ "
 LONGEST_DIFF = 400
 DIFF_HEAD = 300
 DIFF_TAIL = 60
@@ -103,10 +104,19 @@ def _cut(value: Json) -> Json:
 
 
 def wrapped(question: Question, width: int) -> list[str]:
-    """The lines as the terminal will show them: none is longer than it is wide, so none is hidden by another."""
+    """The lines as the terminal will show them: none is longer than it is wide, so none is hidden by another.
+
+    What goes on in the next line is marked, or a text of the right length could put a line of its own there.
+    """
+    return [part for line in wording(question) for part in _parts(line, width)]
+
+
+def _parts(line: str, width: int) -> list[str]:
     from rich.cells import chop_cells
 
-    return [part for line in wording(question) for part in (chop_cells(line, width) or [""])]
+    first = (chop_cells(line, width) or [""])[0]
+    rest = line[len(first) :]
+    return [first, *(f"{GOES_ON}{part}" for part in (chop_cells(rest, width - len(GOES_ON)) if rest else ()))]
 
 
 def page(total: int, shown: int, size: tuple[int, int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,8 +33,9 @@ def approvals(run: OneRun = None, *, as_json: AsJson = False, store: StoreUrl = 
     elif not waiting:
         render.say("nothing waits for a person")
     elif row is not None:
+        width = max(20, shutil.get_terminal_size().columns - 1)
         for each in waiting:
-            for line in each.page(spent):
+            for line in each.page(spent, width):
                 render.out(line)
         render.say(f"\ndecide:  agentctl approve {row.run_id} [CALL] [--args JSON]    or: agentctl deny …", "hint")
     else:

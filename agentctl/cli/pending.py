@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentctl.approvals.base import Question
 from agentctl.approvals.printable import printable
-from agentctl.approvals.wording import arguments, wording
+from agentctl.approvals.wording import arguments, wrapped
 from agentctl.core.events import ApprovalDecided, ApprovalRequested
 from agentctl.core.tiers import Tier
 from agentctl.errors import Forbidden
@@ -35,17 +35,18 @@ class Request:
         """Scrubbed and escaped."""
         return arguments(self.event.args)
 
-    def page(self, spent_micro: int) -> list[str]:
+    def page(self, spent_micro: int, width: int) -> list[str]:
         """All that the prompt shows where the run was started, but what its policy says of limits."""
         asked = self.event
-        return wording(
+        return wrapped(
             Question(
                 self.run_id, asked.call_id, asked.tool, asked.owner, asked.args, Tier.of(asked.tier), asked.rule,
                 asked.digest, spent_micro / 1e6, 0.0, 0.0,
                 copied=tuple((each.source, each.text) for each in asked.copied),
                 untrusted=asked.untrusted, parts=asked.parts, files=asked.files, change=asked.change,
                 edited=asked.edited,
-            )
+            ),
+            width,
         )  # fmt: skip
 
     @property

@@ -76,8 +76,8 @@ def _list(*, as_json: bool) -> None:
 
 
 def _is_command(name: str) -> bool:
-    from agentctl.cli.app import COMMANDS, GROUPS
     from agentctl.cli.nouns import NOUNS
+    from agentctl.cli.table import COMMANDS, GROUPS
 
     return any(name == each for _, each, *_ in (*COMMANDS, *NOUNS, *GROUPS))
 

@@ -83,3 +83,47 @@ def test_a_run_that_is_over(agentctl, record):
 
     assert agentctl("approve", "r_over11").code == 20
     assert "was already decided by ada: approve" in agentctl("approve", "r_over11", "c1.1").err
+
+
+def test_of_one_run_all_that_its_prompt_shows(agentctl, record):
+    asked = e.ApprovalRequested(
+        "c1.1", "write_file", "high", "policy.toml:7", "d", {"path": "a.txt", "text": "two\n"},
+        (e.Copied("two", "web", False),), owner="ops", parts=(("rm x", "high: rm is not on the list"),),
+        files=(("a.txt", "sha256 12"),), change="--- a.txt\n+++ a.txt\n-one\n+two", untrusted=("web",),
+    )  # fmt: skip
+    record("r_abc123", started(), replied(), asked, PARKED, status="parked", reason="approval", ago=120)
+
+    shown = agentctl("approvals", "r_abc").out
+    (item,) = agentctl("approvals", "r_abc", "--json").json["items"]
+
+    for line in ("  | +two", "  tier   high, by policy.toml:7", "  owner  ops", '  copied from web: "two"'):
+        assert f"{line}\n" in shown
+    assert ("--- a.txt\n+++ a.txt\n-one\n+two", [{"path": "a.txt", "digest": "sha256 12"}]) == (
+        item["change"], item["files"],
+    )  # fmt: skip
+
+
+def test_other_arguments_are_left_sealed(agentctl, parked):
+    from agentctl.config import paths
+    from agentctl.journal.store import open_store
+
+    called = agentctl("approve", "r_abc123", "--args", '{"order_id": "A-2"}')
+
+    assert called.code == 0
+    with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:
+        (letter,) = store.letters("r_abc123")
+        (row,) = store.read(lambda tx: tx.execute("SELECT payload FROM inbox").fetchall())
+    assert (letter.kind, letter.payload) == ("approve", '{"order_id": "A-2"}')
+    assert row[0].startswith("sealed:")
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [("{", "it is not JSON"), ("[]", "expected a JSON object"), ('{"a": 1, "a": 2}', "a name stands twice")],
+)
+def test_arguments_that_are_none_are_wrong_usage(agentctl, parked, args, why):
+    called = agentctl("approve", "r_abc123", "--args", args)
+
+    assert called.code == 2
+    assert why in called.err
+    assert "--args" in called.err

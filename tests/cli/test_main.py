@@ -10,8 +10,8 @@ import pytest
 
 import agentctl as package
 from agentctl.cli import main as program
-from agentctl.cli.app import COMMANDS as COMMANDS_ALONE
 from agentctl.cli.nouns import NOUNS
+from agentctl.cli.table import COMMANDS as COMMANDS_ALONE
 from agentctl.errors import Invalid, Problem
 from tests.cli.conftest import started
 

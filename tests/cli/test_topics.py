@@ -13,8 +13,9 @@ import pytest
 
 from agentctl import errors
 from agentctl.cli import codes, topics
-from agentctl.cli.app import COMMANDS, GROUPS, app
+from agentctl.cli.app import app
 from agentctl.cli.nouns import NOUNS
+from agentctl.cli.table import COMMANDS, GROUPS
 from tests.cli.conftest import shown_on
 
 LANGUAGES = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
