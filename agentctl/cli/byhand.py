@@ -98,7 +98,7 @@ async def _tried(tool: Tool, args: JsonObject, under: LoadedPolicy, *, yes: bool
     if risk.forbids(policy.risk, ruling):
         return risk.refusal(contract, ruling)  # --yes is a person's word, and nobody may give it here
     if not quiet:
-        render.say(f"{contract.name}: {ruling.tier.word} ({ruling.rule})", "quiet")
+        render.say(f"{contract.name}: {ruling.tier.word}, by {ruling.rule}", "quiet")
     asking = None if yes else risk.check(policy.risk, contract, args, reader)
     if asking is not None and (refused := await _asked(contract, args, asking, policy)) is not None:
         return refused
@@ -119,7 +119,7 @@ async def _asked(contract: Contract, args: JsonObject, ruling: Ruling, policy: P
     from agentctl.core.guards import approval
 
     if not can_ask():
-        message = f"{contract.name} is {ruling.tier.word} ({ruling.rule}) and asks a person first."
+        message = f"{contract.name} is {ruling.tier.word}, by {ruling.rule}, and asks a person first."
         hint = f"Nobody sits at a terminal here. With --yes it runs: {json.dumps(args, ensure_ascii=False)}"
         return envelope.permanent(message, code="CONFIRMATION_REQUIRED", hint=hint)
     bound = receipts.bound(sha256, contract.name, contract.digest, args, policy.name)

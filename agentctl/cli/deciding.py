@@ -83,7 +83,8 @@ def _decide(
     if as_json:
         render.as_json(_told(request, word, resume))
         return
-    render.out(f"{word} {request.call_id} of {row.run_id}: {request.shown}")
+    given = ", with other arguments" if payload and kind == "approve" else ""
+    render.out(f"{word} {request.call_id} of {row.run_id}{given}: {request.shown}")
     render.say(f"resume:  {resume}" if resume else "the run goes on by itself", "hint")
 
 

@@ -13,8 +13,14 @@ if TYPE_CHECKING:
 
 
 def reader(loaded: LoadedPolicy) -> Reader:
-    """How patterns are looked for, in RE2's dialect; and the place of each rule, without its folder: models see it."""
-    return Reader(patterns.found, tuple(f"{PurePath(file).name}:{line}" for file, line in places(loaded)))
+    """How patterns are looked for, in RE2's dialect; the place of each rule and tier, without folders: models see it."""
+    rules = tuple(_short(*at) for at in places(loaded))
+    tiers = {path[2]: _short(*at) for path, at in loaded.origins.items() if path[:2] == ("risk", "tiers") and path[2:]}
+    return Reader(patterns.found, rules, {str(name): place for name, place in tiers.items()})
+
+
+def _short(file: str, line: int) -> str:
+    return f"{PurePath(file).name}:{line}"
 
 
 def places(loaded: LoadedPolicy) -> tuple[tuple[str, int], ...]:

@@ -71,8 +71,6 @@ def _about_rest(event: e.Event) -> tuple[str, str, Tone] | None:
             return f"loop.{loop.tool}", f"stall, {loop.count} of the last {loop.window} results are the same", "warn"
         case e.LoopSeen() as loop:
             return f"loop.{loop.tool}", f"{loop.kind}, {loop.count} times within {loop.window}", "warn"
-        case e.CallEdited(tool=tool, by=by):
-            return f"edited.{tool}", f"arguments changed by {by}", "warn"
         case e.Decided(guard="approval", decision="remembered", reason=tool):
             return f"approval.{tool}", "remembered: the very same call was approved for this run", "quiet"
         case e.Decided(guard="approval", decision="misfit", reason=reason):

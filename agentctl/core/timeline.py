@@ -110,6 +110,10 @@ def _take(tracing: _Tracing, at: e.Stamped, *, last: bool) -> None:
             tracing.args[asked.call_id] = asked.args
         case e.ApprovalDecided() as decided:
             _decision(tracing, at, decided)
+        case e.CallEdited() as edited:
+            tracing.waiting.pop(edited.call_id, None)
+            tracing.args[edited.call_id] = edited.args
+            _note(tracing, at, f"edited.{edited.tool}", f"arguments changed by {edited.by}", "warn")
         case e.CircuitMoved() as moved if moved.from_ != moved.to:
             _circuit(tracing, at, moved)
         case e.Completed() as completed:

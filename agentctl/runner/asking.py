@@ -20,7 +20,7 @@ from agentctl.runner.world import World
 
 MOST_LINES = 5_000
 """Of a file: more are not compared, only counted."""
-REMEMBERS = "remember: {tool} with exactly these arguments runs again in this run, for an hour, without asking"
+REMEMBERS = "remembers {tool} with exactly these arguments: in this run, for an hour"
 
 
 def requested(world: World, call: CallState, contract: Contract, decision: do.AskPerson) -> ApprovalRequested:

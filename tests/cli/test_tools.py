@@ -193,7 +193,7 @@ def test_one_tool_by_hand(agentctl, demo):
     called = agentctl("tools", "try", demo / "task.toml", "read_file", '{"path": "notes/refunds.md"}')
 
     assert called.code == 0
-    assert called.err == "read_file: safe (risk.tiers.read_file)\n"
+    assert called.err == "read_file: safe, by risk.tiers.read_file (standard.toml:107)\n"
     assert called.json["status"] == "success"
     assert "# Refunds" in called.json["data"]["text"]
 
@@ -215,7 +215,7 @@ def test_what_asks_does_not_run_where_nobody_can_answer(agentctl, demo):
     forced = agentctl("tools", "try", demo / "task.toml", "send_refund", args, "--yes", "--json")
 
     assert (1, "CONFIRMATION_REQUIRED") == (called.code, called.json["code"])
-    assert "send_refund is high (risk.tiers.send_refund) and asks a person first." == called.json["message"]
+    assert "send_refund is high, by risk.tiers.send_refund (policy.toml:20), and asks a person first." == called.json["message"]
     assert ("permanent", False) == (called.json["error_type"], called.json["retry_safe"])
     assert "--yes" in called.json["hint"]
     assert args in called.json["hint"]

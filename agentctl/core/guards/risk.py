@@ -10,7 +10,7 @@ Rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Literal
 
@@ -87,6 +87,8 @@ class Reader:
     """Whether a pattern is found in a text."""
     places: tuple[str, ...] = ()
     """`policy.toml:12`, in the order of the rules; for people."""
+    tiers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The same for each tier by name."""
 
 
 def _unread(pattern: str, text: str) -> bool:
@@ -124,7 +126,7 @@ def tier(
     Without `args` it is that of the tool: rules about arguments stay silent. `own` takes the place of the built-in's
     own tier, where one looks at its arguments.
     """
-    ruling = _ruled(rules, contract, args, reader) or _unruled(rules, contract, own)
+    ruling = _ruled(rules, contract, args, reader) or _unruled(rules, contract, reader, own)
     effects = contract.side_effects
     declared = None if effects is None else EFFECT_TIERS[effects]
     if declared is None or rules.contracts != "raise_only" or ruling.forbidden or declared <= ruling.tier:
@@ -144,12 +146,13 @@ def _ruled(rules: Rules, contract: Contract, args: JsonObject | None, reader: Re
     return Ruling(Tier.HIGH if rule.tier == "forbid" else Tier.of(rule.tier), said, forbidden, spoke, at)
 
 
-def _unruled(rules: Rules, contract: Contract, own: Ruling | None) -> Ruling:
+def _unruled(rules: Rules, contract: Contract, reader: Reader, own: Ruling | None) -> Ruling:
     """What is said of the tool itself."""
     effects = contract.side_effects
     for name in (contract.name, contract.wire):  # the name on the wire is another way to write it, not another tool
         if name in rules.tiers:
-            return Ruling(rules.tiers[name], f"risk.tiers.{name}")
+            place = f" ({reader.tiers[name]})" if name in reader.tiers else ""
+            return Ruling(rules.tiers[name], f"risk.tiers.{name}{place}")
     if contract.base_tier is not None:
         return own or Ruling(contract.base_tier, "built-in")
     if effects is not None and rules.contracts == "classify":
