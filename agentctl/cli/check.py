@@ -50,9 +50,10 @@ def _policy(name: str) -> tuple[str, list[str]]:
     from agentctl.config import load, rule_review, unbuilt
     from agentctl.config.problems import invalid
     from agentctl.config.text import display
+    from agentctl.runner import reviewer
 
     loaded = load.load_policy(name)
-    if refused := [*unbuilt.refusals(loaded), *_priceless(loaded)]:
+    if refused := [*unbuilt.refusals(loaded), *_priceless(loaded), *reviewer.missing(loaded)]:
         raise invalid(refused)
     return f"policy {loaded.name} ({display(loaded.path)})", [*rule_review.notes(loaded), *unbuilt.notices(loaded)]
 
@@ -61,10 +62,11 @@ def _task(file: Path) -> tuple[str, list[str]]:
     from agentctl.config import load, rule_review, unbuilt
     from agentctl.config.problems import invalid
     from agentctl.config.task import load_task
+    from agentctl.runner import reviewer
 
     loaded = load_task(file)
     policy = load.policy_of(loaded)
-    if refused := [*unbuilt.refusals(policy, loaded), *_priceless(policy)]:
+    if refused := [*unbuilt.refusals(policy, loaded), *_priceless(policy), *reviewer.missing(policy)]:
         raise invalid(refused)
     notes = [*loaded.warnings, *rule_review.notes(policy, loaded), *unbuilt.notices(policy)]
     return f"task {loaded.task.name} ({file}) under policy {policy.name}", notes

@@ -78,7 +78,7 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
     """
     loaded_task = task.load_task(order.task)
     loaded = load.policy_of(loaded_task, order.policy)
-    refused = unbuilt.refusals(loaded, loaded_task)
+    refused = [*unbuilt.refusals(loaded, loaded_task), *reviewer.missing(loaded)]
     if refused:
         raise invalid(refused)
     most = order.max_usd

@@ -17,6 +17,7 @@ from agentctl.approvals.base import Answer, Question
 from agentctl.config import paths
 from agentctl.config.load import LoadedPolicy
 from agentctl.core.messages import Json, JsonObject, is_object
+from agentctl.errors import Problem
 from agentctl.records import dataclass
 from agentctl.tools.plain import parse
 from agentctl.tools.process import run_program
@@ -42,6 +43,15 @@ def of(loaded: LoadedPolicy) -> Reviewer | None:
     found = loaded.merged.source(("approval", "command"))
     folder = (loaded.path if found is None else paths.expanded(found[0].file)).parent
     return Reviewer(rules.command, folder, rules.timeout_s, loaded.policy.sandbox.env)
+
+
+def missing(loaded: LoadedPolicy) -> list[Problem]:
+    """Why the reviewer could never answer: better known now than when everything is denied."""
+    program = of(loaded)
+    if program is None or shutil.which(program.program) is not None:
+        return []
+    message = f"expected a program that can be started; {program.command[0]!r} is none here"
+    return [loaded.merged.problem([("approval", "command")], message, "a path is relative to the file that names it")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,7 +215,10 @@ def test_what_asks_does_not_run_where_nobody_can_answer(agentctl, demo):
     forced = agentctl("tools", "try", demo / "task.toml", "send_refund", args, "--yes", "--json")
 
     assert (1, "CONFIRMATION_REQUIRED") == (called.code, called.json["code"])
-    assert "send_refund is high, by risk.tiers.send_refund (policy.toml:20), and asks a person first." == called.json["message"]
+    assert (
+        "send_refund is high, by risk.tiers.send_refund (policy.toml:20), and asks a person first."
+        == called.json["message"]
+    )
     assert ("permanent", False) == (called.json["error_type"], called.json["retry_safe"])
     assert "--yes" in called.json["hint"]
     assert args in called.json["hint"]

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from agentctl.approvals.base import Answer
-from agentctl.core.events import ApprovalDecided
+from agentctl.core.events import ApprovalDecided, ModelAsked
+from agentctl.errors import Invalid
 from agentctl.rehearsal.script import Reply
 
 from .stage import Person, Stage, calls
@@ -121,8 +122,18 @@ async def test_silence_is_a_no(stage: Stage, reviewer, log):
     assert [("deny", "reviewer review.sh", "the reviewer did not answer within 0.3s")] == decisions(stage)
 
 
-async def test_one_that_is_not_there_is_a_no(stage: Stage, log):
+async def test_one_that_is_not_there_is_told_before_anything_is_sent(stage: Stage, log):
     stage.policy(approval={"command": ["./nowhere.sh"]})
+
+    with pytest.raises(Invalid, match=r"approval.command: expected a program that can be started; './nowhere.sh'"):
+        await stage.run()
+
+    assert [] == stage.asked()
+
+
+async def test_one_that_goes_away_meanwhile_is_a_no(stage: Stage, reviewer, log):
+    reviewer(said("approve"))
+    stage.when(ModelAsked, (stage.folder / "review.sh").unlink)
 
     await stage.run()
 
