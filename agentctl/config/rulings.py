@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def reader(loaded: LoadedPolicy) -> Reader:
-    """How patterns are looked for, in RE2's dialect; the place of each rule and tier, without folders: models see it."""
+    """How patterns are looked for, in RE2's dialect; each rule's and tier's place, without folders: models see it."""
     rules = tuple(_short(*at) for at in places(loaded))
     tiers = {path[2]: _short(*at) for path, at in loaded.origins.items() if path[:2] == ("risk", "tiers") and path[2:]}
     return Reader(patterns.found, rules, {str(name): place for name, place in tiers.items()})

@@ -9,6 +9,8 @@ from typing import Any
 
 from agentctl.core.events import (
     ApprovalDecided,
+    ApprovalRequested,
+    CallEdited,
     Completed,
     ModelAsked,
     ModelFailed,
@@ -21,7 +23,7 @@ from agentctl.core.events import (
 )
 from agentctl.core.guards import risk
 from agentctl.core.inflight import MOST_CALLS
-from agentctl.core.messages import Reply
+from agentctl.core.messages import Json, Reply
 from agentctl.core.prices import micro
 from agentctl.core.state import State, fold
 from agentctl.errors import AgentctlError, LeaseLost
@@ -296,16 +298,26 @@ class Verdict:
         yes: set[str] = set()
         no: set[str] = set()
         started: set[str] = set()
-        for event in self.of(ApprovalDecided, ToolStarted):
+        asked: dict[str, Json] = {}
+        kept: list[Json] = []
+        for event in self.of(ApprovalRequested, ApprovalDecided, CallEdited, ToolStarted):
+            if isinstance(event, ApprovalRequested):
+                asked[event.call_id] = [event.tool, event.args]
+                continue
+            if isinstance(event, CallEdited):
+                yes.discard(event.call_id)
+                continue
             if isinstance(event, ApprovalDecided):
                 (yes if event.decision == "approve" else no).add(event.call_id)
                 (no if event.decision == "approve" else yes).discard(event.call_id)
+                kept += [asked[event.call_id]] if event.remember else []
                 continue
             started.add(event.call_id)
             assert event.call_id not in no, f"{event.call_id} ran although it was denied"
             gated = policy.risk.enabled and policy.approval.enabled
             if gated and risk.tier(policy.risk, contracts[event.tool]).tier > policy.risk.auto_approve:
-                assert event.call_id in yes, f"{event.tool} ran and nobody was asked"
+                seen = event.call_id in yes and [event.tool, event.args] == asked[event.call_id]
+                assert seen or [event.tool, event.args] in kept, f"{event.tool} ran and nobody was asked"
         tried = {tried.call_id for tried in self.simulation.outside.tries if tried.run_id == self.run.run_id}
         effects = {call for call in tried if contracts_of(self, call)}
         assert effects <= started, f"{effects - started} ran without an intent in the journal"

@@ -11,6 +11,7 @@ import contextlib
 import contextvars
 import dataclasses
 import itertools
+import json
 import random
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -40,7 +41,7 @@ from tests.simulation.draw import Case, Fate
 from tests.simulation.fates import doom
 from tests.simulation.provider import KEY, Wired, handler
 from tests.simulation.runs import Life, Run, witnessed
-from tests.simulation.tools import Habits, Outside, Person, Simulated
+from tests.simulation.tools import EDITS, Habits, Outside, Person, Simulated
 
 PATIENCE = 10
 """How often somebody tries to go on with a run that another one drives."""
@@ -200,14 +201,21 @@ class Simulation:
 
     # --- other terminals ---
 
-    async def letter(self, run: Run, kind: Any, call_id: str = "", seq: int = 0) -> None:
+    async def letter(self, run: Run, kind: Any, call_id: str = "", seq: int = 0, payload: str = "") -> None:
         """Leave a word for the run's driver."""
         if not run.run_id:
             return
         with contextlib.suppress(Forbidden):
             await self.store.submit(
                 lambda tx: inbox.put(
-                    tx, run.run_id, kind, by="eve", now=self.loop.wall(), call_id=call_id, asked_seq=seq
+                    tx,
+                    run.run_id,
+                    kind,
+                    by="eve",
+                    now=self.loop.wall(),
+                    call_id=call_id,
+                    asked_seq=seq,
+                    payload=payload,
                 )
             )
 
@@ -219,7 +227,8 @@ class Simulation:
             if call.phase == "waiting":
                 kind = run.dice.choice(("approve", "approve", "deny"))
                 seq = call.asked_seq if run.dice.random() < 0.9 else call.asked_seq - 1
-                await self.letter(run, kind, call.call_id, seq)
+                edited = kind == "approve" and run.dice.random() < 0.2
+                await self.letter(run, kind, call.call_id, seq, json.dumps(run.dice.choice(EDITS)) if edited else "")
 
     # --- what stands in ---
 

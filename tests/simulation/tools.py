@@ -21,6 +21,10 @@ GARBAGE = (
 )  # fmt: skip
 
 
+EDITS: tuple[dict[str, Any], ...] = ({"id": "edited"}, {"id": 5}, {"password": "hunter2hunter2"}, {})
+"""What somebody changes in arguments; some tools take it, some do not."""
+
+
 @dataclass(frozen=True)
 class Try:
     """A tool was really called."""
@@ -109,5 +113,12 @@ class Person:
         if (process := here()) is not None and process.dead:
             return None
         self.answers += 1
-        decision: Any = dice.choice(("approve", "approve", "approve", "deny", "deny", "stop"))
-        return Answer(decision, "somebody", dice.choice(("", "too risky", "password=hunter2hunter2")))
+        decision: Any = dice.choice(("approve", "approve", "approve", "deny", "deny", "stop", "edit"))
+        if decision == "edit" and question.fits is not None and isinstance(question.args, dict):
+            edited = {**question.args, **dice.choice(EDITS)}
+            if not question.fits(edited) or dice.random() < 0.1:  # now and then they do not look
+                return Answer("edit", "somebody", args=edited)
+        decision = "approve" if decision == "edit" else decision
+        remember = decision == "approve" and bool(question.remembers) and dice.random() < 0.3
+        why = dice.choice(("", "too risky", "password=hunter2hunter2"))
+        return Answer(decision, "somebody", why, remember=remember)
