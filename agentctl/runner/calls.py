@@ -178,6 +178,8 @@ async def _run(world: World, exact: Call, contract: Contract, tier: Tier, *, clo
         if wait > 0:
             await world.recorder.flush()
             await world.interrupt.guard(partial(asyncio.sleep, wait))
+        if attempt > call.attempts and isinstance(_decided(world, call), do.AskPerson):
+            return  # what was approved is another by now: it is asked about
         attempt += 1
         name = circuit.tool_name(contract.name)
         asked = world.books.tool(contract, f"{world.recorder.identity.run_id}:{call.call_id}:{attempt}")
@@ -227,9 +229,14 @@ async def _weigh(weighed: Callable[..., Awaitable[None]], answer: Envelope, *, p
 
 def _is_open(world: World, call: CallState) -> bool:
     """The circuit is asked again before every attempt."""
-    now = find(world.state.inflight, call.call_id) or call
-    decision = before_tool(world.setup, world.state, exactly(world, now), world.clock())
+    decision = _decided(world, call)
     return isinstance(decision, do.RefuseCall) and decision.guard == "circuit"
+
+
+def _decided(world: World, call: CallState) -> do.CallDecision:
+    """As it is now, between two attempts."""
+    now = find(world.state.inflight, call.call_id) or call
+    return before_tool(world.setup, world.state, exactly(world, now), world.clock())
 
 
 def _unhealthy(world: World, call: CallState) -> None:

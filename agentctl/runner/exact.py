@@ -41,7 +41,8 @@ def bound(world: World, call: CallState, contract: Contract) -> Bound:
 
 def files(world: World, contract: Contract, args: Json) -> tuple[tuple[str, str], ...]:
     """Path and digest of what the call would run or change, as it is now."""
-    return (*shell.files_of(world, contract, args), *_changed(contract, args))
+    found = (*shell.files_of(world, contract, args), *_changed(contract, args))
+    return tuple((world.scrub.text(path), digest) for path, digest in found)
 
 
 def change(contract: Contract, args: Json) -> Change | None:

@@ -7,10 +7,13 @@ import json
 from agentctl.approvals.base import Answer
 from agentctl.core import decisions as do
 from agentctl.core.inflight import find
-from agentctl.core.messages import JsonObject, is_object
+from agentctl.core.messages import Json, is_object
 from agentctl.journal.inbox import Letter
 from agentctl.runner.wishes import wish
 from agentctl.runner.world import World
+
+LONGEST_REASON = 2_000
+"""Characters that a model is told."""
 
 
 def answer(world: World, call_id: str) -> Answer | do.Stop | None:
@@ -26,22 +29,20 @@ def answer(world: World, call_id: str) -> Answer | do.Stop | None:
         if call is None or letter.call_id != call_id or letter.kind not in {"approve", "deny"}:
             continue
         world.recorder.took(letter.id)
-        if letter.asked_seq == call.asked_seq:
-            return _read(letter)
+        said = _read(letter) if letter.asked_seq == call.asked_seq else None
+        if said is not None:
+            return said
     return None
 
 
-def _read(letter: Letter) -> Answer:
+def _read(letter: Letter) -> Answer | None:
+    """None: it holds arguments that are none, and approves nothing."""
     if letter.kind == "deny":
-        return Answer("deny", letter.sender, letter.payload, at=letter.created)
-    return Answer("approve", letter.sender, args=_args(letter.payload), at=letter.created)
-
-
-def _args(payload: str) -> JsonObject | None:
-    """Edited arguments; None: there are none."""
-    if not payload:
+        return Answer("deny", letter.sender, letter.payload[:LONGEST_REASON], at=letter.created)
+    if not letter.payload:
+        return Answer("approve", letter.sender, at=letter.created)
+    try:
+        args: Json = json.loads(letter.payload)
+    except (ValueError, RecursionError):
         return None
-    value = json.loads(payload)  # written by `approve --args`, which had read it
-    if not is_object(value):
-        raise TypeError("edited arguments are an object")
-    return value
+    return Answer("approve", letter.sender, args=args, at=letter.created) if is_object(args) else None

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from agentctl.approvals.base import Answer
+from agentctl.core import receipts
 from agentctl.core.events import ApprovalDecided, ApprovalRequested, CallEdited, Completed, Decided, ToolStarted
 from agentctl.rehearsal.script import Reply
 
@@ -275,3 +276,27 @@ async def test_denied_too_often_it_stops_and_can_be_gone_on_with(stage: Stage, l
 
     assert (13, "denied", 0) == (stopped.exit_code, stopped.reason, done.exit_code)
     assert ["denied", "done"] == [one.reason for one in stage.events(Completed)]
+
+
+async def test_an_approval_is_looked_at_again_before_every_attempt(stage: Stage, monkeypatch):
+    monkeypatch.setattr(receipts, "LASTS_S", 0.3)
+    stage.policy(results={"base_delay_s": 0.5})
+    stage.tool("deploy", "exit 75", side_effects="irreversible", idempotent=True)
+    stage.replies = [calls(("deploy", {"id": "a"})), DONE]
+    person = Person([Answer("approve", "ada"), Answer("deny", "ada")])
+
+    await stage.run(person)
+
+    assert ["it was approved more than an hour ago"] == [question.rule for question in person.asked[1:]]
+    assert 1 == len(stage.events(ToolStarted))
+
+
+@pytest.mark.parametrize("payload", ["{", "[]", "5", "[" * 9_000])
+async def test_a_letter_that_holds_no_arguments_approves_nothing(stage: Stage, log, payload):
+    stage.replies = [calls(("send", {"id": "A-1"})), DONE]
+    await stage.run()
+    stage.letter("approve", "c1.1", why=payload)
+
+    parked = await stage.resume()
+
+    assert (12, []) == (parked.exit_code, lines(log))
