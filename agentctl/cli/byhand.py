@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import uuid
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 from agentctl.cli import render
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from agentctl.config.load import LoadedPolicy
     from agentctl.config.task import LoadedTask
     from agentctl.core.contract import Contract
+    from agentctl.core.decide_call import Judged
     from agentctl.core.envelope import Envelope
-    from agentctl.core.guards.risk import Ruling
     from agentctl.core.messages import JsonObject
-    from agentctl.core.policy import Policy
     from agentctl.tools.base import Tool
 
 RUN, CALL = "r_byhand", "c0.0"
@@ -87,20 +86,21 @@ async def tried(
 async def _tried(tool: Tool, args: JsonObject, under: LoadedPolicy, *, yes: bool, quiet: bool) -> Envelope:
     from agentctl.config import rulings
     from agentctl.core import envelope
-    from agentctl.core.guards import risk
+    from agentctl.core.decide_call import judge
+    from agentctl.core.guards import risk, trust
     from agentctl.tools.base import Invocation
 
-    contract, policy, reader = tool.contract, under.policy, rulings.reader(under)
+    contract = tool.contract
     wrong = contract.check(args)
     if wrong is not None:
         return envelope.bad_arguments(wrong.problem, wrong.hint)
-    ruling = risk.tier(policy.risk, contract, args, reader)
-    if risk.forbids(policy.risk, ruling):
-        return risk.refusal(contract, ruling)  # --yes is a person's word, and nobody may give it here
+    command = None if contract.command is None else contract.command(args)
+    found = judge(under.policy, rulings.reader(under), trust.State(), contract, args, command=command)
+    if found.decision == "deny":
+        return risk.refusal(contract, found.ruling)  # --yes is a person's word, and nobody may give it here
     if not quiet:
-        render.say(f"{contract.name}: {ruling.tier.word}, by {ruling.rule}", "quiet")
-    asking = None if yes else risk.check(policy.risk, contract, args, reader)
-    if asking is not None and (refused := await _asked(contract, args, asking, policy)) is not None:
+        render.say(f"{contract.name}: {found.tier.word}, by {found.why}", "quiet")
+    if found.decision == "ask" and not yes and (refused := await _asked(contract, args, found, under)) is not None:
         return refused
     return await tool.run(Invocation(RUN, CALL, uuid.uuid4().hex, args, contract.timeout_s))
 
@@ -110,7 +110,18 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-async def _asked(contract: Contract, args: JsonObject, ruling: Ruling, policy: Policy) -> Envelope | None:
+def _parts(contract: Contract, args: JsonObject, under: LoadedPolicy) -> Iterator[tuple[str, str]]:
+    """Each command within a shell's command, and what is said of it alone."""
+    from agentctl.config import rulings
+    from agentctl.core import command_rules
+
+    command = None if contract.command is None else contract.command(args)
+    if command is not None:
+        for part, ruling in command_rules.parts(under.policy.risk, contract, args, rulings.reader(under), command):
+            yield part.text, f"{ruling.word}: {ruling.rule}"
+
+
+async def _asked(contract: Contract, args: JsonObject, found: Judged, under: LoadedPolicy) -> Envelope | None:
     """Why it must not run, or None: somebody said yes."""
     from agentctl.approvals.base import Question
     from agentctl.approvals.terminal import Terminal, can_ask
@@ -118,8 +129,9 @@ async def _asked(contract: Contract, args: JsonObject, ruling: Ruling, policy: P
     from agentctl.core import envelope, receipts
     from agentctl.core.guards import approval
 
+    policy = under.policy
     if not can_ask():
-        message = f"{contract.name} is {ruling.tier.word}, by {ruling.rule}, and asks a person first."
+        message = f"{contract.name} is {found.tier.word}, by {found.why}, and asks a person first."
         hint = f"Nobody sits at a terminal here. With --yes it runs: {json.dumps(args, ensure_ascii=False)}"
         return envelope.permanent(message, code="CONFIRMATION_REQUIRED", hint=hint)
     bound = receipts.bound(sha256, contract.name, contract.digest, args, policy.name)
@@ -129,12 +141,13 @@ async def _asked(contract: Contract, args: JsonObject, ruling: Ruling, policy: P
         tool=contract.name,
         owner=contract.owner,
         args=args,
-        tier=ruling.tier,
-        rule=ruling.rule,
+        tier=found.tier,
+        rule=found.why,
         digest=receipts.whole(sha256, bound),
         spent_usd=0.0,
         limit_usd=policy.budget.run_usd,
         timeout_s=policy.approval.timeout_s,
+        parts=tuple(_parts(contract, args, under)),
     )
     answer = await Terminal(login()).ask(question)
     if answer is not None and answer.decision == "approve":

@@ -59,13 +59,31 @@ def contract(name: str, known: dict[str, Contract], under: LoadedPolicy) -> Cont
 def judged(
     under: LoadedPolicy, tool: Contract, args: JsonObject | None, *, untrusted: bool = False, private: bool = False
 ) -> Judged:
-    """What the core makes of the call, in a run that has met these."""
+    """What the core makes of the call, in a run that has met these; a shell's command is read as a run reads it."""
     from agentctl.config import rulings
     from agentctl.core.decide_call import judge
     from agentctl.core.guards import trust
 
     known = trust.State(untrusted=SOMEBODY if untrusted else (), private=SOMEBODY if private else ())
-    return judge(under.policy, rulings.reader(under), known, tool, args)
+    command = None if args is None or tool.command is None else tool.command(args)
+    return judge(under.policy, rulings.reader(under), known, tool, args, command=command)
+
+
+def parts(under: LoadedPolicy, tool: Contract, args: JsonObject | None) -> list[JsonObject]:
+    """Each command within a shell's command with its tier, what set it and, where that was a rule, its place."""
+    from agentctl.config import rulings
+    from agentctl.core import command_rules
+
+    command = None if args is None or tool.command is None else tool.command(args)
+    if args is None or command is None:
+        return []
+    items: list[JsonObject] = []
+    for part, ruling in command_rules.parts(under.policy.risk, tool, args, rulings.reader(under), command):
+        said: JsonObject = {"text": part.text, "tier": ruling.word}
+        file, line = (None, None) if ruling.decided is None else rulings.place(under, ruling.decided)
+        rule = None if ruling.decided is None else f"risk.rules[{ruling.decided}]"
+        items.append({**said, "because": ruling.rule, "rule": rule, "file": file, "line": line})
+    return items
 
 
 def spoke(under: LoadedPolicy, found: Judged) -> list[JsonObject]:

@@ -52,15 +52,18 @@ def explain(
         "decision": now.decision,
         "because": now.why,
         "rules": list(judging.spoke(under, now)),
+        "parts": list(judging.parts(under, contract, given)),
         "trust": list(later),
     }
     if as_json:
         render.as_json(result)
     else:
-        _prose(result, now, later, judging.spoke(under, now))
+        _prose(result, now, later, judging.spoke(under, now), judging.parts(under, contract, given))
 
 
-def _prose(result: JsonObject, now: Judged, later: list[JsonObject], rules: list[JsonObject]) -> None:
+def _prose(
+    result: JsonObject, now: Judged, later: list[JsonObject], rules: list[JsonObject], parts: list[JsonObject]
+) -> None:
     from agentctl.approvals.printable import printable
 
     render.out(judging.call(result["tool"], result["args"]), "bold")
@@ -78,4 +81,10 @@ def _prose(result: JsonObject, now: Judged, later: list[JsonObject], rules: list
         why = f": {rule['why']}" if rule["why"] else ""
         decides = " (decides)" if rule["decides"] else ""
         line = f"{rule['file']}:{rule['line']} {rule['rule']} {rule['tool']} {rule['tier']}{decides}{why}"
+        render.out(f"    {printable(line, lines=False)}")
+    if parts:
+        render.out("  its parts, each judged alone:")
+    for part in parts:
+        place = "" if part["rule"] is None else f" ({part['rule']})"
+        line = f"{part['tier']:<6}  {part['text']}    {part['because']}{place}"
         render.out(f"    {printable(line, lines=False)}")

@@ -4,7 +4,8 @@ Rules.
 1. One plain command has the tier of the strictest matching rule, else that of the table of programs.
 2. Of anything else each part is judged in the same way, and the strictest of all decides; the whole is `high` however
    harmless its parts, unless the policy speaks of the tool itself and not of its arguments.
-3. A rule is also held against the words as the program will get them, and may then only raise: quotes hide nothing.
+3. A rule is also held against the words as the program will get them and against every spelling of the commands in a
+   part, and may then only raise: quotes, wrappers and assignments hide nothing.
 """
 
 from __future__ import annotations
@@ -46,9 +47,10 @@ def parts(
 def _part(rules: risk.Rules, contract: Contract, args: JsonObject, reader: risk.Reader, part: Part) -> risk.Ruling:
     """Where its words can't be said beforehand, no pattern makes it harmless."""
     shown = {**args, ARGUMENT: part.text}
-    said = risk.tier(rules, contract, shown if part.words else None, reader, _own(commands.judge(part)))
-    bare = {**args, ARGUMENT: " ".join(part.words) or part.text}
-    return _strictest([said, *_raised(rules, contract, reader, shown), *_raised(rules, contract, reader, bare)])
+    found = [risk.tier(rules, contract, shown if part.words else None, reader, _own(commands.judge(part)))]
+    for text in dict.fromkeys((part.text, " ".join(part.words) or part.text, *part.spellings)):
+        found += _raised(rules, contract, reader, {**args, ARGUMENT: text})
+    return _strictest(found)
 
 
 def _raised(rules: risk.Rules, contract: Contract, reader: risk.Reader, args: JsonObject) -> Iterator[risk.Ruling]:

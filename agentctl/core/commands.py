@@ -21,6 +21,8 @@ class Part:
     """What the program will be given; empty: that can't be said beforehand."""
     why: str = ""
     """Why not."""
+    spellings: tuple[str, ...] = ()
+    """The commands in it without quotes and wrappers, as far as they can be told: for rules that make it stricter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentctl.core import commands
+from agentctl.core import command_rules
 from agentctl.core.commands import Command
 from agentctl.core.contract import Contract
 from agentctl.core.messages import Json, is_object
@@ -18,12 +18,13 @@ def command_of(contract: Contract | None, args: Json) -> Command | None:
 
 
 def parts_of(world: World, contract: Contract, args: Json) -> tuple[tuple[str, str], ...]:
-    """The parts of a command as they may be shown, each with its tier and why."""
+    """The parts of a command as they may be shown, each with its tier and what set it, rules included."""
     command = command_of(contract, args)
-    if command is None:
+    if command is None or not is_object(args):
         return ()
-    judged = [(part, commands.judge(part)) for part in command.parts]
-    return tuple((world.scrub.text(part.text), f"{it.tier.word}: {world.scrub.text(it.why)}") for part, it in judged)
+    setup, scrub = world.setup, world.scrub
+    judged = command_rules.parts(setup.policy.risk, contract, args, setup.reader, command)
+    return tuple((scrub.text(part.text), f"{ruling.word}: {scrub.text(ruling.rule)}") for part, ruling in judged)
 
 
 def files_of(world: World, contract: Contract, args: Json) -> tuple[tuple[str, str], ...]:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from agentctl.core.contract import Contract
 from agentctl.core.policy import Policy
 from agentctl.core.task import SideEffects
 from agentctl.core.task import Tool as Entry
-from agentctl.core.tiers import Tier
 from agentctl.tools.base import BUILTINS, KNOWN, READS
+from agentctl.tools.builtin.shell import reading
 from agentctl.tools.declared import contract_of
 
-NAMES = tuple(dict.fromkeys((*BUILTINS, "shell")))
+NAMES = tuple(BUILTINS)
 """The built-in tools."""
 
 
 def contract(name: str, policy: Policy, side_effects: SideEffects | None = None) -> Contract:
-    """What a task's tool of this name would promise if its entry said no more than this."""
+    """What a task's tool of this name would promise if its entry said no more than this; a shell reads in this folder."""
     if name in BUILTINS:
         known = KNOWN.get(name, READS)
         effects = side_effects or known.side_effects
-        made = contract_of(Entry(name=name), policy, base_tier=known.tier, side_effects=effects, labels=known.labels)
+        entry = Entry(name=name, parameters=BUILTINS[name].PARAMETERS)
+        made = contract_of(entry, policy, base_tier=known.tier, side_effects=effects, labels=known.labels)
     else:
-        tier = Tier.HIGH if name == "shell" else None
-        made = contract_of(Entry(name="tool"), policy, base_tier=tier, side_effects=side_effects)
-    return replace(made, name=name, wire=name.replace(".", "__"))
+        made = contract_of(Entry(name="tool"), policy, side_effects=side_effects)
+    command = reading(Path.cwd()) if name == "shell" else None
+    return replace(made, name=name, wire=name.replace(".", "__"), command=command)

@@ -7,23 +7,20 @@ in every shell of the Bourne family, since nothing in it is special to any of th
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import TYPE_CHECKING
 
 from agentctl.core.commands import Command, Part
+from agentctl.tools.shell_spellings import spellings
+from agentctl.tools.shell_tree import NODES, below, parsed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node
 
 LONGEST = 4_000
 """Characters; nobody reads a longer one before saying yes to its like."""
 BLANKS = 8
 """Spaces in a row that could push the rest out of sight."""
 MOST_PARTS = 50
-NODES = 20_000
-"""Nodes of a tree that are looked at."""
 PIECE = r"""[A-Za-z0-9_@%+=:,./-]+|'[ -&(-\[\]-~]*'|"[ #%-\[\]-_a-~]*\""""
 """Bare characters that mean themselves everywhere, and quotes without `!` (double), `$`, backslash or backquote."""
 WHOLE = re.compile(rf" *(?:(?:{PIECE})+)(?: +(?:{PIECE})+)* *")
@@ -72,18 +69,17 @@ BESIDE = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect", 
 def read(text: str) -> Command:
     """What a shell would make of this text. Never raises; what can't be read is one part that asks."""
     unfit = _unfit(text)
-    if unfit:
-        return Command((Part(text, why=unfit),), unfit)
+    root = parsed(text)
+    nodes = list(below(root))
+    if unfit or root.has_error or len(nodes) >= NODES:
+        why = unfit or "it can't be read as a shell reads it"
+        joined = parsed(text.replace("\\\n", "")) if "\\\n" in text else root
+        return Command((Part(text, why=why, spellings=spellings(joined)),), why)
     words = literal_words(text)
-    root = _parser().parse(text.encode()).root_node
-    nodes = list(_below(root))
-    if root.has_error or len(nodes) >= NODES:
-        why = "it can't be read as a shell reads it"
-        return Command((Part(text, why=why),), why)
     commands = [node for node in nodes if node.type == "command"]
     alone = len(commands) == 1 and [node.type for node in root.children] == ["command"]
     if words and alone and _words_of(commands[0]) == words:
-        return Command((Part(text.strip(" "), words),))
+        return Command((Part(text.strip(" "), words, spellings=spellings(root)),))
     return _compound(text, nodes, commands)
 
 
@@ -129,9 +125,9 @@ def _compound(text: str, nodes: list[Node], commands: list[Node]) -> Command:
             shown.append(_part(node, whole, why))
             upto = max(upto, whole.end_byte)
         if len(shown) > MOST_PARTS:
-            shown[-1] = Part(text, why=f"it has more than {MOST_PARTS} parts")
+            shown[-1] = Part(text, why=f"it has more than {MOST_PARTS} parts", spellings=spellings(nodes[0]))
             break
-    return Command(tuple(shown) or (Part(text, why=why),), why)
+    return Command(tuple(shown) or (Part(text, why=why, spellings=spellings(nodes[0])),), why)
 
 
 def _whole(node: Node) -> Node:
@@ -144,9 +140,9 @@ def _part(node: Node, whole: Node, why: str) -> Part:
     text = (whole.text or b"").decode()
     words = literal_words(text)
     if words and node.type == "command" and words == _words_of(node):
-        return Part(text, words)
-    signs = dict.fromkeys(SIGNS[each.type] for each in _below(whole) if each.type in SIGNS)
-    return Part(text, why=f"it has {', '.join(signs)} in it" if signs else why)
+        return Part(text, words, spellings=spellings(node))
+    signs = dict.fromkeys(SIGNS[each.type] for each in below(whole) if each.type in SIGNS)
+    return Part(text, why=f"it has {', '.join(signs)} in it" if signs else why, spellings=spellings(whole))
 
 
 def _words_of(node: Node) -> tuple[str, ...]:
@@ -169,22 +165,3 @@ def _literal(node: Node) -> str | None:
             return None if any(each is None for each in inner) else "".join(each or "" for each in inner)
         case _:
             return None
-
-
-def _below(node: Node) -> Iterator[Node]:
-    """Every node of a tree, in the order of the text, without recursion: depth is the author's choice."""
-    pending = [node]
-    seen = 0
-    while pending and seen < NODES:
-        seen += 1
-        here = pending.pop()
-        yield here
-        pending += reversed(here.children)
-
-
-@cache
-def _parser() -> Parser:
-    import tree_sitter_bash
-    from tree_sitter import Language, Parser
-
-    return Parser(Language(tree_sitter_bash.language()))

@@ -1,15 +1,17 @@
 """`policy test`, `policy explain`, `policy diff`."""
 
+import json
+
 import pytest
 
 POLICY = """version = 1
 
 [[risk.rules]]
 tool = "shell"
-args = { command = "^ls$" }
+args = { command = "^make$" }
 tier = "low"
-why = "looks around"
-match = [{ command = "ls" }]
+why = "builds"
+match = [{ command = "make" }]
 
 [[risk.rules]]
 tool = "drop_*"
@@ -28,13 +30,13 @@ def here(tmp_path, monkeypatch):
 
 
 def test_a_call_is_explained_with_every_rule_and_its_place(agentctl, here):
-    called = agentctl("policy", "explain", "p.toml", "shell", '{"command": "ls"}')
+    called = agentctl("policy", "explain", "p.toml", "shell", '{"command": "make"}')
 
     assert called.code == 0
     assert "  tier                                         low\n" in called.out
     assert "allow: it runs by itself" in called.out
     assert "once untrusted text is in                    medium, ask" in called.out
-    assert "    p.toml:3 risk.rules[1] shell low (decides): looks around\n" in called.out
+    assert "    p.toml:3 risk.rules[1] shell low (decides): builds\n" in called.out
 
 
 def test_the_explanation_as_json(agentctl, here):
@@ -74,17 +76,61 @@ def test_the_contract_of_a_tasks_tool_counts(agentctl, demo):
     assert "no tool of the task is called 'nobody'" in called.err
 
 
+def test_each_part_of_a_shell_command_is_shown_with_what_set_its_tier(agentctl, here):
+    """Judged as a run judges it: the whole asks whatever its parts, and a rule has its file and line."""
+    args = '{"command": "git status && make; rm x"}'
+    body = agentctl("policy", "explain", "p.toml", "shell", args, "--json").json
+    called = agentctl("policy", "explain", "p.toml", "shell", args)
+
+    assert ("high", "ask") == (body["tier"], body["decision"])
+    assert [
+        ("git status", "safe", "risk.rules[0]"),
+        ("make", "low", "risk.rules[1]"),
+        ("rm x", "high", None),
+    ] == [(part["text"], part["tier"], part["rule"]) for part in body["parts"]]
+    assert ("p.toml", 3) == (body["parts"][1]["file"], body["parts"][1]["line"])
+    assert (None, None) == (body["parts"][2]["file"], body["parts"][2]["line"])
+    assert "    low     make    p.toml:3 (builds) (risk.rules[1])\n" in called.out
+    assert "    high    rm x    built-in: rm is not on the list of programs that only read\n" in called.out
+
+
+@pytest.mark.parametrize(
+    ("command", "tier", "decision"),
+    [
+        ("git status", "safe", "allow"),
+        ("cat notes.md", "safe", "allow"),
+        ("git status; rm -rf /", "high", "ask"),
+        ("git status > f", "high", "ask"),
+        ("git diff --output=F", "high", "ask"),
+        ("sort -o f f", "high", "ask"),
+    ],
+)
+def test_a_shell_command_is_explained_as_a_run_would_judge_it(agentctl, here, command, tier, decision):
+    body = agentctl("policy", "explain", "standard", "shell", json.dumps({"command": command}), "--json").json
+
+    assert (tier, decision) == (body["tier"], body["decision"])
+
+
+def test_a_case_of_policy_test_judges_a_compound_as_a_run_does(agentctl, here):
+    (here / "c.toml").write_text(
+        '[[cases]]\ntool = "shell"\nargs = { command = "make; make" }\nexpect = "ask"\ntier = "high"\n'
+        '[[cases]]\ntool = "shell"\nargs = { command = "ls -la" }\nexpect = "allow"\ntier = "safe"\n'
+    )
+
+    assert 0 == agentctl("policy", "test", "p.toml", "--cases", "c.toml").code
+
+
 # --- test -----------------------------------------------------------------------------------------
 
 CASES = """[[cases]]
 tool = "shell"
-args = { command = "ls" }
+args = { command = "make" }
 expect = "allow"
 tier = "low"
 
 [[cases]]
 tool = "shell"
-args = { command = "ls" }
+args = { command = "make" }
 expect = "ask"
 untrusted = true
 
@@ -176,7 +222,7 @@ def test_a_difference_is_told_by_what_it_means(agentctl, here):
 def test_a_call_that_only_a_rules_example_names_is_compared_too(agentctl, here):
     called = agentctl("policy", "diff", "standard", "p.toml")
 
-    assert 'newly allowed: shell {"command": "ls"}: high, ask -> low, allow (p.toml:3 (looks around))' in called.out
+    assert 'newly allowed: shell {"command": "make"}: high, ask -> low, allow (p.toml:3 (builds))' in called.out
     assert "+ drop_* forbid (p.toml:10)" in called.out
 
 

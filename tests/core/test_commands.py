@@ -1,5 +1,7 @@
 """What a judged command means for the call: its tier, the question, and what trust makes of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from agentctl.core import decisions as do
@@ -18,7 +20,14 @@ RISKY = Command((Part("rm x", ("rm", "x")),))
 BOTH = Command((SAFE.parts[0], RISKY.parts[0]), "it has commands in a row in it")
 TWO_SAFE = Command((SAFE.parts[0], SAFE.parts[0]), "it has a pipe in it")
 SHELL = contract(
-    "shell", side_effects=None, base_tier=Tier.HIGH, untrusted=True, private=True, egress=True, recovery="ask"
+    "shell",
+    side_effects=None,
+    base_tier=Tier.HIGH,
+    untrusted=True,
+    private=True,
+    egress=True,
+    recovery="ask",
+    command=lambda _: None,  # what it read comes with the call
 )
 
 
@@ -68,7 +77,7 @@ def test_a_tier_that_the_policy_gives_the_tool_is_no_looser_for_a_safe_command()
 
 def test_effects_that_the_task_declares_raise_it_where_they_only_raise():
     rules = risk.Rules(contracts="raise_only")
-    tool = contract("shell", side_effects="irreversible", base_tier=Tier.HIGH)
+    tool = replace(SHELL, side_effects="irreversible")
 
     assert isinstance(decided(SAFE, tool=tool, risk=rules), do.AskPerson)
 
@@ -89,7 +98,7 @@ def test_reading_an_instruction_file_is_no_writing_of_it():
 
 
 def test_a_tool_that_stands_in_for_another_is_not_judged_by_its_command():
-    tool = contract("other", side_effects=None, base_tier=Tier.HIGH, fallback_tool="shell")
+    tool = replace(SHELL, name="other", wire="other", fallback_tool="shell", egress=False)
 
     assert isinstance(decided(SAFE, tool=tool, name="other"), do.RunCall)
     setup = make_setup(policy(), [tool, SHELL])

@@ -25,6 +25,7 @@ from agentctl.core.tiers import Tier
 from agentctl.records import dataclass
 
 Verdict = Literal["safe", "low", "medium", "high", "forbid"]
+WORDS: dict[Tier, Verdict] = {Tier.SAFE: "safe", Tier.LOW: "low", Tier.MEDIUM: "medium", Tier.HIGH: "high"}
 NAMED = {
     "search_web": Tier.SAFE,
     "read_file": Tier.SAFE,
@@ -112,6 +113,11 @@ class Ruling:
     """The numbers of all rules that matched, in their order."""
     decided: int | None = None
     """The number of the rule that set the tier; None: none did."""
+
+    @property
+    def word(self) -> Verdict:
+        """What a rule would have to say for this."""
+        return "forbid" if self.forbidden else WORDS[self.tier]
 
 
 def tier(

@@ -1,0 +1,127 @@
+"""The commands within a shell's text as a rule might have been written for them: without quotes, wrappers and folders.
+
+For rules that make a call stricter only: what is found here lets nothing run. `r''m x`, `A=1 rm x`, `sudo /bin/rm x`
+and `sh -c 'ls; rm x'` are all seen as `rm x`. What a variable or a substitution becomes nobody knows beforehand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from agentctl.tools.shell_tree import below, parsed
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+MOST = 60
+"""Spellings of one part."""
+MOST_WORDS = 20
+"""Words behind a wrapper at which its command may begin."""
+DEPTH = 3
+"""Texts within texts: `sh -c "sh -c '…'"`."""
+SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh", "mksh", "ash"))
+WRAPPERS = SHELLS | frozenset(
+    """env xargs sudo doas su nohup timeout nice ionice time watch parallel setsid stdbuf eval exec command builtin trap
+    alias busybox strace chroot unshare flock script find
+    coproc""".split()
+)
+"""Programs whose words are, or hold, the words of another command."""
+LONG = 20_000
+escape = re.compile(r"\\(\n|.)", re.DOTALL)
+coded = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|u[0-9a-fA-F]{1,4}|.)", re.DOTALL)
+CODES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "v": "\v"}
+
+
+def spellings(node: Node, depth: int = DEPTH) -> tuple[str, ...]:
+    """Every command below a node, each in every way; in the order of the text, without doubles."""
+    found: dict[str, None] = {}
+    for each in below(node):
+        if each.type == "command":
+            for text in _of_command(each, depth):
+                found[text] = None
+                if len(found) >= MOST:
+                    return tuple(found)
+    return tuple(found)
+
+
+def _of_command(node: Node, depth: int) -> Iterator[str]:
+    words = [unquoted(child) for child in node.named_children if child.type not in {"variable_assignment"}]
+    if not words:
+        return
+    yield from _named(words)
+    program = words[0].rpartition("/")[2]
+    if program not in WRAPPERS or not depth:
+        return
+    for at, word in enumerate(words[1 : MOST_WORDS + 1], 1):
+        value = word.partition("=")[2] if program == "alias" else word
+        if not value.startswith("-"):
+            yield from _named([value, *words[at + 1 :]])
+            yield from _within(value, depth)
+    if program in SHELLS:
+        for text in _input(node):
+            yield from _within(text, depth)
+
+
+def _named(words: list[str]) -> Iterator[str]:
+    """As it stands, and by the name of its program alone."""
+    yield " ".join(words)
+    folder, _, name = words[0].rpartition("/")
+    if folder or words[0].startswith("/"):
+        yield " ".join((name, *words[1:]))
+
+
+def _within(text: str, depth: int) -> Iterator[str]:
+    """The commands in a word that a shell may be given as its text."""
+    if len(text) <= LONG and re.search(r"\s|[;&|(`'\"\\]", text):
+        yield from spellings(parsed(text), depth - 1)
+
+
+def _input(node: Node) -> Iterator[str]:
+    """What a shell reads from a here-document or a here-string."""
+    above = node.parent
+    for each in below(above if above is not None and above.type == "redirected_statement" else node):
+        if each.type == "heredoc_body":
+            yield _text(each)
+        elif each.type == "herestring_redirect" and each.named_children:
+            yield unquoted(each.named_children[-1])
+
+
+def unquoted(node: Node) -> str:
+    """What a word becomes, as far as its text says it."""
+    text = _text(node)
+    match node.type:
+        case "raw_string":
+            return text[1:-1]
+        case "ansi_c_string":
+            return coded.sub(_decoded, text[2:-1])
+        case "string" | "translated_string":
+            return escape.sub(_kept, text.removeprefix("$")[1:-1])
+        case "concatenation":
+            return "".join(unquoted(child) for child in node.children)
+        case "command_name" if node.children:
+            return "".join(unquoted(child) for child in node.children)
+        case _:
+            return escape.sub(_dropped, text) if node.type in {"word", "number"} else text
+
+
+def _text(node: Node) -> str:
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def _dropped(found: re.Match[str]) -> str:
+    """Outside of quotes a backslash takes any character as it is, and a line break away."""
+    return "" if found[1] == "\n" else found[1]
+
+
+def _kept(found: re.Match[str]) -> str:
+    """In double quotes it does so only before these."""
+    return _dropped(found) if found[1] in '\n$`"\\' else found[0]
+
+
+def _decoded(found: re.Match[str]) -> str:
+    code = found[1]
+    if code[0] in "xu" and len(code) > 1:
+        return chr(int(code[1:], 16))
+    return chr(int(code, 8) & 0xFF) if code[0] in "01234567" else CODES.get(code, code)
