@@ -54,13 +54,13 @@ def expectations(policy: PolicyName, cases: CasesFile = None, task: OfTask = Non
 def _examples(under: LoadedPolicy) -> Iterator[JsonObject]:
     """Each rule's own; those of shipped policies too, which the check at load passes over."""
     from agentctl.config import rulings
-    from agentctl.config.patterns import matches
+    from agentctl.config.rule_checks import matches
 
     for number, rule in enumerate(under.policy.risk.rules):
         file, line = rulings.place(under, number)
         for kind, examples in (("match", rule.match), ("not_match", rule.not_match)):
             for args in examples:
-                got = "match" if matches(rule.args, args) else "not_match"
+                got = "match" if matches(rule, args, under.policy.risk.auto_approve) else "not_match"
                 yield _item(kind, got, rule.tool, args, file, line, because=f"risk.rules[{number}]")
 
 

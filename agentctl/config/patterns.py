@@ -7,15 +7,11 @@ that can't blow up: what nests or overlaps repeats is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-from agentctl.core.argpath import lookup
-from agentctl.core.messages import Json
-
-json_path = re.compile(r"[\w-]+(\[\d+\])*(\.[\w-]+(\[\d+\])*)*")
 halves = re.compile("[\ud800-\udfff]")
 MOST = 1_000
 """The largest repetition count of the dialect."""
@@ -60,12 +56,6 @@ def compiled(pattern: str) -> Pattern:
 def found(pattern: str, text: str) -> bool:
     """Whether a pattern is found in a text; a half of a surrogate pair, which RE2 can't read, counts as U+FFFD."""
     return compiled(pattern).search(halves.sub("\ufffd", text)) is not None
-
-
-def matches(patterns: Mapping[str, str], args: Mapping[str, Json]) -> bool:
-    """Whether each pattern is found in the argument at its path."""
-    texts = ((pattern, lookup(args, path)) for path, pattern in patterns.items())
-    return all(text is not None and found(pattern, text) for pattern, text in texts)
 
 
 def _careful(pattern: str) -> Pattern:

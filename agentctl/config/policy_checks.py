@@ -6,13 +6,11 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+from agentctl.config import rule_checks
 from agentctl.config.masking import fault
 from agentctl.config.merge import Merged
-from agentctl.config.patterns import compiled, json_path, matches
 from agentctl.config.problems import KEY_WAY_OUT, KeyPath, did_you_mean, one_of, show
 from agentctl.config.urls import server
-from agentctl.core.guards.risk import Rule
-from agentctl.core.messages import JsonObject
 from agentctl.core.policy import Policy, Provider
 from agentctl.errors import Problem
 
@@ -27,7 +25,7 @@ counter = re.compile(r"calibrated|python:[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 def check(policy: Policy, merged: Merged) -> list[Problem]:
     """Everything that is wrong between the values of a merged policy."""
-    checks = (providers, route, budget, context, retry, risk, scrub, others)
+    checks = (providers, route, budget, context, retry, rule_checks.check, scrub, others)
     return [problem for each in checks for problem in each(policy, merged)]
 
 
@@ -125,50 +123,6 @@ def retry(policy: Policy, merged: Merged) -> Iterator[Problem]:
         if not 400 <= status <= 599:
             message = f"expected an HTTP status from 400 to 599, got {status}"
             yield merged.problem([("retry", "statuses", number)], message)
-
-
-def risk(policy: Policy, merged: Merged) -> Iterator[Problem]:
-    """Rules compile, and do to their examples what they say.
-
-    Those of shipped policies are tested, not checked again.
-    """
-    for number, rule in enumerate(policy.risk.rules):
-        here: KeyPath = ("risk", "rules", number)
-        source = merged.source(here)
-        if source is not None and source[0].shipped:
-            continue
-        broken = list(rule_patterns(rule, here, merged))
-        yield from broken
-        if not broken:
-            yield from rule_examples(rule, here, merged)
-
-
-def rule_patterns(rule: Rule, here: KeyPath, merged: Merged) -> Iterator[Problem]:
-    """The paths and patterns of one rule."""
-    for path, pattern in rule.args.items():
-        place: KeyPath = (*here, "args", path)
-        if not json_path.fullmatch(path):
-            message = f"expected the path of an argument such as to[0].address, got {show(path)}"
-            yield merged.problem([place], message)
-        try:
-            compiled(pattern)
-        except ValueError as error:
-            yield merged.problem([place], f"expected an RE2 pattern: {error}")
-
-
-def rule_examples(rule: Rule, here: KeyPath, merged: Merged) -> Iterator[Problem]:
-    """The examples of one rule."""
-    groups: tuple[tuple[str, tuple[JsonObject, ...], bool], ...] = (
-        ("match", rule.match, True),
-        ("not_match", rule.not_match, False),
-    )
-    for name, examples, wanted in groups:
-        for number, example in enumerate(examples):
-            if matches(rule.args, example) != wanted:
-                does = "does not match" if wanted else "matches"
-                message = f"the rule {does} this example of {name}"
-                patterns = ", ".join(f"{path} = {show(each)}" for path, each in rule.args.items())
-                yield merged.problem([(*here, name, number)], message, f"its args: {patterns}")
 
 
 def scrub(policy: Policy, merged: Merged) -> Iterator[Problem]:

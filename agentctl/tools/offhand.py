@@ -18,7 +18,7 @@ NAMES = tuple(BUILTINS)
 
 
 def contract(name: str, policy: Policy, side_effects: SideEffects | None = None) -> Contract:
-    """What a task's tool of this name would promise if its entry said no more than this; a shell reads in this folder."""
+    """What a task's tool of this name would promise if its entry said no more; a shell's folder is this one."""
     if name in BUILTINS:
         known = KNOWN.get(name, READS)
         effects = side_effects or known.side_effects

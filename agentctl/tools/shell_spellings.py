@@ -22,13 +22,14 @@ MOST_WORDS = 20
 DEPTH = 3
 """Texts within texts: `sh -c "sh -c '…'"`."""
 SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh", "mksh", "ash"))
-WRAPPERS = SHELLS | frozenset(
-    """env xargs sudo doas su nohup timeout nice ionice time watch parallel setsid stdbuf eval exec command builtin trap
-    alias busybox strace chroot unshare flock script find
-    coproc""".split()
-)
+WRAPPERS = SHELLS | frozenset((
+    *("env", "xargs", "sudo", "doas", "su", "nohup", "timeout", "nice", "ionice", "time", "watch", "parallel"),
+    *("setsid", "stdbuf", "eval", "exec", "command", "builtin", "trap", "alias", "busybox", "strace", "chroot"),
+    *("unshare", "flock", "script", "find", "coproc"),
+))  # fmt: skip
 """Programs whose words are, or hold, the words of another command."""
 LONG = 20_000
+BESIDE = frozenset(("variable_assignment", "file_redirect", "heredoc_redirect", "herestring_redirect"))
 escape = re.compile(r"\\(\n|.)", re.DOTALL)
 coded = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|u[0-9a-fA-F]{1,4}|.)", re.DOTALL)
 CODES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "v": "\v"}
@@ -47,7 +48,7 @@ def spellings(node: Node, depth: int = DEPTH) -> tuple[str, ...]:
 
 
 def _of_command(node: Node, depth: int) -> Iterator[str]:
-    words = [unquoted(child) for child in node.named_children if child.type not in {"variable_assignment"}]
+    words = [unquoted(child) for child in node.named_children if child.type not in BESIDE] + list(_behind(node))
     if not words:
         return
     yield from _named(words)
@@ -62,6 +63,21 @@ def _of_command(node: Node, depth: int) -> Iterator[str]:
     if program in SHELLS:
         for text in _input(node):
             yield from _within(text, depth)
+
+
+def _behind(node: Node) -> Iterator[str]:
+    """Its words after a redirection, `rm >f x`, which the grammar counts to the redirection."""
+    for each in _statement(node).children if _statement(node) != node else ():
+        if each.type == "file_redirect":
+            yield from map(unquoted, each.children_by_field_name("destination")[1:])
+        elif each.type == "heredoc_redirect":
+            yield from map(unquoted, each.children_by_field_name("argument"))
+
+
+def _statement(node: Node) -> Node:
+    """The command with its redirections."""
+    above = node.parent
+    return node if above is None or above.type != "redirected_statement" else above
 
 
 def _named(words: list[str]) -> Iterator[str]:
@@ -80,8 +96,7 @@ def _within(text: str, depth: int) -> Iterator[str]:
 
 def _input(node: Node) -> Iterator[str]:
     """What a shell reads from a here-document or a here-string."""
-    above = node.parent
-    for each in below(above if above is not None and above.type == "redirected_statement" else node):
+    for each in below(_statement(node)):
         if each.type == "heredoc_body":
             yield _text(each)
         elif each.type == "herestring_redirect" and each.named_children:

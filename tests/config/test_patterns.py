@@ -47,37 +47,3 @@ def test_no_pattern_can_hang(pattern, engine):
             patterns.compiled(pattern)
     else:
         assert not patterns.compiled(pattern).search("a" * 100_000 + "!")
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ("command", "ls"),
-        ("to[1].address", "b@x"),
-        ("amount", "5"),
-        ("flag", "true"),
-        ("to[0]", '{"address":"a@x"}'),
-        ("to[2]", None),
-        ("to.address", None),
-        ("command.x", None),
-        ("nothing", None),
-    ],
-)
-def test_arguments_are_looked_up_by_path(path, value):
-    args = {
-        "command": "ls",
-        "to": [{"address": "a@x"}, {"address": "b@x"}],
-        "amount": 5,
-        "flag": True,
-        "nothing": None,
-    }
-
-    assert value == patterns.lookup(args, path)
-
-
-def test_a_rule_matches_only_when_every_argument_does():
-    rule = {"command": "^rm", "cwd": "^/tmp"}
-
-    assert patterns.matches(rule, {"command": "rm x", "cwd": "/tmp/a"})
-    assert not patterns.matches(rule, {"command": "rm x"})
-    assert patterns.matches({}, {"anything": 1})

@@ -24,7 +24,7 @@ names = some("shell", "fs.read", "delete_record", "other")
 args = st.fixed_dictionaries(
     {}, optional={"command": some(*TEXTS), "to": st.lists(st.fixed_dictionaries({"at": some(*TEXTS)}), max_size=2)}
 )
-paths = some("command", "to[0].at", "to", "to[1].at")
+paths = some("command", "to[0].at", "to", "to[1].at", "to[*].at", "[*]")
 rule = st.builds(
     Rule,
     tool=some("shell", "*", "fs.*", "fs__read", "delete_*", "nobody", "s*l"),
@@ -62,18 +62,19 @@ def test_once_a_rule_speaks_another_one_only_makes_the_call_stricter(rules, more
     held = list(rules.rules)
     held.insert(dice.randint(0, len(held)), more)
     after = risk.tier(replace(rules, rules=tuple(held)), tool, given_args, READER)
-    speaks = risk.matches(more, tool, given_args, READER)
+    how = risk.holds(more, tool, given_args, READER)
+    spoken = [each for each in rules.rules if risk.matches(each, tool, given_args, READER)]
 
-    assert len(after.spoke) == len(before.spoke) + speaks
-    assert level(after) >= level(before) or (speaks and not before.spoke)
-    assert speaks or level(after) == level(before)
+    assert len(after.spoke) == len(before.spoke) + (how != "none")
+    assert level(after) >= level(before) or (how == "every" and not spoken)
+    assert how != "none" or level(after) == level(before)
 
 
 @examples(400)
 @given(tables, tools, args)
 def test_the_tier_is_that_of_the_first_source_that_says_something(rules, tool, given_args):
     """B39: the strictest matching rule, the name, the built-in's own, the contract, unknown; and never below a contract
-    that may only raise."""
+    that may only raise, nor below a rule that only some elements match."""
     spoken = [each.tier for each in rules.rules if risk.matches(each, tool, given_args, READER)]
     declared = EFFECT_TIERS.get(tool.side_effects)
     said = [max(spoken, key=VERDICTS.index)] if spoken else []
@@ -82,6 +83,8 @@ def test_the_tier_is_that_of_the_first_source_that_says_something(rules, tool, g
     said += [declared] if declared is not None and rules.contracts == "classify" else []
     first = [*said, rules.unknown][0]
     expected = VERDICTS.index(first) if isinstance(first, str) else first
+    partly = [each.tier for each in rules.rules if risk.holds(each, tool, given_args, READER) == "some"]
+    expected = max([expected, *(VERDICTS.index(each) for each in partly)])
     if rules.contracts == "raise_only" and declared is not None:
         expected = max(expected, declared)
 
@@ -121,3 +124,21 @@ def test_a_rule_said_never_to_decide_never_does(rules, tool, given_args):
     decided = risk.tier(rules, tool, given_args, READER).decided
 
     assert decided is None or shadow(rules.rules, decided) is None
+
+
+@examples(300)
+@given(st.lists(some(*TEXTS), max_size=4), some(*PATTERNS), some(*VERDICTS), tools, tables)
+def test_over_every_element_a_rule_lowers_only_by_all_of_them_and_raises_by_any(texts, pattern, verdict, tool, rules):
+    """B40: one good recipient lets nothing run, and one bad one is enough."""
+    own = replace(rules, rules=())
+    before = risk.tier(own, tool, {"to": texts}, READER)
+    after = risk.tier(replace(own, rules=(Rule("*", verdict, {"to[*]": pattern}),)), tool, {"to": texts}, READER)
+    hits = [patterns.found(pattern, text) for text in texts]
+
+    if level(after) < level(before):
+        assert hits
+        assert all(hits)
+    if any(hits):
+        assert level(after) >= VERDICTS.index(verdict)
+    else:
+        assert level(after) == level(before)

@@ -5,13 +5,15 @@ Rules.
    a tier by name, that more than a built-in's own tier, that more than the contract, and that more than `unknown`.
 2. So once a rule speaks, another rule can only make the call stricter.
 3. Under `contracts = "raise_only"` nothing is below what the contract says, whoever said it.
-4. `forbid` is no tier: the call is refused, whatever may run by itself and whoever would say yes.
+4. Where a path has a `[*]`, a rule matches when every element does. Where only some do it speaks too, and may only make
+   the call stricter: one bad recipient is enough to ask, and one good one is not enough to let run.
+5. `forbid` is no tier: the call is refused, whatever may run by itself and whoever would say yes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Literal
 
 from agentctl.core import envelope
@@ -25,6 +27,8 @@ from agentctl.core.tiers import Tier
 from agentctl.records import dataclass
 
 Verdict = Literal["safe", "low", "medium", "high", "forbid"]
+Held = Literal["every", "some", "none"]
+"""How many of the values at its paths a rule is about."""
 WORDS: dict[Tier, Verdict] = {Tier.SAFE: "safe", Tier.LOW: "low", Tier.MEDIUM: "medium", Tier.HIGH: "high"}
 NAMED = {
     "search_web": Tier.SAFE,
@@ -46,7 +50,7 @@ class Rule:
     tier: Verdict
     """`forbid`: the tool is not even shown to the model."""
     args: dict[str, str] = field(default_factory=dict[str, str])
-    """JSON path to RE2 pattern; all must match."""
+    """JSON path (`to[0].address`, `to[*]`, `["a.b"]`) to RE2 pattern; all must match."""
     why: str = ""
     match: tuple[JsonObject, ...] = ()
     """Arguments that this rule must match; checked at load."""
@@ -132,7 +136,7 @@ def tier(
     Without `args` it is that of the tool: rules about arguments stay silent. `own` takes the place of the built-in's
     own tier, where one looks at its arguments.
     """
-    ruling = _ruled(rules, contract, args, reader) or _unruled(rules, contract, reader, own)
+    ruling = _ruled(rules, contract, args, reader, _unruled(rules, contract, reader, own))
     effects = contract.side_effects
     declared = None if effects is None else EFFECT_TIERS[effects]
     if declared is None or rules.contracts != "raise_only" or ruling.forbidden or declared <= ruling.tier:
@@ -140,16 +144,25 @@ def tier(
     return Ruling(declared, f'side_effects = "{effects}"', spoke=ruling.spoke)
 
 
-def _ruled(rules: Rules, contract: Contract, args: JsonObject | None, reader: Reader) -> Ruling | None:
-    """What the strictest matching rule says; of several the first."""
-    spoke = tuple(at for at, rule in enumerate(rules.rules) if matches(rule, contract, args, reader))
-    if not spoke:
-        return None
-    at = max(spoke, key=lambda number: rank(rules.rules[number].tier))  # max keeps the first
+def _ruled(rules: Rules, contract: Contract, args: JsonObject | None, reader: Reader, unruled: Ruling) -> Ruling:
+    """What the strictest matching rule says, of several the first; where none matches, what is said without rules.
+
+    A rule that only some elements match is heard beside that.
+    """
+    spoke = {at: held for at, rule in enumerate(rules.rules) if (held := holds(rule, contract, args, reader)) != "none"}
+    fully = [at for at, held in spoke.items() if held == "every"]
+    base = _said(rules, max(fully, key=lambda at: rank(rules.rules[at].tier)), reader) if fully else unruled
+    partly = [at for at, held in spoke.items() if held == "some"]
+    found = max([base, *(_said(rules, at, reader) for at in partly)], key=lambda each: rank(each.word))  # the first
+    return replace(found, spoke=tuple(spoke))
+
+
+def _said(rules: Rules, at: int, reader: Reader) -> Ruling:
+    """What one rule says."""
     rule, place = rules.rules[at], reader.places[at] if at < len(reader.places) else f"risk.rules[{at}]"
     said = f"{place} ({rule.why})" if rule.why else place
     forbidden = rule.tier == "forbid"
-    return Ruling(Tier.HIGH if rule.tier == "forbid" else Tier.of(rule.tier), said, forbidden, spoke, at)
+    return Ruling(Tier.HIGH if rule.tier == "forbid" else Tier.of(rule.tier), said, forbidden, decided=at)
 
 
 def _unruled(rules: Rules, contract: Contract, reader: Reader, own: Ruling | None) -> Ruling:
@@ -177,11 +190,26 @@ def names(rule: Rule, contract: Contract) -> bool:
 
 
 def matches(rule: Rule, contract: Contract, args: JsonObject | None, reader: Reader) -> bool:
-    """Whether a rule speaks about this call: every pattern is found in the argument at its path."""
+    """Whether a rule speaks about this call: every pattern is found in every value at its path."""
+    return holds(rule, contract, args, reader) == "every"
+
+
+def holds(rule: Rule, contract: Contract, args: JsonObject | None, reader: Reader) -> Held:
+    """How far a rule is about this call."""
     if not names(rule, contract) or (rule.args and args is None):
-        return False
-    found = ((pattern, lookup(args or {}, path)) for path, pattern in rule.args.items())
-    return all(text is not None and reader.finds(pattern, text) for pattern, text in found)
+        return "none"
+    return found(rule.args, args or {}, reader.finds)
+
+
+def found(patterns: Mapping[str, str], args: JsonObject, finds: Callable[[str, str], bool]) -> Held:
+    """Whether each pattern is found in every value at its path, in some, or one of them in none."""
+    held: Held = "every"
+    for path, pattern in patterns.items():
+        hits = [text is not None and finds(pattern, text) for text in lookup(args, path)]
+        if not any(hits):
+            return "none"
+        held = held if all(hits) else "some"
+    return held
 
 
 def check(rules: Rules, contract: Contract, args: JsonObject | None = None, reader: Reader = UNREAD) -> Ruling | None:
