@@ -68,6 +68,8 @@ class Contract:
     """What a shell would make of the arguments, looked up outside the core; None: no shell reads them."""
     change: Callable[[JsonObject], Change | None] | None = None
     """What it would make of a file, looked up outside the core; None: it changes none that it could tell of."""
+    warned: SideEffects | None = None
+    """What a server that nobody trusts says of it, where that can only make it stricter."""
     changed: str = ""
     """How its definition differs from the one that was agreed to: a person is asked before it is used."""
     gone: bool = False

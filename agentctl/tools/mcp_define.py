@@ -1,7 +1,9 @@
 """What an MCP server says of its tools, made into contracts, and compared to what was agreed to.
 
-- A server's words prove nothing. Its annotations count only where the task says `trusted = true`; silences in them
-  mean what the protocol says they mean. What the entry itself says goes before them, for all tools of the server.
+- A server's words prove nothing. Where the task says `trusted = true` its annotations count; silences in them mean what
+  the protocol says they mean, and what the entry itself says goes before them, for all tools of the server.
+- Of any other server they count only against itself: what it says outright (destructive, open world) may make a tool
+  stricter than the entry does, never laxer.
 - Its words for the model are made harmless first, unless the task trusts it; the definition holds them as they are.
 - Its tools are untrusted and carry data out, unless the entry says otherwise of either.
 - The definition of a tool is canonical JSON. Whatever a model is shown of it, or a tier follows from, is in it.
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, cast
 
 from agentctl import errors
 from agentctl.core.contract import Contract
+from agentctl.core.guards.risk import EFFECT_TIERS
 from agentctl.core.messages import Json, JsonObject, is_list, is_object
 from agentctl.core.policy import Policy
 from agentctl.core.task import SideEffects
@@ -140,20 +143,37 @@ def _words(name: str, value: Json) -> Json:
 def contract(entry: Entry, tool: Listed, policy: Policy, *, changed: str) -> Contract:
     """The contract of a tool: the entry's own keys, then what a trusted server says, then silence.
 
+    What another server says against itself makes stricter what the entry says.
+
     Raises:
         Invalid: the name is none that a model can be given.
     """
     known = tool.hints if entry.trusted else {}
+    warned = None if entry.trusted else _warned(tool.hints)
     filled = dataclasses.replace(
         entry,
         name=f"{entry.name}.{tool.name}",
         description=tool.description if entry.trusted else harmless(tool.description),
         parameters={"type": "object", **(tool.parameters if entry.trusted else _harmless(tool.parameters))},
         include=("*",),  # which others were wanted says nothing about this one
-        side_effects=entry.side_effects or (_effects(known) if entry.trusted else None),
+        side_effects=_stricter(entry.side_effects, warned) or (_effects(known) if entry.trusted else None),
         idempotent=entry.idempotent or known.get("idempotent_hint", False),
     )
-    return dataclasses.replace(contract_of(filled, policy, labels=SUSPECT), changed=changed)
+    return dataclasses.replace(contract_of(filled, policy, labels=SUSPECT), warned=warned, changed=changed)
+
+
+def _warned(hints: dict[str, bool]) -> SideEffects | None:
+    """What a server says against itself; its silences say nothing."""
+    if hints.get("destructive_hint", False):
+        return "irreversible"
+    return "external" if hints.get("open_world_hint", False) else None
+
+
+def _stricter(said: SideEffects | None, warned: SideEffects | None) -> SideEffects | None:
+    """What the entry says, unless the server says worse of itself."""
+    if said is None or warned is None or EFFECT_TIERS[said] >= EFFECT_TIERS[warned]:
+        return said
+    return warned
 
 
 def _effects(hints: dict[str, bool]) -> SideEffects:

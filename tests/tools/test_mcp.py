@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from agentctl import errors
+from agentctl.core.guards import risk
 from agentctl.core.policy import Policy, Sandbox
 from agentctl.core.task import Task, Tool
 from agentctl.core.tiers import Tier
@@ -139,7 +140,7 @@ async def test_a_server_of_which_nothing_is_included_is_noted(stage):
     assert "none of its 16 tools is included" in server.notes[0]
 
 
-async def test_annotations_of_a_server_that_nobody_trusts_mean_nothing(stage):
+async def test_annotations_of_a_server_that_nobody_trusts_lower_nothing(stage):
     contract = (await tools_of(await stage.server()))["add"].contract
 
     assert contract.side_effects is None
@@ -173,6 +174,36 @@ async def test_annotations_of_a_trusted_server_with_the_defaults_of_the_protocol
     assert ("irreversible", False) == seen["words"]
     assert "same_key" == tools["note"].contract.recovery
     assert tools["add"].contract.untrusted
+
+
+async def test_what_a_stranger_says_against_its_own_tools_makes_them_stricter_and_its_silences_say_nothing(stage):
+    """B31: destructive and open-world tools; a trusted server's entry is taken at its word."""
+    offers = [
+        offer("wipe", annotations={"destructiveHint": True}),
+        offer("fetch", annotations={"openWorldHint": True, "readOnlyHint": True}),
+        offer("look", annotations={"readOnlyHint": True}),
+        offer("quiet"),
+    ]
+    tools = await tools_of(await stage.old(offers, side_effects="none"))
+    seen = {name: (tool.contract.side_effects, tool.contract.warned) for name, tool in tools.items()}
+
+    assert {
+        "wipe": ("irreversible", "irreversible"),
+        "fetch": ("external", "external"),
+        "look": ("none", None),
+        "quiet": ("none", None),
+    } == seen
+    assert "ask" == tools["wipe"].contract.recovery
+    assert Tier.HIGH == risk.tier(Policy().risk, tools["wipe"].contract).tier
+    assert Tier.MEDIUM == risk.tier(risk.Rules(unknown=Tier.SAFE), tools["fetch"].contract).tier
+
+
+async def test_what_the_entry_says_of_a_trusted_server_is_not_made_stricter_by_it(stage):
+    tools = await tools_of(
+        await stage.old([offer("wipe", annotations={"destructiveHint": True})], side_effects="none", trusted=True)
+    )
+
+    assert ("none", None) == (tools["wipe"].contract.side_effects, tools["wipe"].contract.warned)
 
 
 async def test_what_the_entry_says_goes_before_annotations(stage):

@@ -5,14 +5,15 @@ Rules.
    a tier by name, that more than a built-in's own tier, that more than the contract, and that more than `unknown`.
 2. So once a rule speaks, another rule can only make the call stricter.
 3. Under `contracts = "raise_only"` nothing is below what the contract says, whoever said it.
-4. Where a path has a `[*]`, a rule matches when every element does. Where only some do it speaks too, and may only make
+4. What a server that nobody trusts says of its tool may only raise, and gives way only to a policy that names the tool.
+5. Where a path has a `[*]`, a rule matches when every element does. Where only some do it speaks too, and may only make
    the call stricter: one bad recipient is enough to ask, and one good one is not enough to let run.
-5. `forbid` is no tier: the call is refused, whatever may run by itself and whoever would say yes.
+6. `forbid` is no tier: the call is refused, whatever may run by itself and whoever would say yes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from typing import Literal
 
@@ -137,11 +138,27 @@ def tier(
     own tier, where one looks at its arguments.
     """
     ruling = _ruled(rules, contract, args, reader, _unruled(rules, contract, reader, own))
-    effects = contract.side_effects
-    declared = None if effects is None else EFFECT_TIERS[effects]
-    if declared is None or rules.contracts != "raise_only" or ruling.forbidden or declared <= ruling.tier:
-        return ruling
-    return Ruling(declared, f'side_effects = "{effects}"', spoke=ruling.spoke)
+    return max([ruling, *_floors(rules, contract, ruling)], key=lambda each: rank(each.word))  # the first
+
+
+def _floors(rules: Rules, contract: Contract, ruling: Ruling) -> Iterator[Ruling]:
+    """What it can't be below: its contract where that may only raise, and what its server says against itself.
+
+    The second gives way to a policy that names this very tool, unless contracts only raise.
+    """
+    effects, warned = contract.side_effects, contract.warned
+    only_raise = rules.contracts == "raise_only"
+    if effects is not None and only_raise:
+        yield Ruling(EFFECT_TIERS[effects], f'side_effects = "{effects}"', spoke=ruling.spoke)
+    if warned is not None and (only_raise or not _by_name(rules, contract, ruling)):
+        yield Ruling(EFFECT_TIERS[warned], f'its server says "{warned}"', spoke=ruling.spoke)
+
+
+def _by_name(rules: Rules, contract: Contract, ruling: Ruling) -> bool:
+    own = (contract.name, contract.wire)
+    if ruling.decided is not None:
+        return rules.rules[ruling.decided].tool in own
+    return any(name in rules.tiers for name in own)
 
 
 def _ruled(rules: Rules, contract: Contract, args: JsonObject | None, reader: Reader, unruled: Ruling) -> Ruling:

@@ -127,6 +127,32 @@ def test_contracts_may_only_raise_where_the_policy_says_so():
     assert Tier.MEDIUM == tier(rules=strict, side_effects=None)
 
 
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        (Rules(unknown=Tier.LOW), Tier.HIGH),
+        (Rules(rules=(risk.Rule("fs.*", "safe"),)), Tier.HIGH),
+        (Rules(rules=(risk.Rule("*", "medium"),)), Tier.HIGH),
+        (Rules(tiers={"fs.wipe": Tier.LOW}), Tier.LOW),
+        (Rules(tiers={"fs__wipe": Tier.LOW}), Tier.LOW),
+        (Rules(rules=(risk.Rule("fs.wipe", "safe"),)), Tier.SAFE),
+        (Rules(rules=(risk.Rule("fs.wipe", "safe"),), contracts="raise_only"), Tier.HIGH),
+        (Rules(tiers={"fs.wipe": Tier.LOW}, contracts="raise_only"), Tier.HIGH),
+    ],
+)
+def test_what_a_stranger_says_against_its_own_tool_gives_way_only_to_a_policy_that_names_it(rules, expected):
+    assert expected == risk.tier(rules, contract("fs.wipe", side_effects=None, warned="irreversible")).tier
+
+
+def test_what_a_stranger_says_against_its_own_tool_never_lowers():
+    high = contract("fs.send", side_effects="irreversible", warned="external")
+
+    assert Ruling(Tier.HIGH, 'side_effects = "irreversible"') == risk.tier(Rules(), high)
+    assert Ruling(Tier.MEDIUM, 'its server says "external"') == risk.tier(
+        Rules(unknown=Tier.SAFE), contract("fs.send", side_effects=None, warned="external")
+    )
+
+
 def test_the_map_of_the_standard_policy_has_seven_names():
     assert NAMED == Rules().tiers
     assert ("classify", True) == (Rules().contracts, Rules().enabled)
