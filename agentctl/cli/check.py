@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentctl.cli import render, values
+from agentctl.cli import render, rule_paths, values
 from agentctl.cli.options import AsJson
 from agentctl.errors import Invalid
 
@@ -55,7 +55,8 @@ def _policy(name: str) -> tuple[str, list[str]]:
     loaded = load.load_policy(name)
     if refused := [*unbuilt.refusals(loaded), *_priceless(loaded), *reviewer.missing(loaded)]:
         raise invalid(refused)
-    return f"policy {loaded.name} ({display(loaded.path)})", [*rule_review.notes(loaded), *unbuilt.notices(loaded)]
+    notes = [*rule_review.notes(loaded), *rule_paths.notes(loaded), *unbuilt.notices(loaded)]
+    return f"policy {loaded.name} ({display(loaded.path)})", notes
 
 
 def _task(file: Path) -> tuple[str, list[str]]:
@@ -68,7 +69,8 @@ def _task(file: Path) -> tuple[str, list[str]]:
     policy = load.policy_of(loaded)
     if refused := [*unbuilt.refusals(policy, loaded), *_priceless(policy), *reviewer.missing(policy)]:
         raise invalid(refused)
-    notes = [*loaded.warnings, *rule_review.notes(policy, loaded), *unbuilt.notices(policy)]
+    rules = [*rule_review.notes(policy, loaded), *rule_paths.notes(policy, loaded)]
+    notes = [*loaded.warnings, *rules, *unbuilt.notices(policy)]
     return f"task {loaded.task.name} ({file}) under policy {policy.name}", notes
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentctl.cli import judging, render
+from agentctl.cli import judging, render, rule_paths
 from agentctl.cli.options import AsJson
 from agentctl.cli.policy_explain import OfTask, PolicyName
 from agentctl.errors import GateFailed
@@ -34,7 +34,7 @@ def expectations(policy: PolicyName, cases: CasesFile = None, task: OfTask = Non
     known = judging.of_task(task, under)
     wanted = load_cases(cases) if cases is not None else ()
     items = [*_examples(under), *(_case(under, each, known) for each in wanted)]
-    warnings = [*_warnings(under, task), *_overruled(under), *_unnamed(under, known)]
+    warnings = [*_warnings(under, task, known), *_overruled(under), *_unnamed(under, known)]
     failed = [item for item in items if not item["ok"]]
     if as_json:
         about = {"policy": judging.about(under), "ok": not failed}
@@ -86,25 +86,29 @@ def _line(item: JsonObject) -> str:
     return printable(line, lines=False)
 
 
-def _warnings(under: LoadedPolicy, task: Path | None) -> list[str]:
+def _warnings(under: LoadedPolicy, task: Path | None, known: dict[str, Contract]) -> list[str]:
     from agentctl.config import rule_review
     from agentctl.config.task import load_task
 
-    return rule_review.notes(under, None if task is None else load_task(task))
+    loaded = None if task is None else load_task(task)
+    return [*rule_review.notes(under, loaded), *rule_paths.notes(under, loaded, known)]
 
 
 def _overruled(under: LoadedPolicy) -> Iterator[str]:
-    """Examples of a rule that another rule decides."""
-    from agentctl.config import rule_review
+    """Examples of a rule that another rule decides, or that ask although the rule lets run what it matches."""
+    from agentctl.config import rule_checks, rule_review
     from agentctl.tools import offhand
 
     for number, rule in enumerate(under.policy.risk.rules):
         for at, args in enumerate(rule.match if "*" not in rule.tool else ()):
-            tool = offhand.contract(rule.tool, under.policy)
-            others = [each for each in judging.spoke(under, judging.judged(under, tool, args)) if each["decides"]]
+            found = judging.judged(under, offhand.contract(rule.tool, under.policy), args)
+            others = [each for each in judging.spoke(under, found) if each["decides"]]
+            place = f"{rule_review.where(under, number)}: its match[{at}]"
             if others and others[0]["rule"] != f"risk.rules[{number}]" and others[0]["tier"] != rule.tier:
                 by = f"{others[0]['file']}:{others[0]['line']} {others[0]['rule']} ({others[0]['tier']})"
-                yield f"{rule_review.where(under, number)}: its match[{at}] is decided by {by}"
+                yield f"{place} is decided by {by}"
+            elif rule_checks.lets_run(rule, under.policy.risk.auto_approve) and found.decision != "allow":
+                yield f"{place} asks all the same: {found.why}"
 
 
 def _unnamed(under: LoadedPolicy, known: dict[str, Contract]) -> Iterator[str]:

@@ -13,6 +13,8 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 halves = re.compile("[\ud800-\udfff]")
+pieces = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
+"""An escape, a class of characters, or one character."""
 MOST = 1_000
 """The largest repetition count of the dialect."""
 
@@ -58,6 +60,28 @@ def found(pattern: str, text: str) -> bool:
     return compiled(pattern).search(halves.sub("\ufffd", text)) is not None
 
 
+def anchored(pattern: str) -> bool:
+    """Whether what it is found in is the whole text: each of its alternatives begins with ^ and ends with $.
+
+    By its spelling, and rather no than yes.
+    """
+    text = re.sub(r"^\(\?[isU]+\)", "", pattern)
+    if re.search(r"\(\?[a-zA-Z]*m", text) or "\\Q" in text:
+        return False
+    parts: list[list[str]] = [[]]
+    depth = 0
+    for piece in pieces.findall(text):
+        depth += (piece == "(") - (piece == ")")
+        if piece == "|" and not depth:
+            parts.append([])
+        else:
+            parts[-1].append(piece)
+    return all(
+        len(part) > 1 and part[0] in {"^", r"\A"} and part[1] not in set("*?{") and part[-1] in {"$", r"\z"}
+        for part in parts
+    )
+
+
 def _careful(pattern: str) -> Pattern:
     try:
         # RE2's \d, \w and \s are ASCII, and its $ is the end of the text, not the line break before it.
@@ -69,8 +93,7 @@ def _careful(pattern: str) -> Pattern:
 
 
 def _dollars(pattern: str) -> str:
-    parts = re.findall(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", pattern, re.DOTALL)
-    return "".join(r"\Z" if part == "$" else part for part in parts)
+    return "".join(r"\Z" if part == "$" else part for part in pieces.findall(pattern))
 
 
 def _safe(tree: Any, *, inside: bool) -> None:  # noqa: ANN401 -- the parser's own nodes

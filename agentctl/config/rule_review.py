@@ -6,14 +6,20 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from agentctl.config import rulings
+from agentctl.config.patterns import anchored, found
 from agentctl.config.problems import did_you_mean, show
+from agentctl.config.rule_checks import lets_run
 from agentctl.core.argpath import covers
 from agentctl.core.guards.risk import Rule, rank
+from agentctl.core.programs import STARTS_OTHERS
 from agentctl.core.tiers import Tier
 
 if TYPE_CHECKING:
     from agentctl.config.load import LoadedPolicy
     from agentctl.config.task import LoadedTask
+
+SHELL = "shell"
+ANY_COMMAND = "WARNING: it lets the shell run ANY command, also compounds, redirections and substitutions"
 
 
 def notes(loaded: LoadedPolicy, task: LoadedTask | None = None) -> list[str]:
@@ -22,11 +28,11 @@ def notes(loaded: LoadedPolicy, task: LoadedTask | None = None) -> list[str]:
     for number, rule in enumerate(loaded.policy.risk.rules):
         if ("risk", "rules", number) not in loaded.explicit:
             continue
-        words = [*_shadowed(loaded, number), *_open_ended(loaded, rule)]
+        words = [*_shadowed(loaded, number), *(_lax(rule) if lets_run(rule, loaded.policy.risk.auto_approve) else ())]
         if task is not None:
             words += _nameless(rule, task)
         found += [f"{where(loaded, number)}: {each}" for each in words]
-    return found
+    return [*found, *_shell_by_name(loaded)]
 
 
 def where(loaded: LoadedPolicy, number: int) -> str:
@@ -57,13 +63,32 @@ def _shadowed(loaded: LoadedPolicy, number: int) -> Iterator[str]:
         yield f"it never decides: {where(loaded, by)} ({rules[by].tier}) matches the same calls and {stricter}"
 
 
-def _open_ended(loaded: LoadedPolicy, rule: Rule) -> Iterator[str]:
-    """A pattern that is found in a part of the text says nothing about the rest."""
-    if rule.tier == "forbid" or Tier.of(rule.tier) > loaded.policy.risk.auto_approve:
-        return
+def _lax(rule: Rule) -> Iterator[str]:
+    """What a rule lets run that nobody may have had in mind."""
+    if not rule.args:
+        if covers(rule.tool, SHELL):
+            yield f"{ANY_COMMAND}; give it args"
+        elif not rule.tool.strip("*"):
+            yield "it lets run every call of every tool, those of tomorrow too"
     for path, pattern in rule.args.items():
-        if not (pattern.startswith("^") and pattern.endswith("$")):
+        if not anchored(pattern):
             yield f"{path} = {show(pattern)} lets run whatever stands around it: write ^ at its start and $ at its end"
+        elif covers(rule.tool, SHELL) and (program := _runs_others(pattern)):
+            yield f"{path} = {show(pattern)} lets run {program} with any words, and {program} starts what its words say"
+
+
+def _runs_others(pattern: str) -> str:
+    """A program that starts others and that this pattern lets run with words that nobody wrote down."""
+    probes = ("-c zqx", "zqx", "-e zqx", "-zqx")
+    programs = dict.fromkeys(("sh", *sorted(name for name in STARTS_OTHERS if name != ".")))
+    return next((name for name in programs if any(found(pattern, f"{name} {each}") for each in probes)), "")
+
+
+def _shell_by_name(loaded: LoadedPolicy) -> Iterator[str]:
+    risk = loaded.policy.risk
+    place = loaded.origins.get(("risk", "tiers", SHELL))
+    if place and ("risk", "tiers", SHELL) in loaded.explicit and risk.tiers.get(SHELL, Tier.HIGH) <= risk.auto_approve:
+        yield f"{place[0]}:{place[1]} risk.tiers.shell: {ANY_COMMAND}; write [[risk.rules]] with args instead"
 
 
 def _nameless(rule: Rule, task: LoadedTask) -> Iterator[str]:

@@ -193,6 +193,36 @@ def test_rules_that_never_win_and_tools_that_nobody_named_are_warnings(agentctl,
     assert any(each.startswith("no rule names odd") for each in body["warnings"])
 
 
+def test_a_path_that_its_tool_has_not_is_a_warning_and_the_nearest_is_named(agentctl, here, demo):
+    rule = '[[risk.rules]]\ntool = "shell"\nargs = { "comand" = "^ls$" }\ntier = "high"\n'
+    (here / "q.toml").write_text(rule)
+    tested = agentctl("policy", "test", "q.toml", "--json").json["warnings"]
+    (checked,) = agentctl("policy", "check", "q.toml", "--json").json["items"]
+    line = "q.toml:1 risk.rules[1]: shell has no argument at 'comand', so this never matches: did you mean \"command\"?"
+
+    assert [line] == tested
+    assert line in checked["notes"]
+
+    policy = demo / "policy.toml"
+    paths = '\n[[risk.rules]]\ntool = "read_file"\nargs = { "path[0]" = "x", path = "x" }\ntier = "high"\n'
+    policy.write_text(policy.read_text() + paths)
+    for command in (("policy", "test", policy, "--task", demo / "task.toml"), ("task", "check", demo / "task.toml")):
+        said = agentctl(*command).out + agentctl(*command).err
+        assert "read_file has no argument at 'path[0]', so this never matches" in said
+        assert "no argument at 'path'," not in said
+
+
+def test_an_example_that_asks_all_the_same_is_a_warning(agentctl, here):
+    rule = '[[risk.rules]]\ntool = "shell"\nargs = { command = "^make && make$" }\ntier = "low"\n'
+    (here / "q.toml").write_text(rule + 'match = [{ command = "make && make" }]\n')
+    body = agentctl("policy", "test", "q.toml", "--json").json
+
+    assert body["ok"]
+    assert ["q.toml:1 risk.rules[1]: its match[0] asks all the same: built-in: it has more than one command"] == [
+        each.partition(",")[0] for each in body["warnings"]
+    ]
+
+
 @pytest.mark.parametrize(
     "name",
     ["standard", "strict", "ci", "high-throughput", "customer-facing", "batch-research", "multi-tenant", "local"],

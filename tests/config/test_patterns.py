@@ -47,3 +47,30 @@ def test_no_pattern_can_hang(pattern, engine):
             patterns.compiled(pattern)
     else:
         assert not patterns.compiled(pattern).search("a" * 100_000 + "!")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "whole"),
+    [
+        ("^a$", True),
+        ("(?i)^a$", True),
+        (r"\Aa\z", True),
+        ("^(a|b)$", True),
+        ("^a$|^b$", True),
+        ("^[|]$", True),
+        (r"^a\|b$", True),
+        ("^a|b$", False),
+        ("^a$|b", False),
+        (r"^a\$", False),
+        ("^[$]", False),
+        ("(?m)^a$", False),
+        ("^*a$", False),
+        ("a$", False),
+        ("^a", False),
+        ("", False),
+        ("^", False),
+        (".*", False),
+    ],
+)
+def test_a_pattern_is_of_the_whole_text_only_where_every_alternative_is(pattern, whole):
+    assert whole == patterns.anchored(pattern)

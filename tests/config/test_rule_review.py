@@ -85,3 +85,41 @@ def test_each_rule_has_the_place_where_a_person_wrote_it(tmp_path, monkeypatch):
 
     assert (("parent.toml", 1), ("p.toml", 3)) == rulings.places(loaded)[1:]
     assert ("parent.toml:1", "p.toml:3") == rulings.reader(loaded).places[1:]
+
+
+@pytest.mark.parametrize("tool", ["shell", "sh*", "*"])
+def test_a_rule_that_lets_run_every_shell_command_is_loudly_named(review, tool):
+    (note,) = review(f'[[risk.rules]]\ntool = "{tool}"\ntier = "low"\n')
+
+    assert note.startswith("p.toml:1 risk.rules[1]: WARNING: it lets the shell run ANY command")
+
+
+def test_a_tier_that_lets_run_every_shell_command_is_loudly_named(review):
+    (note,) = review('[risk]\ntiers = { shell = "low" }\n')
+
+    assert note.startswith("p.toml:2 risk.tiers.shell: WARNING: it lets the shell run ANY command")
+    assert [] == review('[risk]\ntiers = { shell = "medium" }\n')
+    assert [] == review('[[risk.rules]]\ntool = "shell"\ntier = "high"\n')
+
+
+@pytest.mark.parametrize(
+    ("pattern", "program"),
+    [("^python3 .*$", "python3"), ("^.*$", "sh"), ("^(make|sh) [a-z]+$", "sh"), ("^env .+$", "env")],
+)
+def test_a_pattern_that_lets_run_what_somebody_elses_words_say_is_named(review, pattern, program):
+    (note,) = review(f'[[risk.rules]]\ntool = "shell"\nargs = {{ command = "{pattern}" }}\ntier = "low"\n')
+
+    assert f"lets run {program} with any words, and {program} starts what its words say" in note
+
+
+@pytest.mark.parametrize(
+    "pattern", ["^make test$", "^npm run (lint|test)$", "^pytest( -q)?$", "^git push origin [a-z]+$"]
+)
+def test_a_pattern_of_words_that_somebody_wrote_down_is_not_spoken_of(review, pattern):
+    assert [] == review(f'[[risk.rules]]\ntool = "shell"\nargs = {{ command = "{pattern}" }}\ntier = "low"\n')
+
+
+def test_an_alternative_that_is_open_at_one_side_is_named(review):
+    (note,) = review('[[risk.rules]]\ntool = "mail"\nargs = { to = "^a@home|b@home$" }\ntier = "low"\n')
+
+    assert "lets run whatever stands around it" in note
