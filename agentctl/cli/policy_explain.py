@@ -20,13 +20,17 @@ PolicyName = Annotated[
 OfTask = Annotated[
     Path | None, typer.Option("--task", metavar="T", readable=False, help="The task whose tools these are")
 ]
+ToolName = Annotated[
+    str,
+    typer.Argument(metavar="TOOL", callback=filled, help="The tool's name", autocompletion=values.tools_or_builtins),
+]
 LATER = (("untrusted text is in", False), ("untrusted text and private data are in", True))
 """What a run may have met by then, and whether private data is among it."""
 
 
 def explain(
     policy: PolicyName,
-    tool: Annotated[str, typer.Argument(metavar="TOOL", callback=filled, help="The tool's name")],
+    tool: ToolName,
     args: Annotated[str | None, typer.Argument(metavar="ARGS_JSON", help="Its arguments as one JSON object")] = None,
     task: OfTask = None,
     as_json: AsJson = False,

@@ -95,12 +95,13 @@ def _warnings(under: LoadedPolicy, task: Path | None, known: dict[str, Contract]
 
 
 def _overruled(under: LoadedPolicy) -> Iterator[str]:
-    """Examples of a rule that another rule decides, or that ask although the rule lets run what it matches."""
+    """Examples of the user's rules that another rule decides, or that ask although the rule lets them run."""
     from agentctl.config import rule_checks, rule_review
     from agentctl.tools import offhand
 
     for number, rule in enumerate(under.policy.risk.rules):
-        for at, args in enumerate(rule.match if "*" not in rule.tool else ()):
+        own = ("risk", "rules", number) in under.explicit and "*" not in rule.tool
+        for at, args in enumerate(rule.match if own else ()):
             found = judging.judged(under, offhand.contract(rule.tool, under.policy), args)
             others = [each for each in judging.spoke(under, found) if each["decides"]]
             place = f"{rule_review.where(under, number)}: its match[{at}]"

@@ -44,7 +44,11 @@ GROUPS: tuple[nouns.Group, ...] = (
             ("check", "check.policy_check", "agentctl policy check standard demo/policy.toml"),
             ("show", "policy.show", "agentctl policy show demo/policy.toml --toml"),
             ("test", "policy_test.expectations", "agentctl policy test demo/policy.toml --cases cases.toml"),
-            ("explain", "policy_explain.explain", "agentctl policy explain strict shell '{}'"),
+            (
+                "explain",
+                "policy_explain.explain",
+                """agentctl policy explain strict shell '{"command": "git status; ls"}'""",
+            ),
             ("diff", "policy_diff.diff", "agentctl policy diff standard strict"),
             ("new", "policy.new", "agentctl policy new policy.toml"),
             ("schema", "policy.schema", "agentctl policy schema > policy.schema.json"),

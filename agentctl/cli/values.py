@@ -76,6 +76,19 @@ def tools(ctx: typer.Context, incomplete: str) -> Offers:
     )
 
 
+def tools_or_builtins(ctx: typer.Context, incomplete: str) -> Offers:
+    """The tools of the task named so far; without one those that are built in."""
+    if ctx.params.get("task"):
+        return tools(ctx, incomplete)
+
+    def found() -> Offers:
+        from agentctl.config.tool_checks import BUILTINS
+
+        return [(name, "built in") for name in BUILTINS if name.startswith(incomplete)]
+
+    return silent(found)
+
+
 def topics(incomplete: str) -> Offers:
     """Topics of `help`."""
 

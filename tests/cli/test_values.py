@@ -189,3 +189,9 @@ def test_nothing_slow_is_loaded(record):
     assert "r_1" in done.stderr
     assert done.stdout.strip() == "[]"
     assert Path(sys.executable).exists()
+
+
+def test_tools_to_be_explained_are_the_tasks_or_those_that_are_built_in(demo):
+    assert offered("agentctl policy explain standard s")[0] == ["search_files", "shell"]
+    assert "read_file" in offered(f"agentctl policy explain standard --task {demo}/task.toml re")[0]
+    assert "shell" not in offered(f"agentctl policy explain standard --task {demo}/task.toml s")[0]
