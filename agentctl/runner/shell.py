@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentctl.core import command_rules
 from agentctl.core.commands import Command
 from agentctl.core.contract import Contract
+from agentctl.core.guards import risk
 from agentctl.core.messages import Json, is_object
 from agentctl.runner.world import World
 from agentctl.tools.scripts import digests
@@ -24,7 +25,11 @@ def parts_of(world: World, contract: Contract, args: Json) -> tuple[tuple[str, s
         return ()
     setup, scrub = world.setup, world.scrub
     judged = command_rules.parts(setup.policy.risk, contract, args, setup.reader, command)
-    return tuple((scrub.text(part.text), f"{ruling.word}: {scrub.text(ruling.rule)}") for part, ruling in judged)
+    return tuple((scrub.text(part.text), f"{ruling.word}: {scrub.text(_why(ruling))}") for part, ruling in judged)
+
+
+def _why(ruling: risk.Ruling) -> str:
+    return ruling.rule.removeprefix("built-in: ")
 
 
 def files_of(world: World, contract: Contract, args: Json) -> tuple[tuple[str, str], ...]:

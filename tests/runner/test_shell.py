@@ -6,6 +6,7 @@ import pytest
 
 from agentctl.approvals.base import Answer
 from agentctl.core.events import ApprovalRequested, Completed, ToolFinished, ToolStarted
+from agentctl.core.tiers import Tier
 from tests.runner.stage import Person, Reply, Stage, calls
 
 pytestmark = pytest.mark.asyncio
@@ -42,6 +43,33 @@ async def test_a_compound_is_asked_part_by_part_with_the_digest_of_what_it_runs(
     assert "high: it has a redirection in it" == question.parts[2][1]
     assert (("go.sh", f"sha256 {hashlib.sha256(script.read_bytes()).hexdigest()[:16]}"),) == question.files
     assert "went\n" == (shelled.folder / "out").read_text()
+
+
+async def test_the_question_shows_what_the_rules_say_of_each_part(shelled: Stage):
+    rule = {"tool": "shell", "args": {"command": "^make$"}, "tier": "low", "why": "builds"}
+    shelled.policy(sandbox={"mode": "off"}, risk={"rules": [rule]})
+    shelled.replies = [calls(("shell", {"command": "make && make install"})), Reply(text="done")]
+    person = Person([Answer("deny", "ada")])
+    await shelled.run(approver=person)
+
+    (question,) = person.asked
+    assert ("make", "make install") == tuple(text for text, _ in question.parts)
+    assert question.parts[0][1].startswith("low: policy.toml:")
+    assert question.parts[0][1].endswith("(builds)")
+    assert "high: make starts other programs" == question.parts[1][1]
+    assert Tier.HIGH == question.tier
+
+
+async def test_a_part_that_is_forbidden_is_refused_and_nobody_is_asked(shelled: Stage):
+    rule = {"tool": "shell", "args": {"command": "^rm( |$)"}, "tier": "forbid"}
+    shelled.policy(sandbox={"mode": "off"}, risk={"rules": [rule]})
+    shelled.replies = [calls(("shell", {"command": "ls && sh -c \"r''m x\""})), Reply(text="done")]
+    person = Person([])
+    await shelled.run(approver=person)
+
+    assert [] == person.asked
+    assert [] == shelled.events(ToolStarted)
+    assert "FORBIDDEN" == shelled.events(ToolFinished)[0].result["code"]
 
 
 async def test_a_script_that_changes_after_the_approval_is_asked_about_again(shelled: Stage):
