@@ -184,7 +184,8 @@ REFUSED: dict[str, dict[str, str]] = {
 STARTS_OTHERS = _names("""env xargs sudo doas su nohup timeout nice ionice time watch parallel setsid stdbuf script
     sh bash dash zsh ksh fish eval exec source . command builtin trap coproc awk gawk mawk nawk perl python python3
     ruby node deno bun php lua make npm npx yarn pnpm pip pipx uv uvx cargo go ssh docker podman kubectl vim vi ed ex
-    less more man strace gdb busybox chroot unshare systemd-run at batch crontab expect tclsh""")
+    less more man strace gdb busybox chroot unshare systemd-run at batch crontab expect tclsh
+    coproc noglob nocorrect repeat flock compgen complete""")
 """Programs that start what their words or files say; only for the reason that is shown."""
 
 leaves_folder = re.compile(r"^/|^~|[=:,]/|(?:^|[/=:,])\.\.(?:/|$)")

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from agentctl.core.commands import Command, Part
-from agentctl.tools.shell_spellings import spellings
+from agentctl.tools.shell_spellings import read_again, spellings
 from agentctl.tools.shell_tree import NODES, below, parsed
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def read(text: str) -> Command:
         return Command((Part(text, why=why, spellings=spellings(joined)),), why)
     words = literal_words(text)
     commands = [node for node in nodes if node.type == "command"]
+    if words and (again := read_again(words)):
+        return Command((Part(text, why=again, spellings=spellings(root)),), again)
     alone = len(commands) == 1 and [node.type for node in root.children] == ["command"]
     if words and alone and _words_of(commands[0]) == words:
         return Command((Part(text.strip(" "), words, spellings=spellings(root)),))
@@ -139,10 +141,12 @@ def _whole(node: Node) -> Node:
 def _part(node: Node, whole: Node, why: str) -> Part:
     text = (whole.text or b"").decode()
     words = literal_words(text)
-    if words and node.type == "command" and words == _words_of(node):
+    again = read_again(words) if words else ""
+    if words and not again and node.type == "command" and words == _words_of(node):
         return Part(text, words, spellings=spellings(node))
     signs = dict.fromkeys(SIGNS[each.type] for each in below(whole) if each.type in SIGNS)
-    return Part(text, why=f"it has {', '.join(signs)} in it" if signs else why, spellings=spellings(whole))
+    why = again or (f"it has {', '.join(signs)} in it" if signs else why)
+    return Part(text, why=why, spellings=spellings(whole))
 
 
 def _words_of(node: Node) -> tuple[str, ...]:

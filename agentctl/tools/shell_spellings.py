@@ -25,14 +25,35 @@ SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh", "mksh", "ash"))
 WRAPPERS = SHELLS | frozenset((
     *("env", "xargs", "sudo", "doas", "su", "nohup", "timeout", "nice", "ionice", "time", "watch", "parallel"),
     *("setsid", "stdbuf", "eval", "exec", "command", "builtin", "trap", "alias", "busybox", "strace", "chroot"),
-    *("unshare", "flock", "script", "find", "coproc"),
+    *("unshare", "flock", "script", "find", "coproc", "noglob", "nocorrect", "repeat"),
 ))  # fmt: skip
 """Programs whose words are, or hold, the words of another command."""
+TEXTS = SHELLS | frozenset((
+    *("eval", "trap", "alias", "watch", "su", "parallel", "script", "flock", "ssh", "busybox", "complete", "compgen"),
+    *("at", "batch", "repeat"),
+))  # fmt: skip
+"""What reads a word as a shell's text."""
+COUNTS = frozenset((
+    *("let", "printf", "print", "read", "test", "declare", "typeset", "local", "integer", "float", "export"),
+    *("readonly", "private", "unset", "break", "continue", "exit", "return", "shift", "logout", "bye", "wait"),
+    *("mapfile", "readarray", "getopts", "getln", "vared", "zformat", "zstyle", "zparseopts", "zregexparse", "sched"),
+    *("set", "ulimit", "umask", "kill", "fc", "history", "pushd", "popd", "dirs"),
+))  # fmt: skip
+"""The shell's own that reckon with a word or take it for a variable: `test -v 'a[$(rm x)]'` runs it."""
+SHOWN = 40
 LONG = 20_000
 BESIDE = frozenset(("variable_assignment", "file_redirect", "heredoc_redirect", "herestring_redirect"))
 escape = re.compile(r"\\(\n|.)", re.DOTALL)
 coded = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|u[0-9a-fA-F]{1,4}|.)", re.DOTALL)
 CODES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "v": "\v"}
+
+
+def read_again(words: tuple[str, ...]) -> str:
+    """Why a shell may make more of these literal words than the words say; empty: it doesn't."""
+    names = {word.rpartition("/")[2] for word in (words if words[0] in WRAPPERS else words[:1])}
+    special = set("$`;|&<>(){}!\\\n") if names & TEXTS else set("$`") if words[0] in COUNTS else set[str]()
+    odd = next((word for word in words[1:] if special & set(word)), "")
+    return f"a shell reads '{odd[:SHOWN]}' once more" if odd else ""
 
 
 def spellings(node: Node, depth: int = DEPTH) -> tuple[str, ...]:

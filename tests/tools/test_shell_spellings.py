@@ -159,3 +159,64 @@ def test_the_generated_compounds_are_commands_that_bash_reads():
 def test_a_text_that_is_too_long_is_still_searched_for_what_is_forbidden():
     assert ruled("ls; " * LONGEST + "rm x", Rule("shell", "forbid", {"command": "rm x$"})).forbidden
     assert ruled("echo " + "a" * LONGEST + "; rm x", RM).forbidden
+
+
+# --- Words that a shell reads once more ------------------------------------------------------------
+
+AGAIN = [
+    *("test -v 'a[$(rm x)]'", "printf -v 'a[$(rm x)]' x", "read 'a[$(rm x)]'", "let 'a[$(rm x)]'", "let 'a[`rm x`]'"),
+    *("eval 'ls; rm x'", "eval 'ls $(rm x)'", "bash -c 'ls && rm x'", "sh -c 'rm >f'", "env bash -c 'ls; rm x'"),
+    *("timeout 5 sh -c '(rm x)'", "sudo /bin/sh -c 'ls | rm'", "trap 'ls; rm x' EXIT", "watch 'ls | rm'"),
+    *("compgen -C 'rm;' a", "su -c 'ls; rm x'", "env -i busybox sh -c 'ls; rm'"),
+]  # fmt: skip
+FORMS = [
+    "{} '{}'",
+    "{} -v '{}'",
+    "{} -v '{}' x",
+    "{} a '{}'",
+    "{} -n '{}'",
+    "{} -p '{}'",
+    "{} '{}=1'",
+    "{} -a '{}' -eq 1",
+]
+
+
+@pytest.mark.parametrize("text", AGAIN)
+def test_no_rule_lowers_a_compound_or_a_substitution_that_hides_in_a_literal_word(text):
+    everything = Rule("shell", "safe", {"command": "(?s)^.*$"})
+
+    assert Tier.HIGH == ruled(text, everything).tier
+    assert "once more" in read(text).why
+    assert Tier.HIGH == ruled(f"ls; {text}", everything).tier
+    assert "once more" in read(f"ls; {text}").parts[1].why
+
+
+@pytest.mark.parametrize(
+    "text", ["bash scripts/test.sh", "sh -c ls", "timeout 5 make test", "test -f x", "printf '%s' x"]
+)
+def test_literal_words_that_are_read_once_more_and_stay_what_they_are_can_be_let_run(text):
+    assert Tier.LOW == ruled(text, Rule("shell", "low", {"command": "^.*$"})).tier
+
+
+@pytest.mark.parametrize("shell", [each for each in ("bash", "zsh") if shutil.which(each)])
+def test_no_plain_command_of_the_shells_own_starts_what_stands_in_its_words(shell, tmp_path):
+    """Each builtin and keyword, with words that some of them would expand: a PATH of one program that tells."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "rm").write_text('#!/bin/sh\necho "$0 $*" >> "$RECORD"\n')
+    (tmp_path / "bin" / "rm").chmod(0o755)
+    listed = {"bash": "compgen -kb", "zsh": "print -l ${(k)builtins} ${(k)reswords}"}
+    names = subprocess.run([shell, "-c", listed[shell]], capture_output=True, text=True, check=True).stdout.split()
+    texts = [form.format(name, word) for name in names for form in FORMS for word in ("a[$(rm x)]", "$(rm x)")]
+    plain = [text for text in texts if commands.plain(read(text))]
+    assert len(plain) > 20
+
+    record = tmp_path / "record"
+    env = {"PATH": str(tmp_path / "bin"), "RECORD": str(record), "HOME": str(tmp_path)}
+    started: list[str] = []
+    for text in plain:
+        subprocess.run(
+            [shutil.which(shell), "-c", text], cwd=tmp_path, env=env, stdin=-3, capture_output=True, check=False
+        )
+        started += [text] if record.exists() else []
+        record.unlink(missing_ok=True)
+    assert "" == " ".join(sorted({text.split()[0] for text in started}))
