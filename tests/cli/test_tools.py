@@ -225,6 +225,30 @@ def test_what_asks_does_not_run_where_nobody_can_answer(agentctl, demo):
     assert (0, "success", "") == (forced.code, forced.json["status"], forced.err)
 
 
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("ls", None, "shell: safe (built-in: ls only reads here)"),
+        ("make; ls", "CONFIRMATION_REQUIRED", "shell: high (built-in: it has more than one command"),
+        ("make", None, "shell: low (p.toml:7)"),
+        ("ls; sh -c 'rm x'", "FORBIDDEN", ""),
+    ],
+)
+def test_a_shell_command_by_hand_is_judged_as_a_run_judges_it(agentctl, tmp_path, monkeypatch, command, code, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.toml").write_text(
+        '[sandbox]\nmode = "off"\n[[risk.rules]]\ntool = "shell"\nargs = { command = "^rm" }\ntier = "forbid"\n'
+        '[[risk.rules]]\ntool = "shell"\nargs = { command = "^make$" }\ntier = "low"\n'
+    )
+    (tmp_path / "t.toml").write_text(
+        'version = 1\nname = "t"\ngoal = "g"\npolicy = "p.toml"\n[[tools]]\nuse = "builtin:shell"\n'
+    )
+    called = agentctl("tools", "try", "t.toml", "shell", json.dumps({"command": command}))
+
+    assert code == called.json["code"]
+    assert called.err.startswith(said)
+
+
 @pytest.mark.parametrize(("pressed", "code", "status"), [(b"y", 0, "success"), (b"n\r", 1, "error")])
 def test_on_a_terminal_a_person_decides(demo, pressed, code, status):
     args = json.dumps({"order_id": "A-1001", "amount_usd": 48.5})
