@@ -5,7 +5,8 @@ Rules.
 2. Of anything else each part is judged in the same way, and the strictest of all decides; the whole is `high` however
    harmless its parts, unless the policy speaks of the tool itself and not of its arguments.
 3. A rule is also held against the words as the program will get them and against every spelling of the commands in a
-   part, and may then only raise: quotes, wrappers and assignments hide nothing.
+   part, and may then only raise: quotes, wrappers and assignments hide nothing. Where a part has more of these than are
+   looked at, what is forbidden counts as found.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ def _part(rules: risk.Rules, contract: Contract, args: JsonObject, reader: risk.
     found = [risk.tier(rules, contract, shown if part.words else None, reader, _own(commands.judge(part)))]
     for text in dict.fromkeys((part.text, " ".join(part.words) or part.text, *part.spellings)):
         found += _raised(rules, contract, reader, {**args, ARGUMENT: text})
+    if part.more:
+        found += _raised(_forbidding(rules), contract, reader, args)
     return _strictest(found)
 
 
@@ -58,6 +61,11 @@ def _raised(rules: risk.Rules, contract: Contract, reader: risk.Reader, args: Js
     ruling = risk.tier(rules, contract, args, reader)
     if ruling.decided is not None:
         yield ruling
+
+
+def _forbidding(rules: risk.Rules) -> risk.Rules:
+    """The rules, as if what they forbid were there; by their numbers."""
+    return replace(rules, rules=tuple(replace(it, args={}) if it.tier == "forbid" else it for it in rules.rules))
 
 
 def _strictest(found: list[risk.Ruling]) -> risk.Ruling:

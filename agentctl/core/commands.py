@@ -23,6 +23,8 @@ class Part:
     """Why not."""
     spellings: tuple[str, ...] = ()
     """The commands in it without quotes and wrappers, as far as they can be told: for rules that make it stricter."""
+    more: bool = False
+    """There are more than these: it counts as holding what is forbidden."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ import re
 from typing import TYPE_CHECKING
 
 from agentctl.core.commands import Command, Part
-from agentctl.tools.shell_spellings import read_again, spellings
+from agentctl.tools.shell_spellings import Spellings, of_node, of_text
 from agentctl.tools.shell_tree import NODES, below, parsed
+from agentctl.tools.shell_words import read_again
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -73,15 +74,15 @@ def read(text: str) -> Command:
     nodes = list(below(root))
     if unfit or root.has_error or len(nodes) >= NODES:
         why = unfit or "it can't be read as a shell reads it"
-        joined = parsed(text.replace("\\\n", "")) if "\\\n" in text else root
-        return Command((Part(text, why=why, spellings=spellings(joined)),), why)
+        return Command((_unread(text, why, of_text(text.replace("\\\n", ""))),), why)
     words = literal_words(text)
     commands = [node for node in nodes if node.type == "command"]
     if words and (again := read_again(words)):
-        return Command((Part(text, why=again, spellings=spellings(root)),), again)
+        return Command((_unread(text, again, of_node(root)),), again)
     alone = len(commands) == 1 and [node.type for node in root.children] == ["command"]
     if words and alone and _words_of(commands[0]) == words:
-        return Command((Part(text.strip(" "), words, spellings=spellings(root)),))
+        found = of_node(root)
+        return Command((Part(text.strip(" "), words, "", found.texts, found.more),))
     return _compound(text, nodes, commands)
 
 
@@ -127,9 +128,13 @@ def _compound(text: str, nodes: list[Node], commands: list[Node]) -> Command:
             shown.append(_part(node, whole, why))
             upto = max(upto, whole.end_byte)
         if len(shown) > MOST_PARTS:
-            shown[-1] = Part(text, why=f"it has more than {MOST_PARTS} parts", spellings=spellings(nodes[0]))
+            shown[-1] = _unread(text, f"it has more than {MOST_PARTS} parts", of_node(nodes[0]))
             break
-    return Command(tuple(shown) or (Part(text, why=why, spellings=spellings(nodes[0])),), why)
+    return Command(tuple(shown) or (_unread(text, why, of_node(nodes[0])),), why)
+
+
+def _unread(text: str, why: str, found: Spellings) -> Part:
+    return Part(text, (), why, found.texts, found.more)
 
 
 def _whole(node: Node) -> Node:
@@ -143,10 +148,11 @@ def _part(node: Node, whole: Node, why: str) -> Part:
     words = literal_words(text)
     again = read_again(words) if words else ""
     if words and not again and node.type == "command" and words == _words_of(node):
-        return Part(text, words, spellings=spellings(node))
+        found = of_node(node)
+        return Part(text, words, "", found.texts, found.more)
     signs = dict.fromkeys(SIGNS[each.type] for each in below(whole) if each.type in SIGNS)
     why = again or (f"it has {', '.join(signs)} in it" if signs else why)
-    return Part(text, why=why, spellings=spellings(whole))
+    return _unread(text, why, of_node(whole))
 
 
 def _words_of(node: Node) -> tuple[str, ...]:

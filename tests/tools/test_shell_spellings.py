@@ -3,6 +3,7 @@
 import random
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -54,15 +55,39 @@ def test_what_is_only_a_word_of_another_command_is_not_forbidden(text):
     assert not ruled(text, RM).forbidden
 
 
-def test_spellings_are_bounded_in_number_and_depth():
-    text = "sh -c " * 200 + "x"
+def test_what_is_more_than_is_looked_at_counts_as_forbidden():
+    """Otherwise a long enough text would hide anything; what is spelt out is bounded in number and depth."""
+    wide = "sudo " + " ".join(f"a{number}" for number in range(600))
     nested = "rm x"
     for _ in range(DEPTH + 2):
         nested = "eval '" + nested.replace("'", "'\\''") + "'"
+    many = "; ".join(f"ls {number}" for number in range(700)) + "; rm x"
 
-    for each in (text, nested, "; ".join(["sudo a b c d"] * 49), "$(" * 1_000):
-        assert all(len(part.spellings) <= MOST for part in read(each).parts)
-        assert Tier.HIGH == ruled(each).tier
+    for text in (wide, nested, many):
+        parts = read(text).parts
+        assert all(len(part.spellings) <= MOST for part in parts)
+        assert any(part.more for part in parts)
+        assert ruled(text, RM).forbidden
+        assert Tier.HIGH == ruled(text).tier
+        assert not ruled(text).forbidden
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rm x\nif (",
+        "ls )\nrm x",
+        "{rm,x}",
+        "'rm' x\nls 'x",
+        "repeat 3 { rm x }",
+        "foreach a (b) rm x; end",
+        "ls 'a\n rm x",
+    ],
+)
+def test_what_the_grammar_cannot_read_is_searched_between_its_joints(text):
+    """A shell runs what stands before a mistake, and some shells read what others don't."""
+    assert ruled(text, RM).forbidden
+    assert Tier.HIGH == ruled(text, Rule("shell", "safe", {"command": "(?s)."})).tier
 
 
 def test_words_after_a_redirection_are_words_of_the_command():
@@ -159,6 +184,30 @@ def test_the_generated_compounds_are_commands_that_bash_reads():
 def test_a_text_that_is_too_long_is_still_searched_for_what_is_forbidden():
     assert ruled("ls; " * LONGEST + "rm x", Rule("shell", "forbid", {"command": "rm x$"})).forbidden
     assert ruled("echo " + "a" * LONGEST + "; rm x", RM).forbidden
+
+
+# --- Texts that would kill the grammar --------------------------------------------------------------
+
+FAR = """
+import random
+from agentctl.tools.shell_reading import read
+from agentctl.tools.shell_spellings import of_text
+dice = random.Random(7)
+plain = " abrm;|&<>(){}$`'\\"\\\\\\n!#=[]*?~%:-@+^"
+for _ in range(4_000):
+    far = [chr(dice.choice([dice.randint(0, 0x10FFFF), dice.randint(0x80, 0x7FF)])) for _ in range(12)]
+    text = "".join(dice.choice([*far, *dice.choices(plain, k=12)]) for _ in range(20))
+    read(text)
+    of_text("$'" + text + "'")
+print("alive")
+"""
+
+
+def test_characters_far_from_ascii_do_not_kill_the_process():
+    """In a process of its own: the grammar's scanner would read beyond its tables."""
+    done = subprocess.run([sys.executable, "-c", FAR], capture_output=True, text=True, check=False)
+
+    assert (0, "alive") == (done.returncode, done.stdout.strip()), done.stderr[-400:]
 
 
 # --- Words that a shell reads once more ------------------------------------------------------------
