@@ -256,6 +256,18 @@ def test_a_call_that_only_a_rules_example_names_is_compared_too(agentctl, here):
     assert "+ drop_* forbid (p.toml:10)" in called.out
 
 
+def test_compounds_are_compared_as_a_run_would_judge_them(agentctl, here):
+    """A pattern that is open at its end lets no more run than one that is not, where it is about the shell."""
+    rule = '[[risk.rules]]\ntool = "shell"\nargs = {{ command = "{}" }}\ntier = "low"\n'
+    examples = 'match = [{ command = "make" }]\n'
+    others = 'not_match = [{ command = "make; rm x" }, { command = "make clean" }]\n'
+    (here / "a.toml").write_text(rule.format("^make$") + examples + others)
+    (here / "b.toml").write_text(rule.format("^make") + examples)
+    body = agentctl("policy", "diff", "a.toml", "b.toml", "--json").json
+
+    assert [("make clean", "newly allowed")] == [(each["args"]["command"], each["change"]) for each in body["calls"]]
+
+
 def test_the_order_of_rules_and_of_keys_is_no_difference(agentctl, here):
     first, *rules = POLICY.split("\n\n")
     (here / "q.toml").write_text("\n\n".join([first, *(rule.rstrip() for rule in reversed(rules))]) + "\n")
