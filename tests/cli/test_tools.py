@@ -228,9 +228,9 @@ def test_what_asks_does_not_run_where_nobody_can_answer(agentctl, demo):
 @pytest.mark.parametrize(
     ("command", "code", "said"),
     [
-        ("ls", None, "shell: safe (built-in: ls only reads here)"),
-        ("make; ls", "CONFIRMATION_REQUIRED", "shell: high (built-in: it has more than one command"),
-        ("make", None, "shell: low (p.toml:7)"),
+        ("ls", None, "shell: safe, by built-in: ls only reads here"),
+        ("make; ls", "CONFIRMATION_REQUIRED", "shell: high, by built-in: it has more than one command"),
+        ("make", None, "shell: low, by p.toml:7"),
         ("ls; sh -c 'rm x'", "FORBIDDEN", ""),
     ],
 )

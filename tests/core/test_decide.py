@@ -446,11 +446,11 @@ def test_tools_are_not_run_once_the_run_is_landing():
 def test_an_approved_call_is_judged_again_when_it_runs():
     """D70: checked again at the moment of execution."""
     digest = "of the exact action"
-    approved = CallState("c1", "send", "key", phase="approved", approved=True, digest=digest)
+    approved = CallState("c1", "send", "key", phase="approved", approved=True, approved_at=START, digest=digest)
     seen = loops.State((Seen("key"),))
 
     assert isinstance(decide(call("send"), State(), at=approved, digest=digest), do.RunCall)
-    assert do.AskPerson(Tier.MEDIUM, CHANGED) == decide(call("send"), State(), at=approved, digest="another")
+    assert do.AskPerson(Tier.MEDIUM, CHANGED.format(drift="tool, arguments or policy")) == decide(call("send"), State(), at=approved, digest="another")
     assert "args" == guard(decide(call("send", bad=1), State(), at=approved))
     assert "loops" == guard(decide(call("send"), State(loops=seen), at=approved))
 
