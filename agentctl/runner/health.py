@@ -22,7 +22,7 @@ from agentctl.errors import Invalid
 from agentctl.journal import lease, opening, reaper, runs
 from agentctl.records import dataclass
 from agentctl.runner import outages
-from agentctl.tools import sandbox_probe
+from agentctl.tools.sandbox import probe
 
 State = Literal["ok", "warn", "fail"]
 LOCK_S = 2.0
@@ -164,7 +164,7 @@ def _sqlite() -> Check:
 
 
 def _sandbox() -> Check:
-    found = sandbox_probe.probe()
+    found = probe.probe()
     name = "bwrap" if sys.platform.startswith("linux") else "none"
     if found.backend == "none":
         said = f'{found.said}: shell is denied, programs run with a warning, `mode = "required"` refuses to start'

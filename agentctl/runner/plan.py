@@ -28,7 +28,7 @@ from agentctl.runner import answers, reviewer, scopes
 from agentctl.runner.order import Order
 from agentctl.tools.base import Tool, box_of, open_tools
 from agentctl.tools.counter import Forgiving, open_counter
-from agentctl.tools.sandbox import told
+from agentctl.tools.sandbox.box import told
 
 if TYPE_CHECKING:
     from agentctl.rehearsal.script import Script

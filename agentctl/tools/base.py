@@ -31,7 +31,7 @@ from agentctl.tools.confine import Roots
 from agentctl.tools.declared import LOCAL, Labels, contract_of
 from agentctl.tools.protected import Protected
 from agentctl.tools.results import ordered
-from agentctl.tools.sandbox import UNBOXED, Box, open_box
+from agentctl.tools.sandbox.box import UNBOXED, Box, open_box
 
 Builtin = type[ReadFile | ListFiles | SearchFiles | WriteFile | EditFile | HttpGet | Shell]
 

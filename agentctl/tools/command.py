@@ -15,7 +15,7 @@ from agentctl.core.messages import Json, JsonObject
 from agentctl.records import dataclass
 from agentctl.tools.plain import parse
 from agentctl.tools.process import Ended
-from agentctl.tools.sandbox import UNBOXED, Box, run_boxed
+from agentctl.tools.sandbox.box import UNBOXED, Box, run_boxed
 
 if TYPE_CHECKING:
     from agentctl.tools.base import Invocation

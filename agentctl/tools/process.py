@@ -17,7 +17,7 @@ from typing import Any, Literal
 from agentctl.records import dataclass
 from agentctl.tools.killing import kill_group, kill_tree
 from agentctl.tools.pipes import Pipes
-from agentctl.tools.sandbox_crowd import crowded
+from agentctl.tools.sandbox.crowd import crowded
 
 DRAIN_S = 0.5
 """For what a program that has ended left in its pipes, or somebody who still holds them."""

@@ -17,10 +17,10 @@ import time
 from pathlib import Path
 
 from agentctl.core.policy import Sandbox
-from agentctl.tools import sandbox_exec
-from agentctl.tools.sandbox import UNBOXED, Box, open_box, run_boxed
-from agentctl.tools.sandbox_probe import Found, probe
-from tests.tools.sandbox_range import NAMES, attacked, harm, laid_out, targets_of
+from agentctl.tools.sandbox import launch
+from agentctl.tools.sandbox.box import UNBOXED, Box, open_box, run_boxed
+from agentctl.tools.sandbox.probe import Found, probe
+from tests.tools.sandbox.range import NAMES, attacked, harm, laid_out, targets_of
 
 
 def backends() -> dict[str, Found]:
@@ -29,7 +29,7 @@ def backends() -> dict[str, Found]:
     best = probe()
     if best.backend == "bubblewrap":
         found["bubblewrap"] = best
-    if sandbox_exec.supported():
+    if launch.supported():
         found["landlock"] = Found("landlock", "", "forced")
     return found
 

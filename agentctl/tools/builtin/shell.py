@@ -26,7 +26,7 @@ from agentctl.records import dataclass
 from agentctl.tools.declared import Labels
 from agentctl.tools.plain import clean
 from agentctl.tools.process import Ended
-from agentctl.tools.sandbox import Box, run_boxed
+from agentctl.tools.sandbox.box import Box, run_boxed
 
 if TYPE_CHECKING:
     from agentctl.tools.base import Invocation

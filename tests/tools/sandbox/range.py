@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agentctl.tools.sandbox import Box, run_boxed
+from agentctl.tools.sandbox.box import Box, run_boxed
 
 ATTACKS = Path(__file__).parent / "attacks.py"
 NAMES = (

@@ -20,20 +20,20 @@ from pathlib import Path
 from agentctl.core.policy import Sandbox
 from agentctl.errors import Invalid, SandboxMissing
 from agentctl.records import dataclass
-from agentctl.tools import sandbox_exec
 from agentctl.tools.process import Ended, run_program
-from agentctl.tools.sandbox_bwrap import Profile, arguments, system_paths
-from agentctl.tools.sandbox_guarded import guarded, put_back, seen
-from agentctl.tools.sandbox_prefix import interpreter, is_program, prefixes
-from agentctl.tools.sandbox_probe import Found, probe
-from agentctl.tools.sandbox_tmp import Private
+from agentctl.tools.sandbox import launch
+from agentctl.tools.sandbox.bwrap import Profile, arguments, system_paths
+from agentctl.tools.sandbox.guarded import guarded, put_back, seen
+from agentctl.tools.sandbox.prefix import interpreter, is_program, prefixes
+from agentctl.tools.sandbox.probe import Found, probe
+from agentctl.tools.sandbox.tmp import Private
 
 FILE_BYTES = 256_000_000
 """What one file may grow to."""
 PROCESSES = 256
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 KINDS = ["/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems"]
-HELPER = str(Path(sandbox_exec.__file__).resolve())
+HELPER = str(Path(launch.__file__).resolve())
 # The shell is the exec helper: limits first, then bubblewrap in its place. POSIX counts files in blocks of 512 bytes.
 LIMITED = 'ulimit -c 0 && ulimit -t "$1" && ulimit -f "$2" || exit 126; shift 2; exec "$@"'
 UNBOXED = Found("none", "", "switched off")

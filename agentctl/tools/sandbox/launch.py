@@ -1,6 +1,6 @@
 """The program that confines itself with Landlock and seccomp and then becomes a tool: the way without namespaces.
 
-Started as a program of its own (`python -I -S sandbox_exec.py FD`), it imports nothing of agentctl. What to do stands
+Started as a program of its own (`python -I -S launch.py FD`), it imports nothing of agentctl. What to do stands
 as JSON in the descriptor FD. It stays as the parent of what it starts: whoever is left when that ends, is killed.
 
 Whatever fails before the tool's program runs, ends with exit 126: nothing is ever run less confined than asked.

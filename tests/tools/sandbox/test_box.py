@@ -13,21 +13,21 @@ import pytest
 
 from agentctl.core.policy import Sandbox
 from agentctl.errors import Invalid, SandboxMissing
-from agentctl.tools import sandbox_exec
 from agentctl.tools.command import result
-from agentctl.tools.sandbox import UNBOXED, Box, open_box, run_boxed
-from agentctl.tools.sandbox_probe import Found, probe
-from tests.tools.sandbox_range import NAMES, PYTHON, attacked, harm, laid_out, targets_of
+from agentctl.tools.sandbox import launch
+from agentctl.tools.sandbox.box import UNBOXED, Box, open_box, run_boxed
+from agentctl.tools.sandbox.probe import Found, probe
+from tests.tools.sandbox.range import NAMES, PYTHON, attacked, harm, laid_out, targets_of
 
 LANDLOCK = Found("landlock", "", "forced")
 NONE = Found("none", "", "nothing here", "install bubblewrap")
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SYSTEM = "/usr/bin/python3"
 
 
 def needed(backend):
     found = probe() if backend == "bubblewrap" else LANDLOCK
-    there = found.backend == backend if backend == "bubblewrap" else sandbox_exec.supported()
+    there = found.backend == backend if backend == "bubblewrap" else launch.supported()
     if not there:
         if os.environ.get("AGENTCTL_REQUIRE_REAL") == "1":
             pytest.fail(f"needs {backend}, and AGENTCTL_REQUIRE_REAL=1 allows no skip")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from agentctl.records import dataclass
-from agentctl.tools import sandbox_exec
-from agentctl.tools.sandbox_bwrap import Profile, arguments
+from agentctl.tools.sandbox import launch
+from agentctl.tools.sandbox.bwrap import Profile, arguments
 
 Backend = Literal["bubblewrap", "landlock", "none"]
 PROBE_S = 5.0
@@ -39,7 +39,7 @@ def probe() -> Found:
     if program is not None and not why:
         return Found("bubblewrap", program, f"{program} makes sandboxes")
     fix = INSTALL if program is None else ALLOW
-    if sandbox_exec.supported():
+    if launch.supported():
         return Found("landlock", "", f"{why}; Landlock and seccomp are used", fix)
     return Found("none", "", f"{why}; no Landlock that closes the network", f"{fix}, {KERNEL}")
 
