@@ -63,7 +63,7 @@ MORE = {
     "policy.Provider.api": "OpenAI alone: which API; without it `responses`, at a base_url `chat`",
     "policy.Provider.headers": "HTTP headers that every request carries; never a key",
     "policy.Sandbox.mode": "off; auto: without a sandbox on this machine the shell is denied; required: nothing runs",
-    "policy.Sandbox.network": "Whether tools in it reach the network",
+    "policy.Sandbox.network": "Whether tools in it reach the network; or which hosts: host, *.host, host:port",
     "policy.Alerts.enabled": "False is printed at every start",
     "policy.Alerts.window_s": "The rolling window, in seconds",
     "policy.Telemetry.enabled": "False is printed at every start",

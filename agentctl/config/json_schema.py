@@ -89,7 +89,11 @@ def _deep(made: Schema) -> bool:
 def _value(hint: Any) -> Schema:  # noqa: ANN401 -- a type hint has no type of its own
     parts = shape.members(hint)
     if len(parts) != 1:
-        return {"type": [TYPES[each] for each in parts]}
+        return (
+            {"anyOf": [_value(each) for each in parts]}
+            if {*parts} - {*TYPES}
+            else {"type": [TYPES[each] for each in parts]}
+        )
     kind, limits = shape.bare(parts[0])
     inner: list[Any] = list(get_args(kind))
     if words := shape.choices(kind):

@@ -11,6 +11,7 @@ from agentctl.config.masking import fault
 from agentctl.config.merge import Merged
 from agentctl.config.problems import KEY_WAY_OUT, KeyPath, did_you_mean, one_of, show
 from agentctl.config.urls import server
+from agentctl.core import outside
 from agentctl.core.policy import Policy, Provider
 from agentctl.errors import Problem
 
@@ -147,6 +148,12 @@ def others(policy: Policy, merged: Merged) -> Iterator[Problem]:
         if not variable.fullmatch(name):
             message = f"expected the name of an environment variable, got {show(name)}"
             yield merged.problem([("sandbox", "env", number)], message)
+    hosts = () if isinstance(policy.sandbox.network, bool) else policy.sandbox.network
+    for number, text in enumerate(hosts):
+        try:
+            outside.read(text)
+        except ValueError as error:
+            yield merged.problem([("sandbox", "network", number)], f"{error}, got {show(text)}")
 
 
 def zone(name: str) -> tuple[str, str] | None:

@@ -54,9 +54,10 @@ def examine(
         return None, [other]
     value, errors = read(kind, data)
     seen: set[KeyPath] = set(document.odd)
-    for error in errors:
-        path = _path(error["loc"], document.data, missing=error["type"] == "missing")
-        if path in seen:
+    places = [_path(error["loc"], document.data, missing=error["type"] == "missing") for error in errors]
+    for error, path in zip(errors, places, strict=True):
+        # Of a union the validator also tells that the whole is no other member.
+        if path in seen or any(len(each) > len(path) and each[: len(path)] == path for each in places):
             continue
         seen.add(path)
         problems.append(_problem(kind, document, path, error["type"], (foreign, also)))

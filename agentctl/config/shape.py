@@ -63,8 +63,9 @@ def expected(hint: Any) -> str:  # noqa: ANN401 -- see above
     """In plain words what a type accepts: `a number above 0 and at most 1`."""
     parts = members(hint)
     if len(parts) != 1:
-        scalars = [SINGULAR[each] for each in (str, float, bool) if each in parts]
-        return f"{', '.join(scalars[:-1])}, or {scalars[-1]}"
+        lists = [expected(each) for each in parts if each not in SINGULAR]
+        each_said = [*lists, *(SINGULAR[each] for each in (str, float, bool) if each in parts)]
+        return f"{', '.join(each_said[:-1])}, or {each_said[-1]}"
     kind, limits = bare(parts[0])
     if words := choices(kind):
         return one_of(words)

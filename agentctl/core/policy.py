@@ -82,7 +82,8 @@ class Sandbox:
     """The policy's `[sandbox]`, for shell and program tools."""
 
     mode: Literal["off", "auto", "required"] = "auto"
-    network: bool = False
+    network: tuple[str, ...] | bool = False
+    """Whether tools in it reach the network; a list, which is ours: `host`, `*.host`, `host:port`, and nobody else."""
     write: tuple[str, ...] = (".",)
     """Paths that may be written, relative to the task."""
     env: tuple[str, ...] = ("PATH", "HOME", "LANG")

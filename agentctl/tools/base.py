@@ -32,6 +32,7 @@ from agentctl.tools.declared import LOCAL, Labels, contract_of
 from agentctl.tools.protected import Protected
 from agentctl.tools.results import ordered
 from agentctl.tools.sandbox.box import UNBOXED, Box, open_box
+from agentctl.tools.sandbox.probe import Found
 
 Builtin = type[ReadFile | ListFiles | SearchFiles | WriteFile | EditFile | HttpGet | Shell]
 
@@ -92,17 +93,24 @@ class Tool(Protocol):
 
 
 def open_tools(
-    task: Task, base: Path, policy: Policy, files: tuple[Path, ...] = (), hidden: tuple[Path, ...] = ()
+    task: Task,
+    base: Path,
+    policy: Policy,
+    files: tuple[Path, ...] = (),
+    hidden: tuple[Path, ...] = (),
+    *,
+    found: Found | None = None,
 ) -> tuple[Tool, ...]:
     """The tools of a task, in its order; `base` is the folder of its file. Nothing is started but Python's imports.
 
     `files` are the task's own, its policy's too: no file tool and no program writes them; `hidden` are folders of ours
-    that no program sees. The tools of MCP servers are not among these: they are known only once their server runs.
+    that no program sees; `found` is what this machine can confine programs with, else it is tried. The tools of MCP
+    servers are not among these: they are known only once their server runs.
     """
     base = base.resolve()
     protected = Protected((*files, *_own_files(task, base)))
     boxed = any(_boxed(entry) for entry in task.tools) or policy.sandbox.mode == "required"
-    box = open_box(policy.sandbox, base, protected.files, hidden) if boxed else None
+    box = open_box(policy.sandbox, base, protected.files, hidden, found=found) if boxed else None
     tools = tuple(_open(entry, base, policy, protected, box) for entry in task.tools if entry.use != "mcp")
     taken: dict[str, str] = {}
     for tool in tools:

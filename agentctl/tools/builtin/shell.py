@@ -104,7 +104,7 @@ def open_shell(contract: Contract, rules: Sandbox, box: Box) -> Shell:
 
 def shut_in(box: Box | None) -> bool:
     """Whether it can neither carry anything out nor bring in what others say."""
-    return box is not None and box.found.backend != "none" and not box.network
+    return box is not None and box.found.backend != "none" and not box.network and not box.hosts
 
 
 def reading(folder: Path) -> Callable[[JsonObject], Command | None]:

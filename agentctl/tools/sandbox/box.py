@@ -13,19 +13,22 @@ import os
 import shutil
 import sys
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import field, replace
 from pathlib import Path
 
+from agentctl.core import outside
+from agentctl.core.outside import Host
 from agentctl.core.policy import Sandbox
 from agentctl.errors import Invalid, SandboxMissing
 from agentctl.records import dataclass
 from agentctl.tools.process import Ended, run_program
-from agentctl.tools.sandbox import launch
+from agentctl.tools.sandbox import forward, launch, proxy
 from agentctl.tools.sandbox.bwrap import Profile, arguments, system_paths
 from agentctl.tools.sandbox.guarded import guarded, put_back, seen
 from agentctl.tools.sandbox.prefix import interpreter, is_program, prefixes
 from agentctl.tools.sandbox.probe import Found, probe
+from agentctl.tools.sandbox.proxy import Reach
 from agentctl.tools.sandbox.tmp import Private
 
 FILE_BYTES = 256_000_000
@@ -33,9 +36,13 @@ FILE_BYTES = 256_000_000
 PROCESSES = 256
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 KINDS = ["/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems"]
+FORWARD = Path(forward.__file__).resolve()
+FORWARDED, OUT = "/run/agentctl/forward.py", "/run/agentctl/out"
+"""Where a program's way out is seen in its box."""
 HELPER = str(Path(launch.__file__).resolve())
 # The shell is the exec helper: limits first, then bubblewrap in its place. POSIX counts files in blocks of 512 bytes.
 LIMITED = 'ulimit -c 0 && ulimit -t "$1" && ulimit -f "$2" || exit 126; shift 2; exec "$@"'
+NO_LIST = "only bubblewrap can hold programs to a list"
 UNBOXED = Found("none", "", "switched off")
 
 
@@ -60,15 +67,20 @@ class Box:
     """The task's: where programs run; its tree is read."""
     writes: tuple[Path, ...] = ()
     network: bool = False
+    hosts: tuple[Host, ...] = ()
+    """Those that are reached where `network` is not."""
     fixed: tuple[Path, ...] = ()
     """Files of the task and its policy: never written."""
     hidden: tuple[Path, ...] = field(default=())
     """Folders and files of ours, the store above all: never seen."""
     private: Private = field(default_factory=Private)
+    reach: Reach = field(default_factory=Reach)
 
     @contextmanager
-    def launch(self, command: Sequence[str], env: Mapping[str, str], timeout_s: float) -> Generator[Launch]:
-        """What to start for a command. Within: what it needs is there.
+    def launch(
+        self, command: Sequence[str], env: Mapping[str, str], timeout_s: float, out: Path | None = None
+    ) -> Generator[Launch]:
+        """What to start for a command; `out` is the socket of its proxy. Within: what it needs is there.
 
         Raises:
             FileNotFoundError: no such program. OSError or ValueError: it can't be started.
@@ -82,18 +94,32 @@ class Box:
         with ExitStack() as stack:
             cpu_s = int(timeout_s) * (os.cpu_count() or 1) + 1
             if self.found.backend == "bubblewrap":
-                yield self._bubblewrap(stack, command, program, env, cpu_s)
+                yield self._bubblewrap(stack, command, program, env, cpu_s, out)
             else:
                 yield self._landlock(stack, command, program, env, cpu_s)
 
     def _bubblewrap(
-        self, stack: ExitStack, command: Sequence[str], program: Path, env: Mapping[str, str], cpu_s: int
+        self,
+        stack: ExitStack,
+        command: Sequence[str],
+        program: Path,
+        env: Mapping[str, str],
+        cpu_s: int,
+        out: Path | None,
     ) -> Launch:
         fixed = tuple(path for root in self.writes for path in guarded(root) if not path.is_symlink())
         reads = (*prefixes(program), self.folder)
         fixed += self.fixed
         private = self.private.path
-        profile = Profile(self.folder, reads, self.writes, fixed, self.hidden, network=self.network, private=private)
+        laid: dict[str, Path] = {}
+        if out:
+            python = Path(sys.executable).resolve()
+            reads += prefixes(python)
+            laid = {OUT: out, FORWARDED: FORWARD}
+            command = (str(python), "-I", "-S", FORWARDED, OUT, *command)
+        profile = Profile(
+            self.folder, reads, self.writes, fixed, self.hidden, network=self.network, private=private, laid=laid
+        )
         given = _handed(stack, b"\0".join(os.fsencode(each) for each in arguments(profile, env)) + b"\0")
         limits = (str(cpu_s), str(FILE_BYTES // 512))
         bwrap = (self.found.program, "--args", str(given), "--", *command)
@@ -126,7 +152,10 @@ async def run_boxed(box: Box, command: Sequence[str], env: Mapping[str, str], st
     Raises:
         OSError or ValueError: it did not start.
     """
-    with box.launch(command, env, timeout_s) as started:
+    async with AsyncExitStack() as stack:
+        listed = box.hosts and box.found.backend == "bubblewrap"  # no other can hold a program to it
+        out = await stack.enter_async_context(proxy.opened(box.hosts, box.reach)) if listed else None
+        started = stack.enter_context(box.launch(command, env, timeout_s, out))
         before = seen(box.writes, box.fixed)
         try:
             ended = await run_program(
@@ -169,7 +198,13 @@ def open_box(
     for path in (folder, *writes):
         _check(path, hidden, found)
     inside = tuple(dict.fromkeys(file.resolve() for file in fixed))
-    return Box(found, folder, tuple(path for path in writes if path.is_dir()), rules.network, inside, hidden)
+    hosts = () if isinstance(rules.network, bool) else tuple(map(outside.read, rules.network))
+    if hosts and found.backend != "bubblewrap":
+        if rules.mode == "required":
+            raise SandboxMissing(f"the policy's list of hosts: {NO_LIST}", hint=found.fix)
+        found = replace(found, said=f"{found.said}; {NO_LIST}: programs reach no network")
+    inside_of = tuple(path for path in writes if path.is_dir())
+    return Box(found, folder, inside_of, rules.network is True, hosts, inside, hidden)
 
 
 def told(box: Box) -> str:

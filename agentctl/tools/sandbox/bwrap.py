@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
 
 from agentctl.records import dataclass
@@ -33,6 +34,8 @@ class Profile:
     network: bool
     private: Path | None = None
     """What is /tmp; None: an empty one."""
+    laid: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    """Files of ours, by where they are seen."""
 
 
 def system_paths() -> tuple[Path, ...]:
@@ -49,7 +52,10 @@ def arguments(profile: Profile, env: Mapping[str, str]) -> list[str]:
     found += ["--bind", str(profile.private), tmp] if profile.private else ["--tmpfs", tmp]
     if (home := Path(env.get("HOME", "/"))).is_absolute() and len(home.parts) > 1:
         found += ["--tmpfs", str(home)]  # an empty one that is gone afterwards
-    found += [*_trees(profile), "--remount-ro", "/", "--chdir", str(profile.folder)]
+    found += _trees(profile)
+    for where, path in profile.laid.items():
+        found += ["--ro-bind", str(path), where]
+    found += ["--remount-ro", "/", "--chdir", str(profile.folder)]
     for name, value in env.items():
         found += ["--setenv", name, value]
     return found

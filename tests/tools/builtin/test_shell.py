@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -13,10 +12,15 @@ from agentctl.core.commands import ruling
 from agentctl.core.policy import Policy, Sandbox
 from agentctl.core.task import Task, Tool
 from agentctl.core.tiers import Tier
+from agentctl.errors import SandboxMissing
 from agentctl.tools.base import open_tools
 from agentctl.tools.builtin.shell import SHELLS, environment, user_shell
+from agentctl.tools.sandbox.probe import Found
 
 OFF = Policy(sandbox=Sandbox(mode="off"))
+NOTHING = Found("none", "", "nothing here", "install bubblewrap")
+LANDLOCK = Found("landlock", "", "forced")
+BUBBLEWRAP = Found("bubblewrap", "/usr/bin/bwrap", "forced")
 
 
 @pytest.fixture
@@ -33,9 +37,9 @@ def run(shell, ask):
     return call
 
 
-def confined(tmp_path, confine, **rules):
+def confined(tmp_path, found, **rules):
     task = Task(version=1, name="t", tools=(Tool(use="builtin:shell"),))
-    return open_tools(task, tmp_path, Policy(sandbox=Sandbox(**rules)), confine=confine)[0]
+    return open_tools(task, tmp_path, Policy(sandbox=Sandbox(**rules)), found=found)[0]
 
 
 # --- What it answers -------------------------------------------------------------------------------
@@ -208,59 +212,41 @@ async def test_a_cancelled_call_leaves_nothing(shell, invocation, run_id):
 # --- The sandbox -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", ["auto", "required"])
+@pytest.mark.parametrize("mode", ["auto", "off"])
 async def test_without_a_sandbox_it_is_denied_unless_the_policy_says_off(tmp_path, ask, mode):
-    tool = confined(tmp_path, None, mode=mode)
+    found = await ask(confined(tmp_path, NOTHING, mode=mode), {"command": "echo x > made"})
 
-    found = await ask(tool, {"command": "echo x > made"})
+    assert ("SANDBOX" if mode == "auto" else None) == found.code
+    assert mode == "off" or "[sandbox] mode" in found.hint
+    assert mode == "off" or "nothing here" in found.message
+    assert (mode == "off") == (tmp_path / "made").exists()
 
-    assert "SANDBOX" == found.code
-    assert "[sandbox] mode" in found.hint
-    assert not (tmp_path / "made").exists()
 
-
-async def test_what_is_started_is_what_the_sandbox_makes_of_it(tmp_path, ask):
-    given = []
-
-    def confine(argv, folder, writable, network):
-        given.append((argv[-2:], folder, writable, network))
-        return (sys.executable, "-c", "print('shut in')")
-
-    found = await ask(confined(tmp_path, confine, mode="auto", write=(".", "out")), {"command": "rm -rf x"})
-
-    assert "shut in\n" == found.data["stdout"]
-    folder = tmp_path.resolve()
-    assert [(("-c", "rm -rf x"), folder, (folder, folder / "out"), False)] == given
+def test_required_and_none_there_is_refused_before_anything_runs(tmp_path):
+    with pytest.raises(SandboxMissing, match="nothing here"):
+        confined(tmp_path, NOTHING, mode="required")
 
 
 async def test_a_sandbox_that_fails_starts_nothing(tmp_path, ask):
-    def confine(argv, folder, writable, network):
-        raise OSError("no user namespaces")
+    broken = Found("bubblewrap", "/nowhere/bwrap", "it was there a moment ago")
+    found = await ask(confined(tmp_path, broken), {"command": "echo x > made"})
 
-    found = await ask(confined(tmp_path, confine), {"command": "echo x > made"})
-
-    assert "no user namespaces" in found.message
+    assert not (found.ok and found.data["exit_code"] == 0)
     assert not (tmp_path / "made").exists()
 
 
-async def test_off_means_off_also_where_there_is_one(tmp_path, ask):
-    def confine(argv, folder, writable, network):
-        raise AssertionError
-
-    assert (await ask(confined(tmp_path, confine, mode="off"), {"command": "true"})).ok
-
-
 @pytest.mark.parametrize(
-    ("rules", "there", "labels"),
+    ("rules", "found", "labels"),
     [
-        ({"mode": "auto"}, True, (False, True, False)),
-        ({"mode": "auto", "network": True}, True, (True, True, True)),
-        ({"mode": "off"}, True, (True, True, True)),
-        ({"mode": "auto"}, False, (True, True, True)),
+        ({"mode": "auto"}, LANDLOCK, (False, True, False)),
+        ({"mode": "auto", "network": True}, LANDLOCK, (True, True, True)),
+        ({"mode": "auto", "network": ("*.example.org",)}, BUBBLEWRAP, (True, True, True)),
+        ({"mode": "off"}, LANDLOCK, (True, True, True)),
+        ({"mode": "auto"}, NOTHING, (True, True, True)),
     ],
 )
-def test_its_words_are_somebody_else_s_unless_it_is_shut_in(tmp_path, rules, there, labels):
-    contract = confined(tmp_path, (lambda argv, *_: argv) if there else None, **rules).contract
+def test_its_words_are_somebody_else_s_unless_it_is_shut_in(tmp_path, rules, found, labels):
+    contract = confined(tmp_path, found, **rules).contract
 
     assert labels == (contract.untrusted, contract.private, contract.egress)
     assert contract.side_effects is None
