@@ -59,9 +59,10 @@ async def opened(
     Servers that the store knows are not started, but for those that are to be listed `anew`, by their names.
     """
     from agentctl.config import paths
+    from agentctl.runner.plan import own_files
     from agentctl.tools.base import open_tools
 
-    tools = open_tools(loaded.task, loaded.base, under.policy, (loaded.path, under.path), paths.own())
+    tools = open_tools(loaded.task, loaded.base, under.policy, own_files(loaded, under), paths.own())
     if not any(entry.use == "mcp" for entry in loaded.task.tools):
         yield tools
         return

@@ -35,11 +35,19 @@ def store_url(flag: str | None = None) -> str:
     return flag or os.environ.get("AGENTCTL_STORE") or f"sqlite:///{data_dir() / 'agentctl.db'}"
 
 
-def own() -> tuple[Path, ...]:
-    """What no program of a task may see: the store with its companions, and the user's own folders."""
-    kind, _, file = store_url().partition(":///")
-    store = [expanded(f"{file}{end}").absolute() for end in ("", "-wal", "-shm")] if kind == "sqlite" and file else []
-    return (data_dir(), config_dir(), *store)
+def own(store: str | None = None) -> tuple[Path, ...]:
+    """What no program of a task may see: the user's own folders, and the stores of `store` and of the environment."""
+    urls = dict.fromkeys((store_url(store), store_url()))
+    return (data_dir(), config_dir(), *(path for url in urls for path in _of_store(url)))
+
+
+def _of_store(url: str) -> list[Path]:
+    """The file of a store, and what is kept beside it."""
+    kind, _, text = url.partition(":///")
+    if kind != "sqlite" or not text:
+        return []
+    file = expanded(text).absolute()
+    return [*(file.with_name(f"{file.name}{end}") for end in ("", "-wal", "-shm", "-journal")), file.parent / "blobs"]
 
 
 def is_named(flag: str | None = None) -> bool:

@@ -47,7 +47,7 @@ async def run(order: Order, *, store: str | Store | None, listener: Listener, ap
     Raises:
         AgentctlError: for everything that is wrong before there is a run.
     """
-    planned = plan.make(order)
+    planned = plan.make(order, store=store)
     filled = task.fill(planned.task, order.variables)
     with _held(store, open_journal) as journal:
         await reaping.reap(journal)
@@ -95,7 +95,7 @@ async def resume(
         order = starting.order_of(row.run_id, journal.spec(row.run_id))
         policy = starting.placed(raised.policy)
         order = dataclasses.replace(order, policy=policy or recall.policy_named(events) or order.policy)
-        planned = plan.make(order, only_lower=False)
+        planned = plan.make(order, only_lower=False, store=journal)
         epoch = await journal.take(row.run_id, lease.new_owner())
         async with served(planned, journal, listener) as complete:
             events = journal.events(row.run_id)

@@ -31,6 +31,7 @@ from agentctl.tools.counter import Forgiving, open_counter
 from agentctl.tools.sandbox.box import told
 
 if TYPE_CHECKING:
+    from agentctl.journal.store import Store
     from agentctl.rehearsal.script import Script
     from agentctl.runner.asleep import Asleep
     from agentctl.runner.progress import Relay
@@ -66,8 +67,8 @@ class Plan:
         return count if self.own_count is None else Forgiving(self.own_count, count, tell)
 
 
-def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
-    """Load and check everything. Nothing is sent, nothing is written.
+def make(order: Order, *, only_lower: bool = True, sends: bool = True, store: str | Store | None = None) -> Plan:
+    """Load and check everything. Nothing is sent, nothing is written. No program of the run sees its `store`.
 
     What `sends` nothing needs no key. A resume is not `only_lower`: what `--max-usd` once lowered stays lowered under
     a policy that allows less by now.
@@ -88,7 +89,9 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True) -> Plan:
     scopes.check(policy, order)
     script = _script(order, loaded_task) if order.rehearse else None
     found, missing = _keys(policy, rehearse=order.rehearse, sends=sends)
-    opened = open_tools(loaded_task.task, loaded_task.base, policy, own_files(loaded_task, loaded), paths.own())
+    where = store if store is None or isinstance(store, str) else f"sqlite:///{store.path.absolute()}"
+    ours = own_files(loaded_task, loaded), paths.own(where)
+    opened = open_tools(loaded_task.task, loaded_task.base, policy, *ours)
     tools = {tool.contract.name: tool for tool in opened}
     contracts: dict[str, Contract] = {}
     for tool in opened:

@@ -41,7 +41,7 @@ async def warm(order: Order, how: How, *, store: str | Store | None, listener: L
     Raises:
         AgentctlError: for everything that is wrong before anything is sent.
     """
-    planned = plan.make(order)
+    planned = plan.make(order, store=store)
     wanted = _wanted(planned, how.provider)
     filled = _filled(planned, order)
     with nullcontext(store) if isinstance(store, Store) else open_journal(store) as journal:
