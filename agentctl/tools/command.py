@@ -16,6 +16,7 @@ from agentctl.records import dataclass
 from agentctl.tools.plain import parse
 from agentctl.tools.process import Ended
 from agentctl.tools.sandbox.box import UNBOXED, Box, run_boxed
+from agentctl.tools.sandbox.keeping import words
 
 if TYPE_CHECKING:
     from agentctl.tools.base import Invocation
@@ -106,9 +107,8 @@ def _not_started(program: str, folder: Path, error: Exception) -> Envelope:
 def result(ended: Ended) -> Envelope:
     """The envelope of a program that was not too late. Of its stderr only the last line is told."""
     said = last_line(ended.stderr)
-    if ended.changed:
-        what = ", ".join(ended.changed[:3])
-        return envelope.forbidden(f"the program changed what decides what is done later, and it was put back: {what}")
+    if what := words(ended.changed, ended.left):
+        return envelope.forbidden(f"the program changed what decides what is done later, and {what}")
     if ended.how == "processes":
         return envelope.permanent("The program started more than 256 processes at a time and was stopped.")
     if ended.how == "output":

@@ -40,6 +40,8 @@ class Ended:
     """The last 8 KB."""
     changed: tuple[str, ...] = ()
     """Files that no program may change, that this one changed, and that were put back."""
+    left: tuple[str, ...] = ()
+    """Those that could not be put back."""
 
 
 async def run_program(

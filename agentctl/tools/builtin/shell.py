@@ -27,6 +27,7 @@ from agentctl.tools.declared import Labels
 from agentctl.tools.plain import clean
 from agentctl.tools.process import Ended
 from agentctl.tools.sandbox.box import Box, run_boxed
+from agentctl.tools.sandbox.keeping import words
 
 if TYPE_CHECKING:
     from agentctl.tools.base import Invocation
@@ -170,9 +171,8 @@ def _outside(path: str, folder: Path) -> str:
 def _result(ended: Ended, timeout_s: float) -> Envelope:
     """The exit code and what was said; a program that fails has run all the same."""
     said: JsonObject = {"stdout": _shortened(ended.stdout), "stderr": _shortened(ended.stderr)}
-    if ended.changed:
-        what = ", ".join(ended.changed[:3])
-        told = f"The command changed what decides what is done later, and it was put back: {what}"
+    if what := words(ended.changed, ended.left):
+        told = f"The command changed what decides what is done later, and {what}"
         return dataclasses.replace(envelope.permanent(told, code="SANDBOX"), data=said)
     if ended.how == "processes":
         crowd = envelope.permanent(

@@ -25,7 +25,7 @@ from agentctl.records import dataclass
 from agentctl.tools.process import Ended, run_program
 from agentctl.tools.sandbox import forward, launch, proxy
 from agentctl.tools.sandbox.bwrap import Profile, arguments, system_paths
-from agentctl.tools.sandbox.guarded import guarded, put_back, seen
+from agentctl.tools.sandbox.keeping import begin, end
 from agentctl.tools.sandbox.prefix import interpreter, is_program, prefixes
 from agentctl.tools.sandbox.probe import Found, probe
 from agentctl.tools.sandbox.proxy import Reach
@@ -34,6 +34,8 @@ from agentctl.tools.sandbox.tmp import Private
 FILE_BYTES = 256_000_000
 """What one file may grow to."""
 PROCESSES = 256
+MOUNTS = 200
+"""Guarded files that are laid over read-only; the others are compared alone."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 KINDS = ["/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems"]
 FORWARD = Path(forward.__file__).resolve()
@@ -78,9 +80,16 @@ class Box:
 
     @contextmanager
     def launch(
-        self, command: Sequence[str], env: Mapping[str, str], timeout_s: float, out: Path | None = None
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        timeout_s: float,
+        guarded: tuple[Path, ...] = (),
+        out: Path | None = None,
     ) -> Generator[Launch]:
-        """What to start for a command; `out` is the socket of its proxy. Within: what it needs is there.
+        """What to start for a command. Within: what it needs is there.
+
+        `guarded` is not to be written, as far as mounts go; `out` is the socket of its proxy.
 
         Raises:
             FileNotFoundError: no such program. OSError or ValueError: it can't be started.
@@ -94,7 +103,7 @@ class Box:
         with ExitStack() as stack:
             cpu_s = int(timeout_s) * (os.cpu_count() or 1) + 1
             if self.found.backend == "bubblewrap":
-                yield self._bubblewrap(stack, command, program, env, cpu_s, out)
+                yield self._bubblewrap(stack, command, program, env, cpu_s, guarded, out)
             else:
                 yield self._landlock(stack, command, program, env, cpu_s)
 
@@ -105,9 +114,10 @@ class Box:
         program: Path,
         env: Mapping[str, str],
         cpu_s: int,
+        guarded: tuple[Path, ...],
         out: Path | None,
     ) -> Launch:
-        fixed = tuple(path for root in self.writes for path in guarded(root) if not path.is_symlink())
+        fixed = tuple(path for path in guarded[:MOUNTS] if not path.is_symlink())
         reads = (*prefixes(program), self.folder)
         fixed += self.fixed
         private = self.private.path
@@ -155,21 +165,21 @@ async def run_boxed(box: Box, command: Sequence[str], env: Mapping[str, str], st
     async with AsyncExitStack() as stack:
         listed = box.hosts and box.found.backend == "bubblewrap"  # no other can hold a program to it
         out = await stack.enter_async_context(proxy.opened(box.hosts, box.reach)) if listed else None
-        started = stack.enter_context(box.launch(command, env, timeout_s, out))
-        before = seen(box.writes, box.fixed)
+        watch = begin(box.writes, box.fixed)
         try:
-            ended = await run_program(
-                started.command,
-                folder=box.folder,
-                env=started.env,
-                stdin=stdin,
-                timeout_s=timeout_s,
-                descriptors=started.descriptors,
-                processes=started.processes,
-            )
+            with box.launch(command, env, timeout_s, watch.tops, out) as started:
+                ended = await run_program(
+                    started.command,
+                    folder=box.folder,
+                    env=started.env,
+                    stdin=stdin,
+                    timeout_s=timeout_s,
+                    descriptors=started.descriptors,
+                    processes=started.processes,
+                )
         finally:
-            changed = put_back(box.writes, before, box.fixed)
-    return replace(ended, changed=changed)
+            undone = end(watch)
+    return replace(ended, changed=undone.changed, left=undone.left)
 
 
 def open_box(

@@ -1,138 +1,130 @@
-"""What a program may not change in a tree that it may write: hooks, Git's settings, CI, instructions.
+"""What a program may not change in a tree that it may write: hooks, Git's settings, CI, instructions, at any depth.
 
-No mount and no Landlock rule keeps a name that is not there yet from being made, or a folder above from being
-renamed. So these are looked at before the call and after it, and put back.
+Rules. No link is ever followed: it is looked at itself. A folder that Git would take for a repository is one, whatever
+it is called. Folders of dependencies are left out: what is in them is run by whoever uses them anyway.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from agentctl.records import dataclass
 from agentctl.tools.protected import FILES, FOLDERS, PAIRS
 
-GIT = ("hooks", "config", "info", "modules")
-KEPT_BYTES = 1_000_000
-"""Of a file: what is put back. A longer one is only compared, by size and time."""
-MOST = 2_000
-"""Files that are looked at in one tree."""
+ENTRIES = 500_000
+"""Files and folders of a tree that are looked at; about two seconds."""
+GIT = frozenset({"hooks", "config", "config.worktree", "info", "commondir"})
+ABOVE = frozenset(above for above, _ in PAIRS if above.startswith("."))
+DEPENDENCIES = frozenset({"node_modules", "site-packages", "dist-packages", "bower_components"})
 
-Seen = dict[Path, "Kept"]
+Kind = Literal["tree", "git", "modules", "worktrees"]
+BELOW: Mapping[str, Kind] = {"modules": "modules", "worktrees": "worktrees"}
+
+
+class TooMany(ValueError):
+    """More files than can be looked at: nothing may be started."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """One file, link or folder as it was."""
+class Guarded:
+    """What there is of it in a tree; the shallow before the deep."""
 
-    mode: int
-    stamp: tuple[int, int]
-    """Size and time of change."""
-    content: bytes | None
-    """Of a link: where it leads."""
-
-    def same(self, other: Kept) -> bool:
-        """Whether nothing was changed."""
-        if self.mode != other.mode:
-            return False
-        if stat.S_ISDIR(self.mode):
-            return True
-        return self.content == other.content if self.content is not None else self.stamp == other.stamp
+    paths: tuple[Path, ...]
+    locked: frozenset[Path]
+    """Folders that can't be looked into."""
+    complete: bool
+    """False: there are too many files, not all were looked at."""
 
 
-def guarded(root: Path) -> tuple[Path, ...]:
-    """What is there of them, directly in a folder."""
-    return tuple(sorted(_guarded(root)))
+def guarded(root: Path, locked: frozenset[Path] | None = None) -> Guarded:
+    """Look for it. Folders that can't be read are made readable, but for those that were `locked`; None: none is."""
+    found: list[Path] = []
+    closed: set[Path] = set()
+    pending: deque[tuple[Path, Kind]] = deque([(root, "tree")])
+    left = ENTRIES
+    while pending:
+        folder, kind = pending.popleft()
+        try:
+            entries = _entries(folder, opening=locked is not None and folder not in locked)
+        except OSError:  # gone, or not to be read
+            closed.add(folder)
+            continue
+        left -= len(entries)
+        if left < 0:
+            return Guarded(tuple(found), frozenset(closed), complete=False)
+        if kind in {"tree", "modules"} and _is_repository({each.name for each in entries}):
+            kind = "git"
+        above = "" if folder == root else folder.name.casefold()
+        for entry in entries:
+            path = folder / entry.name
+            if _is_guarded(entry, above, kind):
+                found.append(path)
+            elif (below := _below(entry, kind)) is not None:
+                pending.append((path, below))
+    return Guarded(tuple(found), frozenset(closed), complete=True)
 
 
-def _guarded(root: Path) -> Iterator[Path]:
+def _is_repository(names: set[str]) -> bool:
+    """As Git tells: with files of its own, or with those of another."""
+    return "HEAD" in names and ({"objects", "refs"} <= names or "commondir" in names)
+
+
+def _is_guarded(entry: os.DirEntry[str], above: str, kind: Kind) -> bool:
+    plain = entry.name.casefold()
+    if kind == "git":
+        return plain in GIT
+    if kind != "tree":
+        return False
+    if plain == ".git":  # a file or a link says where the repository is
+        return not entry.is_dir(follow_symlinks=False)
+    if plain in FILES or plain in FOLDERS or (above, plain) in PAIRS:
+        return True
+    return plain in ABOVE and entry.is_symlink()
+
+
+def _below(entry: os.DirEntry[str], kind: Kind) -> Kind | None:
+    """What a folder is to be looked through as; None: not at all."""
+    plain = entry.name.casefold()
+    if not entry.is_dir(follow_symlinks=False) or (kind == "tree" and plain in DEPENDENCIES):
+        return None
+    if kind == "git":
+        return BELOW.get(plain)
+    if kind == "worktrees" or plain == ".git":
+        return "git"
+    return kind
+
+
+def _entries(folder: Path, *, opening: bool) -> list[os.DirEntry[str]]:
     try:
-        names = [entry.name for entry in os.scandir(root)]
-    except OSError:
-        return
-    for name in names:
-        plain = name.casefold()
-        if plain == ".git":
-            inner = [root / name / each for each in GIT]
-            yield from (path for path in inner if os.path.lexists(path))
-        elif plain in FILES or plain in FOLDERS:
-            yield root / name
-        else:
-            inner = [root / name / below for above, below in PAIRS if above == plain]
-            yield from (path for path in inner if os.path.lexists(path))
+        return _listed(folder)
+    except PermissionError:
+        if not opening:
+            raise
+    unlocked(folder)
+    return _listed(folder)
 
 
-def seen(roots: Sequence[Path], fixed: Sequence[Path] = ()) -> Seen:
-    """All of them, and the `fixed` files in there, as they are now."""
-    found: Seen = {}
-    for root in roots:
-        pending = [*guarded(root), *(path for path in fixed if path.is_relative_to(root))]
-        while pending and len(found) < MOST:
-            path = pending.pop()
-            with suppress(OSError):
-                kept = _kept(path)
-                found[path] = kept
-                if stat.S_ISDIR(kept.mode):
-                    pending += sorted(path.iterdir())
-    return found
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as found:
+        return list(found)
 
 
-def put_back(roots: Sequence[Path], before: Seen, fixed: Sequence[Path] = ()) -> tuple[str, ...]:
-    """Undo what was changed, made or removed; the paths of it, for people."""
-    after = seen(roots, fixed)
-    wrong = {path for path in before.keys() | after.keys() if not _unchanged(before.get(path), after.get(path))}
-    for path in sorted(wrong, reverse=True):
-        if path not in before:
-            _remove(path)
-    for path in sorted(wrong):
-        if path in before:
-            with suppress(OSError):
-                _restore(path, before[path])
-    return tuple(str(path) for path in sorted(wrong))
+def unlocked(folder: Path) -> None:
+    """Let the owner into a folder. OSError: it is none, or somebody else's."""
+    at = os.open(folder, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.chmod(f"/proc/self/fd/{at}", stat.S_IMODE(os.fstat(at).st_mode) | 0o700)  # noqa: PTH101  # no path is safe
+    finally:
+        os.close(at)
 
 
-def _unchanged(one: Kept | None, other: Kept | None) -> bool:
-    return one is not None and other is not None and one.same(other)
-
-
-def _kept(path: Path) -> Kept:
-    info = path.lstat()
-    content = None
-    if stat.S_ISLNK(info.st_mode):
-        content = os.fsencode(path.readlink())
-    elif stat.S_ISREG(info.st_mode) and info.st_size <= KEPT_BYTES:
-        content = path.read_bytes()
-    return Kept(info.st_mode, (info.st_size, info.st_mtime_ns), content)
-
-
-def _remove(path: Path) -> None:
+def all_of(folder: Path) -> Iterator[Path]:
+    """What is in a guarded folder, one level."""
     with suppress(OSError):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-
-def _restore(path: Path, kept: Kept) -> None:
-    """Made anew, never written into: what stands there may be a link to somewhere else."""
-    if stat.S_ISDIR(kept.mode):
-        if path.is_symlink() or not path.is_dir():
-            _remove(path)
-            path.mkdir(parents=True)
-        path.chmod(stat.S_IMODE(kept.mode))
-        return
-    if kept.content is None:
-        return
-    _remove(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if stat.S_ISLNK(kept.mode):
-        path.symlink_to(os.fsdecode(kept.content))
-        return
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-        file.write(kept.content)
-        os.fchmod(file.fileno(), stat.S_IMODE(kept.mode))
+        yield from sorted(folder.iterdir())
