@@ -92,7 +92,8 @@ def unix(at):
 def terminal(at):
     import fcntl
 
-    with suppress(OSError), open("/dev/tty", "rb+", buffering=0) as tty:
+    with suppress(OSError), open(at["screen"], "rb+", buffering=0) as tty:
+        tty.write(b"\x1b]0;owned\a")  # the screen tells
         fcntl.ioctl(tty, 0x5412, b"x")
         return True
     return False
@@ -117,6 +118,8 @@ def bomb(at):
             if os.fork() == 0:
                 time.sleep(60)
                 os._exit(0)
+    time.sleep(3)
+    wrote(at["work"] + "/bombed")  # the file tells
     time.sleep(20)
     return True
 

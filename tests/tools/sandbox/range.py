@@ -5,6 +5,8 @@ Nothing of pytest, so that `tests/bench/sandbox.py` can run it as another user w
 
 import json
 import os
+import pty
+import select
 import shutil
 import socket
 import subprocess
@@ -18,6 +20,7 @@ from typing import Any
 from agentctl.tools.sandbox.box import Box, run_boxed
 
 ATTACKS = Path(__file__).parent / "attacks.py"
+TYPIST = Path(__file__).resolve().parent / "typist.py"
 NAMES = (
     *("outside", "home", "shadow", "remount", "ptrace", "kills", "loopback", "dns", "metadata", "unix", "terminal"),
     *("environment", "descriptors", "bomb", "huge", "stays", "hooks", "new_hooks", "policy", "symlink", "hardlink"),
@@ -44,6 +47,7 @@ def laid_out(folder: Path) -> Path:
 def targets_of(work: Path) -> Iterator[dict[str, Any]]:
     """What is shot at. Leaves nothing."""
     victim = subprocess.Popen(["sleep", "60"])
+    master, screen = pty.openpty()
     path = Path(f"/tmp/{uuid.uuid4().hex}.sock")
     with (
         socket.socket(socket.AF_UNIX) as unix,
@@ -64,10 +68,14 @@ def targets_of(work: Path) -> Iterator[dict[str, Any]]:
                 "port": server.getsockname()[1],
                 "names": names.getsockname()[1],
                 "unix": str(path),
+                "screen": os.ttyname(screen),
                 "_names": names,
+                "_master": master,
             }
         finally:
             path.unlink()
+            os.close(master)
+            os.close(screen)
             victim.kill()
             victim.wait()
 
@@ -78,10 +86,21 @@ async def attacked(boxed: Box, name: str, targets: dict[str, Any], timeout_s: fl
     return await run_boxed(boxed, [PYTHON, "attacks.py"], env, json.dumps(given).encode(), timeout_s)
 
 
+def typed(boxed: Box) -> bool:
+    """Whether a program types into the terminal that it was started from, in its own session even."""
+    found = boxed.found
+    command = [sys.executable, str(TYPIST), found.backend, found.program, str(boxed.folder), PYTHON]
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TYPIST.parents[3])}
+    said = json.loads(subprocess.run(command, env=env, check=True, capture_output=True, timeout=60).stdout)
+    if said is None:
+        raise RuntimeError("it did not run")
+    return bool(said)
+
+
 def harm(targets: dict[str, Any]) -> list[str]:
     """What an attack left behind that it must not."""
     work = Path(targets["work"])
-    found = [name for name in (".envrc", ".github/workflows/x.yml", "stayed") if (work / name).exists()]
+    found = [name for name in (".envrc", ".github/workflows/x.yml", "stayed", "bombed") if (work / name).exists()]
     if Path(targets["outside"]).exists():
         found.append("outside")
     if (work / ".git" / "hooks" / "pre-commit").read_text() != "good":
@@ -90,6 +109,8 @@ def harm(targets: dict[str, Any]) -> list[str]:
         found.append("policy")
     if os.waitid(os.P_PID, targets["victim"], os.WEXITED | os.WNOHANG | os.WNOWAIT):
         found.append("victim")
+    if select.select([targets["_master"]], [], [], 0)[0]:
+        found.append("screen")
     try:
         targets["_names"].recv(100)
         found.append("lookup")
