@@ -15,7 +15,7 @@ from agentctl.cli.options import AsJson
 
 FOLDER = Path(__file__).parent / "help"
 ORDER = (
-    *("start", "tasks", "tools", "mcp", "policies", "rules", "trust", "budgets", "circuits"),
+    *("start", "tasks", "tools", "mcp", "policies", "rules", "trust", "sandbox", "budgets", "circuits"),
     *("cache", "approvals", "resume", "rehearse", "store", "exit-codes"),
 )
 """As one would read them."""

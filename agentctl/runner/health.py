@@ -53,7 +53,7 @@ def checks(store: str | None) -> Iterator[Check]:
     yield _keyring()
     yield from _store(store)
     yield _sqlite()
-    yield _sandbox()
+    yield from _sandbox()
     yield from _terminal()
     yield _prices()
     yield from _optional()
@@ -163,13 +163,18 @@ def _sqlite() -> Check:
     return Check("store", "sqlite", "ok", said)
 
 
-def _sandbox() -> Check:
+def _sandbox() -> Iterator[Check]:
     found = probe.probe()
     name = "bwrap" if sys.platform.startswith("linux") else "none"
     if found.backend == "none":
         said = f'{found.said}: shell is denied, programs run with a warning, `mode = "required"` refuses to start'
-        return Check("sandbox", name, "warn", said, found.fix)
-    return Check("sandbox", name, "ok" if found.backend == "bubblewrap" else "warn", found.said, found.fix)
+        yield Check("sandbox", name, "warn", said, found.fix)
+    else:
+        yield Check("sandbox", name, "ok" if found.backend == "bubblewrap" else "warn", found.said, found.fix)
+    if name != "none":
+        there, said = probe.fallback()
+        needed = found.backend != "bubblewrap"
+        yield Check("sandbox", "landlock", "warn" if needed and not there else "ok", said)
 
 
 def _terminal() -> Iterator[Check]:

@@ -12,19 +12,19 @@ names = st.from_regex(r"\A[a-z0-9]{1,8}(\.[a-z0-9]{1,8}){1,3}\Z").filter(lambda 
 @pytest.mark.parametrize(
     ("entry", "name", "port", "there"),
     [
-        ("pypi.org", "pypi.org", 443, True),
-        ("pypi.org", "PyPI.org.", 80, True),
-        ("pypi.org", "pypi.org", 8443, False),
-        ("pypi.org", "files.pypi.org", 443, False),
-        ("pypi.org", "notpypi.org", 443, False),
-        ("pypi.org", "pypi.org.evil.org", 443, False),
-        ("*.pypi.org", "files.pypi.org", 443, True),
-        ("*.pypi.org", "a.b.pypi.org", 443, True),
-        ("*.pypi.org", "pypi.org", 443, False),
-        ("*.pypi.org", ".pypi.org", 443, False),
-        ("*.pypi.org", "evilpypi.org", 443, False),
-        ("pypi.org:8443", "pypi.org", 8443, True),
-        ("pypi.org:8443", "pypi.org", 443, False),
+        ("mirror.org", "mirror.org", 443, True),
+        ("mirror.org", "Mirror.org.", 80, True),
+        ("mirror.org", "mirror.org", 8443, False),
+        ("mirror.org", "files.mirror.org", 443, False),
+        ("mirror.org", "notmirror.org", 443, False),
+        ("mirror.org", "mirror.org.evil.org", 443, False),
+        ("*.mirror.org", "files.mirror.org", 443, True),
+        ("*.mirror.org", "a.b.mirror.org", 443, True),
+        ("*.mirror.org", "mirror.org", 443, False),
+        ("*.mirror.org", ".mirror.org", 443, False),
+        ("*.mirror.org", "evilmirror.org", 443, False),
+        ("mirror.org:8443", "mirror.org", 8443, True),
+        ("mirror.org:8443", "mirror.org", 443, False),
         ("10.0.0.5:3128", "10.0.0.5", 3128, True),
         ("mirror", "mirror", 80, True),
     ],
@@ -35,9 +35,9 @@ def test_an_entry_covers_its_host_and_its_ports_and_nothing_else(entry, name, po
 
 @pytest.mark.parametrize(
     "text",
-    ["", "*", "*.org", "a*.org", "https://pypi.org", "pypi.org/x", "u@pypi.org", "pypi.org:", "pypi.org:0", "a b.org",
-     "pypi.org:65536", "..", "a..b", "-a.org", "localhost", "x.localhost", "127.0.0.1", "127.1:80", "169.254.169.254",
-     "0.0.0.0", "[::1]", "pypi.org\n", "пример.рф"],
+    ["", "*", "*.org", "a*.org", "https://mirror.org", "mirror.org/x", "u@mirror.org", "mirror.org:", "mirror.org:0", "a b.org",
+     "mirror.org:65536", "..", "a..b", "-a.org", "localhost", "x.localhost", "127.0.0.1", "127.1:80", "169.254.169.254",
+     "0.0.0.0", "[::1]", "mirror.org\n", "пример.рф"],
 )  # fmt: skip
 def test_what_is_no_host_and_what_is_this_machine_is_refused(text):
     with pytest.raises(ValueError, match="expected"):

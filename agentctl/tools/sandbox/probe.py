@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -9,13 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from agentctl.records import dataclass
-from agentctl.tools.sandbox import launch
+from agentctl.tools.sandbox import launch, mending
 from agentctl.tools.sandbox.bwrap import Profile, arguments
 
 Backend = Literal["bubblewrap", "landlock", "none"]
 PROBE_S = 5.0
-INSTALL = "install bubblewrap (apt install bubblewrap, dnf install bubblewrap)"
-ALLOW = "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1, or an AppArmor profile for bwrap"
 KERNEL = "or run on Linux 6.7 or newer with Landlock on, x86_64 or aarch64"
 
 
@@ -38,10 +37,19 @@ def probe() -> Found:
     why = "bwrap: not found" if program is None else _tried(program)
     if program is not None and not why:
         return Found("bubblewrap", program, f"{program} makes sandboxes")
-    fix = INSTALL if program is None else ALLOW
+    fix = mending.install() if program is None else mending.allow()
     if launch.supported():
         return Found("landlock", "", f"{why}; Landlock and seccomp are used", fix)
     return Found("none", "", f"{why}; no Landlock that closes the network", f"{fix}, {KERNEL}")
+
+
+def fallback() -> tuple[bool, str]:
+    """Whether Landlock could stand in for bubblewrap, and in words."""
+    version = launch.abi()
+    if launch.supported():
+        return True, f"ABI {version}, with seccomp: what programs run under where bubblewrap can't be had"
+    why = "the kernel has none, or it is off" if not version else f"ABI {version}, and 4 closes the network"
+    return False, f"can't stand in for bubblewrap: {why if platform.machine() in launch.NAMES else platform.machine()}"
 
 
 def _tried(program: str) -> str:
@@ -58,4 +66,4 @@ def _tried(program: str) -> str:
     if not done.returncode:
         return ""
     last = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
-    return f"{program} can't make a sandbox here: {last[:200]}"
+    return f"{program} can't make a sandbox here: {last.partition(' See <')[0][:200]}"

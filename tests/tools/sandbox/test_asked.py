@@ -8,40 +8,44 @@ from agentctl.tools.sandbox.asked import Asked, parsed
 
 
 def test_a_tunnel():
-    assert Asked("pypi.org", 443, tunnel=True) == parsed(b"CONNECT PyPI.org.:443 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert Asked("files.example.org", 443, tunnel=True) == parsed(
+        b"CONNECT Files.Example.org.:443 HTTP/1.1\r\nHost: x\r\n\r\n"
+    )
 
 
 def test_a_whole_url_becomes_its_path_and_its_own_host():
     found = parsed(
-        b"GET http://pypi.org:81/a?b=c HTTP/1.0\r\nHost: evil.org\r\nProxy-Authorization: x\r\n"
+        b"GET http://files.example.org:81/a?b=c HTTP/1.0\r\nHost: evil.org\r\nProxy-Authorization: x\r\n"
         b"Connection: keep-alive\r\nAccept: */*\r\n\r\n"
     )
 
-    assert ("pypi.org", 81, False) == (found.host, found.port, found.tunnel)
-    assert b"GET /a?b=c HTTP/1.1\r\nHost: pypi.org:81\r\nAccept: */*\r\nConnection: close\r\n\r\n" == found.head
+    assert ("files.example.org", 81, False) == (found.host, found.port, found.tunnel)
+    assert (
+        b"GET /a?b=c HTTP/1.1\r\nHost: files.example.org:81\r\nAccept: */*\r\nConnection: close\r\n\r\n" == found.head
+    )
 
 
 @pytest.mark.parametrize(
     "head",
     [
         b"GET / HTTP/1.1",
-        b"GET https://pypi.org/ HTTP/1.1",
-        b"GET ftp://pypi.org/ HTTP/1.1",
-        b"CONNECT pypi.org HTTP/1.1",
-        b"CONNECT pypi.org:0 HTTP/1.1",
-        b"CONNECT pypi.org:99999 HTTP/1.1",
-        b"CONNECT a@pypi.org:443 HTTP/1.1",
-        b"GET http://u:p@pypi.org/ HTTP/1.1",
-        b"GET http://pypi.org?x HTTP/1.1",
+        b"GET https://files.example.org/ HTTP/1.1",
+        b"GET ftp://files.example.org/ HTTP/1.1",
+        b"CONNECT files.example.org HTTP/1.1",
+        b"CONNECT files.example.org:0 HTTP/1.1",
+        b"CONNECT files.example.org:99999 HTTP/1.1",
+        b"CONNECT a@files.example.org:443 HTTP/1.1",
+        b"GET http://u:p@files.example.org/ HTTP/1.1",
+        b"GET http://files.example.org?x HTTP/1.1",
         b"GET http:/// HTTP/1.1",
-        b"GET  http://pypi.org/ HTTP/1.1",
-        b"GET http://pypi.org/ HTTP/2",
+        b"GET  http://files.example.org/ HTTP/1.1",
+        b"GET http://files.example.org/ HTTP/2",
         b"\x16\x03\x01",
         b"",
-        b"GET http://pypi.org/ HTTP/1.1\r\n folded: x",
-        b"GET http://pypi.org/ HTTP/1.1\r\nno header",
-        b"GET http://pypi.org/ HTTP/1.1\r\nA: b\nHost: evil.org",
-        b"GET http://pypi.org/\nHost: evil.org HTTP/1.1",
+        b"GET http://files.example.org/ HTTP/1.1\r\n folded: x",
+        b"GET http://files.example.org/ HTTP/1.1\r\nno header",
+        b"GET http://files.example.org/ HTTP/1.1\r\nA: b\nHost: evil.org",
+        b"GET http://files.example.org/\nHost: evil.org HTTP/1.1",
     ],
 )
 def test_what_can_be_read_in_two_ways_is_refused(head):

@@ -139,7 +139,7 @@ def test_a_private_address_is_reached_only_where_the_list_names_it():
     assert permitted(read("10.0.0.5:3128"), private)
     assert not permitted(read("intranet.test"), private)
     assert not permitted(read("100.100.100.200"), metadata)
-    assert permitted(read("*.pypi.org"), ipaddress.ip_address("151.101.0.223"))
+    assert permitted(read("*.files.example.org"), ipaddress.ip_address("151.101.0.223"))
 
 
 async def test_nothing_goes_around_the_proxy(run, port):
@@ -202,7 +202,7 @@ async def test_the_command_sees_what_it_was_given_and_no_child_of_ours(run):
 def test_where_only_landlock_is_there_a_list_opens_nothing_and_that_is_said(tmp_path, mode):
     folder = laid_out(tmp_path)
     landlock = Found("landlock", "", "Landlock is used", "install bubblewrap")
-    rules = Sandbox(mode=mode, network=("pypi.org",))
+    rules = Sandbox(mode=mode, network=("files.example.org",))
     if mode == "required":
         with pytest.raises(SandboxMissing, match="only bubblewrap"):
             open_box(rules, folder, found=landlock)
