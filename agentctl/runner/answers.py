@@ -62,23 +62,26 @@ def shape(schema: JsonObject) -> Callable[[str], str]:
 
 async def run_check(world: World) -> None:
     """Run the task's check and record what it said."""
-    from agentctl.tools.process import run_program
+    from agentctl.tools.sandbox.box import UNBOXED, Box, run_boxed
+    from agentctl.tools.sandbox.keeping import words
 
     check, started = world.check, world.clock()
     if check is None:
         raise TypeError("a check was decided, and the task has none")
     try:
+        box = world.check_box or Box(UNBOXED, world.folder)  # it may run what the model has just written
         ended = await world.interrupt.guard(
-            lambda: run_program(
-                check.command, folder=world.folder, env=world.check_env, stdin=b"", timeout_s=check.timeout_seconds
-            )
+            lambda: run_boxed(box, check.command, world.check_env, b"", check.timeout_seconds)
         )
     except (OSError, ValueError) as error:
         raise Invalid(f"[check] can't be run: {error}", hint="agentctl task check FILE") from error
     heard = (ended.stdout + ended.stderr).decode(errors="replace")[-MOST_SAID:]
     if world.setup.policy.trust.enabled:  # what it looked at may be somebody else's words, and goes to the model
         heard = harmless(heard)
+    changed = words(ended.changed, ended.left)
+    if changed:
+        heard = f"The check changed what decides what is done later, and {changed}\n{heard}"
     said = world.scrub.text(heard)
-    code = -1 if ended.how != "exited" else ended.code
+    code = -1 if ended.how != "exited" or changed else ended.code
     ms = max(0, round((world.clock() - started) * 1000))
     world.recorder.record(Checked(code == 0, code, said.strip(), ms))

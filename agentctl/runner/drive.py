@@ -200,6 +200,7 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         folder=plan.task.base,
         own_files=own_files(plan.task, plan.loaded),
         check=plan.task.task.check,
+        check_box=plan.box,
         check_env={name: os.environ[name] for name in plan.policy.sandbox.env if name in os.environ},
         agree=lambda tool: agree(at.journal, tool),
         asleep=plan.asleep,

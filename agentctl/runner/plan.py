@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,9 +26,9 @@ from agentctl.models.tokens import count
 from agentctl.records import dataclass
 from agentctl.runner import answers, reviewer, scopes
 from agentctl.runner.order import Order
-from agentctl.tools.base import Tool, box_of, open_tools
+from agentctl.tools.base import Tool, box_for, open_tools
 from agentctl.tools.counter import Forgiving, open_counter
-from agentctl.tools.sandbox.box import told
+from agentctl.tools.sandbox.box import Box, told
 
 if TYPE_CHECKING:
     from agentctl.journal.store import Store
@@ -61,6 +61,8 @@ class Plan:
     """What its servers tell of running calls."""
     own_count: Callable[[str], int] | None = None
     """The policy's own counter of tokens."""
+    box: Box | None = None
+    """Where its programs run, and its check."""
 
     def counter(self, tell: Callable[[str], None]) -> Callable[[str], int]:
         """What counts the tokens of texts; `tell` hears when the policy's own counter fails."""
@@ -91,7 +93,8 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True, store: st
     found, missing = _keys(policy, rehearse=order.rehearse, sends=sends)
     where = store if store is None or isinstance(store, str) else f"sqlite:///{store.path.absolute()}"
     ours = own_files(loaded_task, loaded), paths.own(where)
-    opened = open_tools(loaded_task.task, loaded_task.base, policy, *ours)
+    box = box_for(loaded_task.task, loaded_task.base, policy, *ours)
+    opened = open_tools(loaded_task.task, loaded_task.base, policy, *ours, box=box)
     tools = {tool.contract.name: tool for tool in opened}
     contracts: dict[str, Contract] = {}
     for tool in opened:
@@ -110,10 +113,11 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True, store: st
     )
     shown = (tool.contract for tool in opened if not hidden(policy.risk, tool.contract))
     schemas = tuple(ToolSchema(at.wire, at.description, at.parameters) for at in shown)
-    notes = (*_off(policy), *_boxed(opened), *unbuilt.notices(loaded), *loaded_task.warnings, *missing)
+    notes = (*_off(policy), *_boxed(box), *unbuilt.notices(loaded), *loaded_task.warnings, *missing)
     own_count = open_counter(policy.context.counter, loaded_task.base)
     digest = load.digest(policy)
-    return Plan(loaded_task, loaded, policy, digest, setup, tools, schemas, found, script, notes, own_count=own_count)
+    whole = loaded_task, loaded, policy, digest, setup, tools, schemas, found, script, notes
+    return Plan(*whole, own_count=own_count, box=box)
 
 
 def own_files(loaded_task: LoadedTask, loaded: LoadedPolicy) -> tuple[Path, ...]:
@@ -194,9 +198,8 @@ def _off(policy: Policy) -> list[str]:
     return [f"switched off by policy {policy.name}: {', '.join(off)}"] if off else []
 
 
-def _boxed(tools: Iterable[Tool]) -> list[str]:
+def _boxed(box: Box | None) -> list[str]:
     """What a person should know of the sandbox of the run's programs."""
-    box = box_of(tools)
     said = told(box) if box else ""
     return [said] if said else []
 

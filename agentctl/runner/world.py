@@ -29,6 +29,7 @@ from agentctl.runner.order import Listener
 from agentctl.runner.recorder import Recorder
 from agentctl.runner.reviewer import Reviewer
 from agentctl.tools.base import Tool
+from agentctl.tools.sandbox.box import Box
 
 if TYPE_CHECKING:
     from agentctl.runner.asleep import Asleep
@@ -145,6 +146,7 @@ class World:
     """The task's and its policy's: who writes them decides what the next run may do."""
     check: Check | None = None
     check_env: dict[str, str] = field(default_factory=dict[str, str])
+    check_box: Box | None = None
     agree: Callable[[Tool], Awaitable[None]] | None = None
     """Pins the definition of a tool that a person let run although it has changed."""
     asleep: Asleep | None = None

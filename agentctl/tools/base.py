@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -100,17 +99,17 @@ def open_tools(
     hidden: tuple[Path, ...] = (),
     *,
     found: Found | None = None,
+    box: Box | None = None,
 ) -> tuple[Tool, ...]:
     """The tools of a task, in its order; `base` is the folder of its file. Nothing is started but Python's imports.
 
     `files` are the task's own, its policy's too: no file tool and no program writes them; `hidden` are folders of ours
-    that no program sees; `found` is what this machine can confine programs with, else it is tried. The tools of MCP
-    servers are not among these: they are known only once their server runs.
+    that no program sees; `found` is what this machine can confine programs with, else it is tried; `box` is where they
+    run, else it is made. The tools of MCP servers are not among these: they are known only once their server runs.
     """
     base = base.resolve()
     protected = Protected((*files, *_own_files(task, base)))
-    boxed = any(_boxed(entry) for entry in task.tools) or policy.sandbox.mode == "required"
-    box = open_box(policy.sandbox, base, protected.files, hidden, found=found) if boxed else None
+    box = box or box_for(task, base, policy, files, hidden, found=found)
     tools = tuple(_open(entry, base, policy, protected, box) for entry in task.tools if entry.use != "mcp")
     taken: dict[str, str] = {}
     for tool in tools:
@@ -143,10 +142,21 @@ class Sorted:
         return dataclasses.replace(found, data=ordered(found.data, self.contract.sort_by))
 
 
-def box_of(tools: Iterable[Tool]) -> Box | None:
-    """Where the programs among these run; None: there are none."""
-    inner = (tool.inner if isinstance(tool, Sorted) else tool for tool in tools)
-    return next((tool.box for tool in inner if isinstance(tool, ProgramTool | Shell)), None)
+def box_for(
+    task: Task,
+    base: Path,
+    policy: Policy,
+    files: tuple[Path, ...] = (),
+    hidden: tuple[Path, ...] = (),
+    *,
+    found: Found | None = None,
+) -> Box | None:
+    """Where the programs of a task run, its check too; None: it has none. The rest is as in `open_tools`."""
+    wanted = any(map(_boxed, task.tools)) or task.check is not None or policy.sandbox.mode == "required"
+    if not wanted:
+        return None
+    base = base.resolve()
+    return open_box(policy.sandbox, base, (*files, *_own_files(task, base)), hidden, found=found)
 
 
 def _boxed(entry: Entry) -> bool:

@@ -162,6 +162,21 @@ def test_without_either_the_shell_is_denied_with_the_way_out_and_programs_run_wi
     assert "user namespaces" in done.stderr
 
 
+def test_the_task_s_check_which_runs_what_the_model_wrote_is_in_the_box_too(desk, backend):
+    task = desk.work / "task.toml"
+    given = json.dumps({"roots": [str(each) for each in desk.roots]})
+    look = f"echo '{given}' | python3 snoop.py > checked.json; echo evil > .envrc"
+    task.write_text(task.read_text() + tomli_w.dumps({"check": {"command": ["sh", "-c", look]}}))
+    done, events = desk.run(backend)
+    checks = [each["data"] for each in events if each["event_type"] == "check"]
+
+    assert {"found": [], "keys": []} == json.loads((desk.work / "checked.json").read_text())
+    assert not (desk.work / ".envrc").exists()
+    assert checks, [each["event_type"] for each in events]
+    assert all("put back" in each["output"] for each in checks)
+    assert 0 != done.returncode
+
+
 @pytest.mark.parametrize("words", [("run", "--rehearse"), ("tools", "try", "snoop")])
 def test_required_and_none_there_is_exit_16_in_one_line_with_the_fix_and_nothing_was_sent(desk, words):
     desk.files(mode="required")
