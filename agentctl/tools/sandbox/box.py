@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import platform
 import shutil
 import sys
 from collections.abc import Generator, Mapping, Sequence
@@ -127,13 +128,24 @@ class Box:
             reads += prefixes(python)
             laid = {OUT: out, FORWARDED: FORWARD}
             command = (str(python), "-I", "-S", FORWARDED, OUT, *command)
+        filtered = platform.machine() in launch.NAMES
+        filter_at = _handed(stack, launch.filtering(launch.FOR_ALL, None)) if filtered else -1
         profile = Profile(
-            self.folder, reads, self.writes, fixed, self.hidden, network=self.network, private=private, laid=laid
+            self.folder,
+            reads,
+            self.writes,
+            fixed,
+            self.hidden,
+            network=self.network,
+            private=private,
+            laid=laid,
+            filter_at=filter_at,
         )
         given = _handed(stack, b"\0".join(os.fsencode(each) for each in arguments(profile, env)) + b"\0")
         limits = (str(cpu_s), str(FILE_BYTES // 512))
         bwrap = (self.found.program, "--args", str(given), "--", *command)
-        return Launch(("/bin/sh", "-c", LIMITED, "sandbox", *limits, *bwrap), dict(env), (given,), PROCESSES)
+        handed = (given, filter_at) if filtered else (given,)
+        return Launch(("/bin/sh", "-c", LIMITED, "sandbox", *limits, *bwrap), dict(env), handed, PROCESSES)
 
     def _landlock(
         self, stack: ExitStack, command: Sequence[str], program: Path, env: Mapping[str, str], cpu_s: int

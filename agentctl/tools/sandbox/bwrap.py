@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
@@ -36,6 +37,8 @@ class Profile:
     """What is /tmp; None: an empty one."""
     laid: Mapping[str, Path] = field(default_factory=dict[str, Path])
     """Files of ours, by where they are seen."""
+    filter_at: int = -1
+    """A descriptor with the filter of system calls; -1: there is none for this machine."""
 
 
 def system_paths() -> tuple[Path, ...]:
@@ -48,6 +51,8 @@ def arguments(profile: Profile, env: Mapping[str, str]) -> list[str]:
     """For `bwrap --args`, without the command."""
     found = [*ALWAYS, *(() if profile.network else ("--unshare-net",)), *_system()]
     found += ["--proc", "/proc", "--dev", "/dev"]
+    if os.geteuid() == 0:  # to /proc/sys whoever is root outside is root, with no capability left
+        found += ["--remount-ro", "/proc"]
     tmp = "/tmp"  # noqa: S108  # the box's own
     found += ["--bind", str(profile.private), tmp] if profile.private else ["--tmpfs", tmp]
     if (home := Path(env.get("HOME", "/"))).is_absolute() and len(home.parts) > 1:
@@ -55,6 +60,8 @@ def arguments(profile: Profile, env: Mapping[str, str]) -> list[str]:
     found += _trees(profile)
     for where, path in profile.laid.items():
         found += ["--ro-bind", str(path), where]
+    if profile.filter_at >= 0:
+        found += ["--seccomp", str(profile.filter_at)]
     found += ["--remount-ro", "/", "--chdir", str(profile.folder)]
     for name, value in env.items():
         found += ["--setenv", name, value]

@@ -32,15 +32,20 @@ OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 """What a rule for one file may allow; the rest only means something for folders."""
 
 # x86_64 and aarch64 in turn; None: that machine has no such call.
-DENIED: tuple[tuple[int | None, int], ...] = (
-    *((101, 117), (310, 270), (311, 271), (321, 280), (298, 241), (323, 282), (304, 265), (250, 219)),
-    *((248, 217), (249, 218), (165, 40), (166, 39), (155, 41), (272, 97), (308, 268), (175, 105)),
-    *((313, 273), (176, 106), (246, 104), (320, 294), (169, 142), (167, 224), (168, 225), (103, 116)),
+FOR_ALL: tuple[tuple[int | None, int], ...] = (
+    *((321, 280), (298, 241), (323, 282), (304, 265), (250, 219), (248, 217), (249, 218)),
+    *((165, 40), (166, 39), (155, 41), (272, 97), (308, 268), (175, 105), (313, 273), (176, 106)),
+    *((246, 104), (320, 294), (169, 142), (167, 224), (168, 225), (103, 116)),
     *((425, 425), (426, 426), (427, 427), (428, 428), (429, 429), (430, 430), (431, 431), (432, 432)),
-    *((433, 433), (438, 438), (442, 442), (161, 51)),
+    *((433, 433), (442, 442)),
 )
-"""ptrace, process_vm_*, bpf, perf_event_open, userfaultfd, open_by_handle_at, keys, mount and its kin, namespaces,
-modules, kexec, reboot, swap, syslog, io_uring (which would open sockets past the filter), pidfd_getfd, chroot."""
+"""bpf, perf_event_open, userfaultfd, open_by_handle_at, keys, mount and its kin, namespaces, modules, kexec, reboot,
+swap, syslog, io_uring (which would open sockets past the filter)."""
+DENIED: tuple[tuple[int | None, int], ...] = (
+    *FOR_ALL,
+    *((101, 117), (310, 270), (311, 271), (438, 438), (161, 51)),
+)
+"""And ptrace, process_vm_*, pidfd_getfd, chroot, where other processes are in sight."""
 SIGNALS: tuple[tuple[int, int], ...] = ((62, 129), (200, 130), (234, 131), (129, 138), (297, 240), (424, 424))
 """kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal: where Landlock can't scope them."""
 SOCKET, IOCTL, CLONE, CLONE3 = (41, 198), (16, 29), (56, 220), (435, 435)
@@ -115,12 +120,22 @@ def _allow(ruleset: int, path: str, allowed: int) -> None:
 
 def confine_calls(*, network: bool) -> None:
     """seccomp: what neither Landlock nor a dropped capability closes is answered with EPERM."""
+    denied = (*DENIED, *(SIGNALS if abi() < 6 else ()))
+    code = filtering(denied, FAMILIES if network else ())
+    buffer = ctypes.create_string_buffer(code, len(code))
+    filled = struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(buffer))
+    kept = ctypes.create_string_buffer(filled, len(filled))
+    control(SET_SECCOMP, 2, ctypes.addressof(kept))
+
+
+def filtering(denied: tuple[tuple[int | None, int], ...], families: tuple[int, ...] | None) -> bytes:
+    """The filter's program: these calls are refused, and sockets but for `families`; None: all sockets may be."""
     which = 0 if platform.machine() == "x86_64" else 1
     refuse, allow = _step(0x06, 0x00050000 | EPERM), _step(0x06, 0x7FFF0000)
     program = [_step(0x20, 4), _step(0x15, NAMES[platform.machine()], 1, 0), _step(0x06, 0x80000000)]
     program += [_step(0x20, 0), _step(0x35, 0x40000000, 0, 1), refuse]
-    denied = [pair[which] for pair in (*DENIED, *(SIGNALS if abi() < 6 else ()))]
-    for number in denied:
+    for pair in denied:
+        number = pair[which]
         if number is not None:
             program += [_step(0x15, number, 0, 1), refuse]
     # clone3 hides its flags in memory; told that there is none, libc uses clone.
@@ -128,16 +143,12 @@ def confine_calls(*, network: bool) -> None:
     program += [_step(0x15, CLONE[which], 0, 4), _step(0x20, 16), _step(0x45, NEW_NAMESPACES, 0, 1), refuse, allow]
     program += [_step(0x15, IOCTL[which], 0, 5), _step(0x20, 24), _step(0x15, TIOCSTI, 1, 0)]
     program += [_step(0x15, TIOCLINUX, 0, 1), refuse, allow]
-    families = FAMILIES if network else ()
-    program += [_step(0x15, SOCKET[which], 0, 2 + len(families) * 2), _step(0x20, 16)]
-    for family in families:
-        program += [_step(0x15, family, 0, 1), allow]
-    program += [refuse, allow]
-    code = b"".join(program)
-    buffer = ctypes.create_string_buffer(code, len(code))
-    filled = struct.pack("HxxxxxxQ", len(program), ctypes.addressof(buffer))
-    kept = ctypes.create_string_buffer(filled, len(filled))
-    control(SET_SECCOMP, 2, ctypes.addressof(kept))
+    if families is not None:
+        program += [_step(0x15, SOCKET[which], 0, 2 + len(families) * 2), _step(0x20, 16)]
+        for family in families:
+            program += [_step(0x15, family, 0, 1), allow]
+        program += [refuse]
+    return b"".join([*program, allow])
 
 
 def _step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:

@@ -58,6 +58,25 @@ def remount(at):
     return got or (libc.unshare(0x10000000 | 0x20000) == 0 and libc.mount(b"none", b"/", None, 32 | 4096, None) == 0)
 
 
+def kernel(at):
+    try:
+        with open("/proc/sys/kernel/core_pattern", "r+") as file:  # what it says runs as root
+            same = file.read()
+            file.seek(0)
+            file.write(same)
+    except OSError:
+        return False
+    return True
+
+
+def namespaces(at):
+    return libc.unshare(0x10000000) == 0  # all capabilities again, over what is new
+
+
+def keys(at):
+    return libc.syscall(250 if os.uname().machine == "x86_64" else 219, 0, -4, 1) > 0  # the user's own, in the kernel
+
+
 def ptrace(at):
     return libc.ptrace(16, at["victim"], None, None) == 0 or reads(f"/proc/{at['victim']}/environ")
 

@@ -22,7 +22,22 @@ from agentctl.tools.sandbox.box import Box, run_boxed
 ATTACKS = Path(__file__).parent / "attacks.py"
 TYPIST = Path(__file__).resolve().parent / "typist.py"
 NAMES = (
-    *("outside", "home", "shadow", "remount", "ptrace", "kills", "loopback", "dns", "metadata", "unix", "terminal"),
+    *(
+        "outside",
+        "home",
+        "shadow",
+        "remount",
+        "kernel",
+        "namespaces",
+        "keys",
+        "ptrace",
+        "kills",
+        "loopback",
+        "dns",
+        "metadata",
+        "unix",
+        "terminal",
+    ),
     *("environment", "descriptors", "bomb", "huge", "stays", "hooks", "new_hooks", "policy", "symlink", "hardlink"),
     "race",
 )
