@@ -28,7 +28,8 @@ from agentctl.runner import answers, reviewer, scopes
 from agentctl.runner.order import Order
 from agentctl.tools.base import Tool, box_for, open_tools
 from agentctl.tools.counter import Forgiving, open_counter
-from agentctl.tools.sandbox.box import Box, told
+from agentctl.tools.sandbox.box import Box
+from agentctl.tools.sandbox.opening import told
 
 if TYPE_CHECKING:
     from agentctl.journal.store import Store

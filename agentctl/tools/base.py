@@ -30,7 +30,8 @@ from agentctl.tools.confine import Roots
 from agentctl.tools.declared import LOCAL, Labels, contract_of
 from agentctl.tools.protected import Protected
 from agentctl.tools.results import ordered
-from agentctl.tools.sandbox.box import UNBOXED, Box, open_box
+from agentctl.tools.sandbox.box import UNBOXED, Box
+from agentctl.tools.sandbox.opening import open_box
 from agentctl.tools.sandbox.probe import Found
 
 Builtin = type[ReadFile | ListFiles | SearchFiles | WriteFile | EditFile | HttpGet | Shell]

@@ -22,7 +22,8 @@ from typing import Any
 
 from agentctl.core.policy import Sandbox
 from agentctl.tools.sandbox import launch
-from agentctl.tools.sandbox.box import UNBOXED, Box, open_box, run_boxed
+from agentctl.tools.sandbox.box import UNBOXED, Box, run_boxed
+from agentctl.tools.sandbox.opening import open_box
 from agentctl.tools.sandbox.probe import Found, probe
 from tests.tools.sandbox.range import NAMES, attacked, harm, laid_out, targets_of, typed
 

@@ -18,17 +18,14 @@ from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import field, replace
 from pathlib import Path
 
-from agentctl.core import outside
 from agentctl.core.outside import Host
-from agentctl.core.policy import Sandbox
-from agentctl.errors import Invalid, SandboxMissing
 from agentctl.records import dataclass
 from agentctl.tools.process import Ended, run_program
 from agentctl.tools.sandbox import forward, launch, proxy
 from agentctl.tools.sandbox.bwrap import Profile, arguments, system_paths
 from agentctl.tools.sandbox.keeping import begin, end
 from agentctl.tools.sandbox.prefix import interpreter, is_program, prefixes
-from agentctl.tools.sandbox.probe import Found, probe
+from agentctl.tools.sandbox.probe import Found
 from agentctl.tools.sandbox.proxy import Reach
 from agentctl.tools.sandbox.tmp import Private
 
@@ -45,7 +42,6 @@ FORWARDED, OUT = "/run/agentctl/forward.py", "/run/agentctl/out"
 HELPER = str(Path(launch.__file__).resolve())
 # The shell is the exec helper: limits first, then bubblewrap in its place. POSIX counts files in blocks of 512 bytes.
 LIMITED = 'ulimit -c 0 && ulimit -t "$1" && ulimit -f "$2" || exit 126; shift 2; exec "$@"'
-NO_LIST = "only bubblewrap can hold programs to a list"
 UNBOXED = Found("none", "", "switched off")
 
 
@@ -153,6 +149,9 @@ class Box:
         temporary = str(self.private.path)
         own = dict(env) | {"TMPDIR": temporary}
         reads = [*system_paths(), *prefixes(program), self.folder]
+        shown = [each for each in self.hidden if each.exists() and any(map(each.is_relative_to, reads))]
+        if shown:  # Landlock can't take anything out of a tree
+            raise ValueError(f"agentctl's own {shown[0]} lies in what it needs to read")
         wanted = {
             "command": list(command),
             "folder": str(self.folder),
@@ -192,65 +191,6 @@ async def run_boxed(box: Box, command: Sequence[str], env: Mapping[str, str], st
         finally:
             undone = end(watch)
     return replace(ended, changed=undone.changed, left=undone.left)
-
-
-def open_box(
-    rules: Sandbox,
-    folder: Path,
-    fixed: tuple[Path, ...] = (),
-    hidden: tuple[Path, ...] = (),
-    *,
-    found: Found | None = None,
-) -> Box:
-    """The box of a task's programs; `found` is what this machine can do, else it is tried.
-
-    Raises:
-        SandboxMissing: required, and there is none. Invalid: what may be written holds what nobody may write.
-    """
-    folder = folder.resolve()
-    if rules.mode == "off":
-        return Box(UNBOXED, folder)
-    found = found or probe()
-    if found.backend == "none":
-        if rules.mode == "required":
-            raise SandboxMissing(f"the policy requires a sandbox and there is none here: {found.said}", hint=found.fix)
-        return Box(found, folder)
-    writes = tuple(dict.fromkeys((folder / each).resolve() for each in rules.write))
-    hidden = tuple(sorted({each.resolve() for each in hidden}))
-    for path in (folder, *writes):
-        _check(path, hidden, found)
-    inside = tuple(dict.fromkeys(file.resolve() for file in fixed))
-    hosts = () if isinstance(rules.network, bool) else tuple(map(outside.read, rules.network))
-    if hosts and found.backend != "bubblewrap":
-        if rules.mode == "required":
-            raise SandboxMissing(f"the policy's list of hosts: {NO_LIST}", hint=found.fix)
-        found = replace(found, said=f"{found.said}; {NO_LIST}: programs reach no network")
-    inside_of = tuple(path for path in writes if path.is_dir())
-    return Box(found, folder, inside_of, rules.network is True, hosts, inside, hidden)
-
-
-def told(box: Box) -> str:
-    """What a person should know of the box at every start; empty where it is all that it can be."""
-    if box.found.backend == "bubblewrap" or box.found is UNBOXED:
-        return ""
-    if box.found.backend == "landlock":
-        return f"sandbox: {box.found.said} ({box.found.fix} for a stronger one)"
-    return f"sandbox: none, programs run without one: {box.found.said} ({box.found.fix})"
-
-
-def _check(path: Path, hidden: tuple[Path, ...], found: Found) -> None:
-    home = Path.home().resolve()
-    if path == Path("/") or home.is_relative_to(path):
-        raise Invalid(
-            f"{path}: a sandbox does not open a whole home folder to programs",
-            hint='Put the task in a folder of its own, narrow [sandbox] write, or say [sandbox] mode = "off".',
-        )
-    for each in hidden:
-        if path.is_relative_to(each) or (found.backend == "landlock" and each.is_relative_to(path)):
-            raise Invalid(
-                f"{path}: agentctl's own {each} lies there, and no program may see it",
-                hint="Move the task, or AGENTCTL_HOME and AGENTCTL_STORE.",
-            )
 
 
 def _located(name: str, env: Mapping[str, str], folder: Path) -> Path:

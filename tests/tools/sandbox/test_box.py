@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from agentctl.core.policy import Sandbox
-from agentctl.errors import Invalid, SandboxMissing
+from agentctl.errors import Invalid
 from agentctl.tools.command import result
 from agentctl.tools.sandbox import launch
-from agentctl.tools.sandbox.box import UNBOXED, Box, open_box, run_boxed
+from agentctl.tools.sandbox.box import UNBOXED, Box, run_boxed
+from agentctl.tools.sandbox.opening import open_box
 from agentctl.tools.sandbox.probe import Found, probe
 from tests.bench.sandbox import ALL, SYSTEM, as_user
 from tests.tools.sandbox.range import NAMES, PYTHON, attacked, harm, laid_out, targets_of, typed
 
 LANDLOCK = Found("landlock", "", "forced")
-NONE = Found("none", "", "nothing here", "install bubblewrap")
 
 
 def needed(backend):
@@ -166,22 +166,20 @@ def test_without_a_box_it_does(folder):
     assert typed(Box(UNBOXED, folder))
 
 
-def test_required_and_not_there_is_exit_16_with_the_fix(folder):
-    with pytest.raises(SandboxMissing) as caught:
-        open_box(Sandbox(mode="required"), folder, found=NONE)
+async def test_a_store_beside_the_program_is_hidden_or_nothing_is_started(found, folder, tmp_path):
+    (tmp_path / "tool" / "bin").mkdir(parents=True)
+    (tmp_path / "tool" / "agentctl.db").write_text("hearth")
+    program = tmp_path / "tool" / "bin" / "look"
+    program.write_text('#!/bin/sh\ncat "${0%/bin/look}/agentctl.db"; echo \'"ran"\'\n')
+    program.chmod(0o755)
+    boxed = open_box(Sandbox(), folder, (), (tmp_path / "tool" / "agentctl.db",), found=found)
+    started = run_boxed(boxed, [str(program)], {"PATH": "/usr/bin:/bin"}, b"", 10)
+    if found.backend == "landlock":
+        with pytest.raises(ValueError, match="agentctl's own"):
+            await started
+        return
 
-    assert (16, "sandbox", "install bubblewrap") == (caught.value.exit_code, caught.value.code, caught.value.hint)
-
-
-def test_off_asks_nobody(folder):
-    assert UNBOXED is open_box(Sandbox(mode="off"), folder, found=LANDLOCK).found
-
-
-def test_a_whole_home_is_not_opened(monkeypatch, folder):
-    monkeypatch.setenv("HOME", str(folder))
-
-    with pytest.raises(Invalid, match="whole home folder"):
-        open_box(Sandbox(), folder, found=LANDLOCK)
+    assert b'"ran"\n' == (await started).stdout
 
 
 async def test_the_store_in_the_work_tree_is_not_seen(folder):

@@ -14,7 +14,8 @@ from agentctl.core.outside import read
 from agentctl.core.policy import Sandbox
 from agentctl.errors import SandboxMissing
 from agentctl.tools.sandbox import proxy
-from agentctl.tools.sandbox.box import open_box, run_boxed, told
+from agentctl.tools.sandbox.box import run_boxed
+from agentctl.tools.sandbox.opening import open_box, told
 from agentctl.tools.sandbox.probe import Found, probe
 from agentctl.tools.sandbox.proxy import Reach, permitted
 from tests.tools.sandbox.range import PYTHON, laid_out

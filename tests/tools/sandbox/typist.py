@@ -16,7 +16,8 @@ import tty
 from pathlib import Path
 
 from agentctl.core.policy import Sandbox
-from agentctl.tools.sandbox.box import UNBOXED, Box, open_box
+from agentctl.tools.sandbox.box import UNBOXED, Box
+from agentctl.tools.sandbox.opening import open_box
 from agentctl.tools.sandbox.probe import Found
 
 TYPES = """
