@@ -118,11 +118,11 @@ async def test_tokens_end_a_run_and_more_tokens_continue_it(stage):
 
 @pytest.mark.parametrize(
     ("key", "tight", "loose"),
-    [("max_tool_calls", 2, 50), ("max_tool_errors", 2, 50), ("max_wall_s", 0.4, 600)],
+    [("max_tool_calls", 2, 50), ("max_tool_errors", 2, 50), ("max_wall_s", 2.8, 600)],
 )
 async def test_another_limit_ends_a_run_and_a_wider_policy_continues_it(stage, key, tight, loose):
     """D03"""
-    body = {"max_tool_errors": "exit 3", "max_wall_s": "sleep 0.25; cat"}.get(key, "cat")
+    body = {"max_tool_errors": "exit 3", "max_wall_s": "sleep 1.7; cat"}.get(key, "cat")
     stage.tool("lookup", body)
     stage.policy(budget={key: tight})
     stage.replies = [*looks("a", "b"), LANDED, *looks("c"), MORE]
