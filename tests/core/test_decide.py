@@ -450,7 +450,8 @@ def test_an_approved_call_is_judged_again_when_it_runs():
     seen = loops.State((Seen("key"),))
 
     assert isinstance(decide(call("send"), State(), at=approved, digest=digest), do.RunCall)
-    assert do.AskPerson(Tier.MEDIUM, CHANGED.format(drift="tool, arguments or policy")) == decide(call("send"), State(), at=approved, digest="another")
+    drifted = do.AskPerson(Tier.MEDIUM, CHANGED.format(drift="tool, arguments or policy"))
+    assert drifted == decide(call("send"), State(), at=approved, digest="another")
     assert "args" == guard(decide(call("send", bad=1), State(), at=approved))
     assert "loops" == guard(decide(call("send"), State(loops=seen), at=approved))
 

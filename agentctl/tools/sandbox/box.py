@@ -21,7 +21,7 @@ from pathlib import Path
 from agentctl.core.outside import Host
 from agentctl.records import dataclass
 from agentctl.tools.process import Ended, run_program
-from agentctl.tools.sandbox import forward, launch, proxy
+from agentctl.tools.sandbox import forward, proxy
 from agentctl.tools.sandbox.bwrap import Profile, arguments, system_paths
 from agentctl.tools.sandbox.keeping import begin, end
 from agentctl.tools.sandbox.prefix import interpreter, is_program, prefixes
@@ -39,7 +39,7 @@ KINDS = ["/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems"]
 FORWARD = Path(forward.__file__).resolve()
 FORWARDED, OUT = "/run/agentctl/forward.py", "/run/agentctl/out"
 """Where a program's way out is seen in its box."""
-HELPER = str(Path(launch.__file__).resolve())
+HELPER = str(Path(__file__).resolve().with_name("launch.py"))
 # The shell is the exec helper: limits first, then bubblewrap in its place. POSIX counts files in blocks of 512 bytes.
 LIMITED = 'ulimit -c 0 && ulimit -t "$1" && ulimit -f "$2" || exit 126; shift 2; exec "$@"'
 UNBOXED = Found("none", "", "switched off")
@@ -124,6 +124,8 @@ class Box:
             reads += prefixes(python)
             laid = {OUT: out, FORWARDED: FORWARD}
             command = (str(python), "-I", "-S", FORWARDED, OUT, *command)
+        from agentctl.tools.sandbox import launch  # ctypes, where a program is really started
+
         filtered = platform.machine() in launch.NAMES
         filter_at = _handed(stack, launch.filtering(launch.FOR_ALL, None)) if filtered else -1
         profile = Profile(

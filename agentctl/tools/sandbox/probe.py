@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from agentctl.records import dataclass
-from agentctl.tools.sandbox import launch, mending
+from agentctl.tools.sandbox import mending
 from agentctl.tools.sandbox.bwrap import Profile, arguments
 
 Backend = Literal["bubblewrap", "landlock", "none"]
@@ -37,6 +37,8 @@ def probe() -> Found:
     why = "bwrap: not found" if program is None else _tried(program)
     if program is not None and not why:
         return Found("bubblewrap", program, f"{program} makes sandboxes")
+    from agentctl.tools.sandbox import launch  # ctypes, which nobody needs beside it
+
     fix = mending.install() if program is None else mending.allow()
     if launch.supported():
         return Found("landlock", "", f"{why}; Landlock and seccomp are used", fix)
@@ -45,6 +47,8 @@ def probe() -> Found:
 
 def fallback() -> tuple[bool, str]:
     """Whether Landlock could stand in for bubblewrap, and in words."""
+    from agentctl.tools.sandbox import launch  # see `probe`
+
     version = launch.abi()
     if launch.supported():
         return True, f"ABI {version}, with seccomp: what programs run under where bubblewrap can't be had"
