@@ -12,10 +12,10 @@ from agentctl.core.spellings import spellings
 MOST = 256
 """Values that join in one run; what is found later is masked where it was found."""
 SHORTEST = 8
-HEAD = 6
+LEAST = 6
 """Every spelling has at least so many characters."""
-FEW = 300
-"""Up to so many spellings are looked for one by one; with more, only those whose head stands in the text."""
+GRAM, STRIDE = 5, 4
+"""A text's pieces of so many characters at every fourth place; one of them is in each long spelling that it holds."""
 
 
 class Known:
@@ -25,7 +25,8 @@ class Known:
         """`replacement` is never masked itself."""
         self._replacement = replacement
         self._all: set[str] = set()
-        self._heads: dict[str, list[str]] = {}
+        self._short: list[str] = []
+        self._grams: dict[str, list[str]] = {}
         self._learned = 0
         for secret in secrets:
             self._add(secret)
@@ -57,17 +58,22 @@ class Known:
 
     def here(self, text: str) -> Iterable[str]:
         """The known values that stand in a text."""
-        if len(self._all) <= FEW:
-            return (value for value in self._all if value in text)
-        grams = {text[at : at + HEAD] for at in range(len(text) - HEAD + 1)}
-        heads = self._heads.keys() & grams
-        return (value for head in heads for value in self._heads[head] if value in text)
+        if len(self._all) * (len(text) + 240) < 80 * len(text):  # what both ways cost, measured
+            return [value for value in self._all if value in text]
+        grams = self._grams.keys() & {text[at : at + GRAM] for at in range(0, len(text) - GRAM + 1, STRIDE)}
+        likely = {value for gram in grams for value in self._grams[gram]}
+        return [value for value in (*self._short, *likely) if value in text]
 
     def _add(self, secret: str) -> None:
         for spelling in spellings(secret):
-            if spelling not in self._replacement and spelling not in self._all and len(spelling) >= HEAD:
-                self._all.add(spelling)
-                self._heads.setdefault(spelling[:HEAD], []).append(spelling)
+            if spelling in self._replacement or spelling in self._all or len(spelling) < LEAST:
+                continue
+            self._all.add(spelling)
+            if len(spelling) < GRAM + STRIDE - 1:
+                self._short.append(spelling)
+                continue
+            for at in range(STRIDE):
+                self._grams.setdefault(spelling[at : at + GRAM], []).append(spelling)
 
 
 def _strange(value: str) -> bool:

@@ -7,8 +7,10 @@ Every expression is linear: what repeats is of one class, bounded, or begins onl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TypeAlias
+
+from agentctl.core.placeholders import random
 
 Span: TypeAlias = tuple[int, int, str]
 """From, to, the rule that found it."""
@@ -23,7 +25,8 @@ PREFIXES: tuple[tuple[str, str], ...] = (
     ("xapp-", "xapp-[A-Za-z0-9-]{10,}"), ("hooks.slack.com/", r"hooks\.slack\.com/(?:services|workflows)/[\w/]{20,}"),
     ("discord", r"discord(?:app)?\.com/api/webhooks/\d{5,25}/[\w-]{20,}"), ("AIza", r"AIza[\w-]{35}"),
     ("ya29.", r"ya29\.[\w-]{20,}"), ("GOCSPX-", r"GOCSPX-[\w-]{20,}"), ("_live_", r"(?<=[sr]k)_live_[A-Za-z0-9]{16,}"),
-    ("_test_", r"(?<=[sr]k)_test_[A-Za-z0-9]{16,}"), ("whsec_", r"whsec_[\w+/=]{20,}"),
+    ("_test_", r"(?<=[sr]k)_test_[A-Za-z0-9]{16,}"),
+    ("IncomingWebhook/", r"IncomingWebhook/[0-9a-f]{32}[\w/-]*"), ("whsec_", r"whsec_[\w+/=]{20,}"),
     ("SG.", r"SG\.[\w-]{16,64}\.[\w-]{16,}"), ("key-", "key-[0-9a-f]{32}"), ("npm_", "npm_[A-Za-z0-9]{30,}"),
     ("pypi-", r"pypi-[\w-]{40,}"), ("dop_v1_", "dop_v1_[0-9a-f]{64}"), ("doo_v1_", "doo_v1_[0-9a-f]{64}"),
     ("hf_", "hf_[A-Za-z0-9]{30,}"), ("shp", r"shp(?:at|ss|ca|pa)_[0-9a-fA-F]{32}"), ("SK", "SK[0-9a-f]{32}"),
@@ -36,26 +39,52 @@ PREFIXES: tuple[tuple[str, str], ...] = (
     ("AGE-SECRET-KEY-1", "AGE-SECRET-KEY-1[A-Z0-9]{50,}"), ("LTAI", "LTAI[A-Za-z0-9]{16,}"),
     ("eyJ", r"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"), (":AA", r"(?<=\d):AA[\w-]{33}"),
     ("sbp_", "sbp_[0-9a-f]{40}"), ("EAACEdEose0cBA", "EAACEdEose0cBA[A-Za-z0-9]+"), ("NRAK-", "NRAK-[A-Z0-9]{27}"),
-    ("phc_", "phc_[A-Za-z0-9]{40,}"), ("sig=", "(?<=[?&]sig=)[A-Za-z0-9%+/=]{30,}"),
-    ("Signature=", "(?<=X-Amz-Signature=)[0-9a-f]{64}"),
+    ("phc_", "phc_[A-Za-z0-9]{40,}"), ("sig=", "sig=[A-Za-z0-9%+/=]{30,}"),
+    ("X-Amz-Signature=", "X-Amz-Signature=[0-9a-f]{64}"),
 )  # fmt: skip
 COMPILED = tuple((head, re.compile(expression), head.strip("_-.:=/").lower()) for head, expression in PREFIXES)
 
 
-def prefixed(text: str) -> Iterator[Span]:
-    """Keys that say whose they are."""
-    for head, expression, name in COMPILED:
-        if head not in text:
-            continue
-        for match in expression.finditer(text):
-            start, end = match.span()
-            if head in WITH_FRONT:
-                start = _front(text, start)
-            elif start and text[start - 1].isalnum() and not _escape(text, start):
-                continue
+HEADS = (*(head for head, _, _ in COMPILED), *(head[::-1] for head, _, _ in COMPILED))
+"""What is looked for first."""
+
+
+def prefixed(text: str, present: Container[str]) -> Iterator[Span]:
+    """Keys that say whose they are; `present` are the `HEADS` in the text, or the text itself."""
+    for form in COMPILED:
+        if form[0] in present:
+            yield from _of_form(text, *form)
+
+
+def backwards(text: str, present: Container[str]) -> Iterator[Span]:
+    """Keys of which the letters stand in reverse."""
+    forms = [form for form in COMPILED if form[0][::-1] in present]
+    turned = text[::-1] if forms else ""
+    for form in forms:
+        for start, end, _ in _of_form(turned, *form):
+            if random(turned[start:end], LEAST) and (form[0] != "sk-" or not turned[start:end].islower()):
+                yield len(text) - end, len(text) - start, "reversed"
+
+
+def _of_form(text: str, head: str, expression: re.Pattern[str], name: str) -> Iterator[Span]:
+    at = text.find(head)
+    while at >= 0:
+        start, end = _span(text, at, head, expression)
+        if end:
             yield start, end, f"prefix:{name}"
+        at = text.find(head, max(end, at + len(head)))
 
 
+def _span(text: str, at: int, head: str, expression: re.Pattern[str]) -> tuple[int, int]:
+    """Of the key whose head stands here; nothing where it is the middle of a word."""
+    if head not in WITH_FRONT and at and text[at - 1].isalnum() and not _escape(text, at):
+        return at, 0
+    match = expression.match(text, at)
+    return (_front(text, at) if head in WITH_FRONT else at, match.end()) if match else (at, 0)
+
+
+LEAST = 16
+"""Characters of a key in reverse."""
 WITH_FRONT = {"_live_", "_test_", ":AA"}
 """What is looked for is not where the key begins."""
 
