@@ -69,11 +69,13 @@ def weak(name: str) -> bool:
     return name in WEAK
 
 
+@lru_cache(maxsize=4096)
 def counts(name: str) -> bool:
     """Whether a number under this name is one of tokens, not a token."""
     return "tokens" in words(name)
 
 
+@lru_cache(maxsize=4096)
 def whole_line(name: str) -> bool:
     """Whether it is a header whose line is secret to its end."""
     return "_".join(words(name)) in LINES

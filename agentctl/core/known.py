@@ -40,8 +40,8 @@ class Known:
         return value in self._all
 
     def learn(self, value: str) -> bool:
-        """Keep what a detector found; whether it is new."""
-        value = value.strip()
+        """Keep what a detector found, but for what ends a sentence; whether it is new."""
+        value = value.strip().rstrip(".,;:?)")
         if value in self._all or self._learned >= MOST or not _strange(value):
             return False
         self._learned += 1

@@ -24,7 +24,7 @@ LONGEST = 64
 LEAST = 10
 """Characters of a value that only a blank, or a phrase, ties to its name."""
 LEAST_WEAK = 16
-GLANCE = 200
+GLANCE = 100
 """Characters of a value that tell whether it may be one."""
 
 

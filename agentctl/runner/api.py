@@ -16,7 +16,7 @@ from agentctl.errors import Forbidden, Usage
 from agentctl.journal import lease
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
-from agentctl.runner import explanation, plan, reaping, recall, starting, words
+from agentctl.runner import explanation, plan, reaping, recall, relearning, starting, words
 from agentctl.runner.drive import Drive, driven
 from agentctl.runner.order import Listener, Order, Raise, Result
 from agentctl.runner.servers import served
@@ -110,6 +110,7 @@ async def resume(
 
 def _restart(at: Drive, world: World, row: RunRow, known: recall.Start, raised: Raise, user: str) -> None:
     """Everything as it was, what is new recorded, and the person told what is resumed."""
+    relearning.relearn(world.scrub, at.journal, at.events)
     recall.conversation(world, at.journal, at.events)
     world.system = known.system
     words.begun(world, known.goal, known.system, known.foreign)

@@ -226,6 +226,20 @@ def test_the_log_is_appended_to_and_is_ours_alone(agentctl, demo, tmp_path):
     assert 2 == len({each["run_id"] for each in events}) == [e["event_type"] for e in events].count("complete")
 
 
+def test_the_log_and_the_events_hold_no_secret_that_came_in(agentctl, demo, tmp_path, isolated):
+    """A41"""
+    log, secret = tmp_path / "log", "Ab9-" * 3 + "Log7"
+    task = demo / "task.toml"
+    task.write_text(task.read_text().replace('goal = "', f'goal = "password={secret} ', 1))
+
+    called = agentctl("run", task, "--rehearse", "--var", "order=A-1001", "--log-json", log, "--events")
+
+    assert called.code == 0
+    assert "password=[REDACTED]" in log.read_text()
+    written = [path.read_bytes() for path in (*isolated.rglob("*"), log) if path.is_file()]
+    assert not any(secret.encode() in text for text in (called.out.encode(), called.err.encode(), *written))
+
+
 def test_a_log_that_can_not_be_written_starts_nothing(agentctl, demo, tmp_path):
     called = agentctl("run", demo / "task.toml", "--rehearse", "--var", "order=A-1001", "--log-json", tmp_path)
 

@@ -1,11 +1,12 @@
 """Nothing unscrubbed is written: what enters a run is masked on disk and on screen, and real for tool and model."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
 
-from tests.runner.stage import KEY, Answer, Fault, Person, Reply, calls, sent, usage
+from tests.runner.stage import KEY, Answer, Fault, Person, Reply, calls, driver, sent, usage
 
 VARIABLE = "Vz8-variable-9f27ac"
 ARGUMENT = "Ar4-argument-77d01b"
@@ -138,3 +139,62 @@ async def test_the_seal_key_and_the_store_are_for_their_owner_alone(isolated, se
     files = [path for path in isolated.rglob("*") if path.is_file()]
     assert files
     assert {0o600} == {path.stat().st_mode & 0o777 for path in files if path.suffix in {".db", ".key", ""}}
+
+
+LEARNED = "k7x9-Learned-q2w8e5"
+
+
+@pytest.mark.parametrize("where", ["arguments", "result", "words", "goal"])
+async def test_a_resumed_run_masks_what_the_run_before_had_learned(isolated, stage, where):
+    """A41: found by its name before the kill, it comes bare afterwards."""
+    named = f"password={LEARNED}"
+    stage.task["goal"] = f"Do it, {named}." if where == "goal" else "Do it."
+    stage.tool("tell", f"""echo '"I found {named}"'""" if where == "result" else "cat", parameters={"type": "object"})
+    stage.effect("refund", side_effects="irreversible", parameters={"type": "object"})
+    stage.replies = [
+        calls(("tell", {"password": LEARNED} if where == "arguments" else {}), text=named if where == "words" else ""),
+        calls(("refund", {"id": "a"})),
+        calls(("tell", {"id": f"x {LEARNED} y"}), text=f"Then {LEARNED} alone."),
+        Reply(text=f"It was {LEARNED}."),
+    ]
+
+    assert 12 == (await stage.run()).exit_code
+    done = await stage.resume(Person([Answer("approve", "ada")]))
+
+    assert "It was [REDACTED]." == done.answer
+    assert LEARNED not in json.dumps([repr(one) for one in stage.stamped])
+    assert [] == [path.name for path in isolated.rglob("*") if path.is_file() and LEARNED.encode() in path.read_bytes()]
+    assert LEARNED in sent(stage.asked()[3])
+
+
+@pytest.mark.slow
+async def test_what_was_learned_is_masked_after_a_kill_too(isolated, stages):
+    """A41, E19"""
+    stage = stages("chat")
+    stage.tool("tell", "cat", parameters={"type": "object"})
+    stage.replies = [
+        calls(("tell", {"password": LEARNED})),
+        Reply(text=f"It was {LEARNED}."),
+        Reply(text=f"It was {LEARNED}."),
+    ]
+
+    code, _, err = await driver(stage, failpoint="after-model-intent:2")
+    assert -signal.SIGKILL == code, err
+    done = await stage.resume()
+
+    assert "It was [REDACTED]." == done.answer
+    assert [] == [path.name for path in isolated.rglob("*") if path.is_file() and LEARNED.encode() in path.read_bytes()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("api", "variable"), [("messages", "ANTHROPIC_LOG"), ("chat", "OPENAI_LOG")])
+async def test_the_debugging_of_the_sdks_writes_nothing(isolated, stages, monkeypatch, api, variable):
+    """C08: their debugging logs whole requests; none of their clients is used, so that nothing passes it."""
+    monkeypatch.setenv(variable, "debug")
+    stage = stages(api)
+    stage.task["goal"] = f"Do it, password={LEARNED}."
+    stage.replies = [Reply(text=f"It was {LEARNED}.")]
+
+    code, _, err = await driver(stage)
+
+    assert (0, "") == (code, err)
