@@ -45,7 +45,9 @@ HEADS = (*(head for _, heads, _ in COMPILED for head in heads), ":*:", ":5432:")
 GLANCE = 200
 """Characters of a value that tell whether it stands for one."""
 LONG_WORD = 20
-PGPASS = re.compile(r"^[^:\s]{1,128}:(?:\d{4,5}|\*):[^:\s]{1,64}:[^:\s]{1,64}:(?P<value>\S{6,256})$", re.MULTILINE)
+PGPASS = re.compile(
+    r"""(?:^|(?<=[\s"'+>|n]))[^:\s"'+]{1,64}:(?:\d{4,5}|\*):[^:\s]{1,64}:[^:\s]{1,64}:(?P<value>[^\s"'\\]{6,256})(?=[\s"'\\]|$)"""
+)
 
 
 def grammar(text: str, names: SensitiveNames, marker: str, present: Container[str] | None = None) -> Iterator[Span]:
@@ -81,5 +83,5 @@ def _at(head: str, expression: re.Pattern[str], text: str, lower: str, rule: str
 def _secret(value: str, rule: str, whole: str) -> bool:
     """Not a word of a sentence after `Basic`, nor a number after a number, as in `-u 1000:1000`."""
     if rule == "header":
-        return not (value.isalpha() and value.islower() and len(value) < LONG_WORD)
+        return not (value.replace("_", "").isalpha() and value.islower() and len(value) < LONG_WORD)
     return not (value.isdigit() and whole.removesuffix(":" + value)[-1:].isdigit() and "://" not in whole)

@@ -46,24 +46,28 @@ class Name(NamedTuple):
 
 TYPE = r"""[&A-Za-z][\w\[\]., |<>&']{0,30}?"""
 ASSIGNED = re.compile(
-    r"""(?P<closed>\\{0,3}["'])?\]?[ \t]{0,16}(?P<sep>: ?""" + TYPE + r""" =(?!=)|::=|\?\?=|[?:.+|]=|=>|==|=|:(?!:))"""
-    r"""\s{0,3}(?P<quote>[rbuf]?\\{0,3}["'`])?"""
+    r"""(?P<closed>\\{0,7}["'])?\]?[ \t]{0,16}(?P<sep>: ?""" + TYPE + r""" =(?!=)|::=|\?\?=|[?:.+|]=|=>|==|=|:(?!:))"""
+    r"""\s{0,3}(?P<quote>[rbuf]?\\{0,7}["'`])?"""
 )
 PLAIN = re.compile(r"""(?:(?:Bearer|Basic|Token|Digest|ApiKey) )?[^\s"'`,;&<>(){}\[\]\\]+""")
-LINE = re.compile(r"""(?:="[^"\r\n]*"|[^\r\n"\\])*""")
-HELD = r"""(?P<q>\\{0,3}["'])(?P<value>[^"'\\\s]{3,400})\\{0,3}["']"""
-PAIR = re.compile(r"""(?P<closed>\\{0,3}["']),\s{0,12}""" + HELD)
+LINE = re.compile(r"""(?:=\\{0,7}"[^"\r\n\\]*\\{0,7}"|[^\r\n"\\])*""")
+HELD = r"""(?P<q>\\{0,7}["'])(?P<value>[^"'\\\s]{3,400})\\{0,7}["']"""
+PAIR = re.compile(r"""(?P<closed>\\{0,7}["']),\s{0,12}""" + HELD)
 VALUE = re.compile(
-    r"""\\{0,3}["']?,?\s{1,40}\\{0,3}["']?value\\{0,3}["']?\s{0,3}[:=]\s{0,3}\\{0,3}["']?"""
-    r"""(?P<value>[^\s"'\\,}]{3,400})""",
+    r"""\\{0,7}["']?,?(?:\s|\\{1,7}[nrt]|\n\S{1,30} {0,8}\||\n\+){1,40}\\{0,7}["']?"""
+    r"""value\\{0,7}["']?\s{0,3}[:=]\s{0,3}\\{0,7}["']?(?P<value>[^\s"'\\,}]{3,400})""",
     re.IGNORECASE,
 )
-FORM = re.compile(r"""["']\r?\n\r?\n(?P<value>[^\r\n]{1,2000})""")
-DEFAULT = re.compile(r"""["'] \{[^{}]{0,300}?\bdefault\s{0,8}=\s{0,3}"(?P<value>[^"\n]{3,400})\"""")
-LISTED = re.compile(r"""\\{0,3}["']?[ \t]?[:=]>?[ \t]?\[\s{0,3}\\{0,3}["']?(?P<value>[^\s"'\\,\[\]]{8,400})""")
+FIELD = re.compile(r"""name=\\{0,7}["']$""")
+FORM = re.compile(
+    r"""\\{0,7}["'](?:(?:\r?\n|(?:\\{1,7}r)?\\{1,7}n)(?:\+|\S{1,30} {0,8}\| )?){2}"""
+    r"""(?P<value>[^\s\\]{1,2000})"""
+)
+DEFAULT = re.compile(r"""\\{0,7}["'] \{[^{}]{0,300}?default\s{0,8}=\s{0,3}\\{0,7}"(?P<value>[^"\\\n]{3,400})""")
+LISTED = re.compile(r"""\\{0,7}["']?[ \t]?[:=]>?[ \t]?\[\s{0,3}\\{0,7}["']?(?P<value>[^\s"'\\,\[\]]{8,400})""")
 COLUMN = re.compile(r"""`?[ \t]{0,40}\|[ \t]{0,8}`?(?P<value>[^\s|`]{8,400})`?[ \t]{0,40}\|""")
 ELEMENT = re.compile(r"""(?:\s[^<>]{0,200})?>(?P<value>[^<]{1,2000})</""")
-LIST_ENTRY = re.compile(r"""</key>\s{0,40}<string>(?P<value>[^<]{1,2000})</""")
+LIST_ENTRY = re.compile(r"""</key>(?:\s|\\{1,7}[nrt]|\n\S{1,30} {0,8}\||\+){0,40}<string>(?P<value>[^<]{1,2000})</""")
 PERCENT = re.compile(
     r"""(?:%(?:25)?22)?%(?:25)?3[ADad](?:%(?:25)?22)?(?P<value>(?:[^\s&"'<>%]{1,500}|%(?!(?:25)?2[26])){1,100})"""
 )
@@ -71,7 +75,11 @@ OPTION = re.compile(r"""[ \t]+(?:(?P<quote>["'])|(?=[^\s"'-]))(?P<value>(?(quote
 BLANK = re.compile(r"""[ \t]+(?:is[ \t])?["'`]?(?P<value>[^\s"'`,;|()<>\\]{6,400})""")
 PHRASE = re.compile(r"""(?: \d{1,3})?(?:[:=]| is)[ \t]{1,3}["'`]?(?P<value>[^\s"'`,;|()<>\\]{6,400})""")
 BLOCK = re.compile(r"""["']?:[ \t]{1,4}[|>][+\-0-9]{0,2}[ \t]*\n""")
-INDENT = re.compile(r"""[ \t]*(?:- )?["']?""")
+WEAKLY = re.compile(
+    r"""\\{0,7}["']?\s{0,3}[:=]\s{0,3}\\{0,7}["']?(?P<value>[A-Za-z0-9+/_.\-]{16,4000}={0,2})(?![\w=])"""
+)
+ESCAPED = re.compile(r""": [|>][+\-]?\\{1,7}n(?P<value>(?:[^\\\n"]|\\{1,7}n[ ]{2}){1,2000})""")
+INDENT = re.compile(r"""(?P<prefix>[+\-]|\S{1,30} {0,8}\| )?[ \t]*(?:- )?["']?""")
 
 Ends: TypeAlias = tuple[int, int]
 
@@ -135,7 +143,7 @@ def _after(name: Name, marker: str) -> Ends | None:
     if name.phrase:
         return _strange(PHRASE, name)
     if weak(name.said):
-        return _assigned(name, marker)
+        return _strange(WEAKLY, name)
     following = name.text[name.end : name.end + 1]
     if following == " " and name.text[name.end + 1 : name.end + 2].isalpha():
         following = "a"
@@ -160,7 +168,7 @@ def _assigned(name: Name, marker: str) -> Ends | None:
     end = until(start, min(len(text), start + GLANCE))  # first a part: what is refused must cost little
     value = text[start:end]
     fits = not header_stands_for(value) if line else _plausible(value, text[end : end + 1], name.said, match)
-    if not fits or not value or (weak(name.said) and not random(value, LEAST_WEAK)) or text.startswith(marker, start):
+    if not fits or not value or text.startswith(marker, start):
         return None
     return start, until(start, len(text))
 
@@ -227,7 +235,7 @@ def _option(expression: re.Pattern[str], name: Name) -> Ends | None:
 
 def _form(expression: re.Pattern[str], name: Name) -> Ends | None:
     """In a part of a form: `name="api_key"`, an empty line, the value."""
-    return _plain(expression, name) if name.text.endswith("name=" + name.before, 0, name.start) else None
+    return _plain(expression, name) if FIELD.search(name.text, max(0, name.start - 14), name.start) else None
 
 
 def _block(name: Name) -> Ends | None:
@@ -238,13 +246,15 @@ def _block(name: Name) -> Ends | None:
     indent = INDENT.fullmatch(text, line, name.start) if found else None
     if found is None or indent is None:
         return None
-    least = len(indent[0]) - len(indent[0].lstrip()) + 1
+    prefix = indent["prefix"] or ""  # of a diff, or of a log of several programs
+    bare = indent[0][len(prefix) :]
+    least = len(bare) - len(bare.lstrip()) + 1
     at = found.end()
     while at < len(text):
         end = text.find("\n", at)
         end = len(text) if end < 0 else end
-        row = text[at:end]
-        if row.strip() and len(row) - len(row.lstrip()) < least:
+        row = text[at + len(prefix) : end]
+        if not text.startswith(prefix, at) or (row.strip() and len(row) - len(row.lstrip()) < least):
             break
         at = end + 1
     body = text[found.end() : min(at, len(text))]
@@ -253,11 +263,11 @@ def _block(name: Name) -> Ends | None:
 
 Take: TypeAlias = Callable[[re.Pattern[str], Name], Ends | None]
 TIES: tuple[tuple[str, re.Pattern[str], Take], ...] = (
-    ("%", PERCENT, _plain), ("\"'\\", PAIR, _plain), ("\"'\\, a\t\r\n", VALUE, _plain), ("\"'", FORM, _form),
-    ("\"'", DEFAULT, _plain), ("\"'\\ :=", LISTED, _strange), ("` \t|", COLUMN, _strange), ("> a", ELEMENT, _element),
-    ("<", LIST_ENTRY, _plain), (" \ta", OPTION, _option), (" \ta", BLANK, _strange),
+    ("%", PERCENT, _plain), ("\"'\\, a\t\r\n+", VALUE, _plain), ("\"'\\", PAIR, _plain), ("\"'", FORM, _form),
+    ("\"'\\", DEFAULT, _plain), ("\"'\\ :=", LISTED, _strange), ("` \t|", COLUMN, _strange), ("> a", ELEMENT, _element),
+    ("<", LIST_ENTRY, _plain), (":", ESCAPED, _plain), (" \ta", OPTION, _option), (" \ta", BLANK, _strange),
 )  # fmt: skip
 """What may follow at once, what follows then, and what it must be; `a` is a blank with a letter."""
-BY_NEXT = {each: [(form, take) for tie, form, take in TIES if each in tie] for each in "\"'\\ \t,:=`|><%\r\na"}
+BY_NEXT = {each: [(form, take) for tie, form, take in TIES if each in tie] for each in "\"'\\ \t,:=`|><%\r\na+"}
 BEFORE_SIGN = frozenset("\"'\\] \t:?.+|=")
 BEFORE_BLOCK = frozenset(":\"'")

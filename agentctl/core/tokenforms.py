@@ -102,7 +102,7 @@ def _escape(text: str, at: int) -> bool:
 
 BEGIN = re.compile(r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)? ?-{4,5}")
 END = re.compile(r"-{4,5} ?END [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)? ?-{4,5}")
-BODY = re.compile(r"(?:[A-Za-z0-9+/=:,\s-]|\\[nrt]|\\\\[nr]){0,20000}")
+BODY = re.compile(r"(?:[A-Za-z0-9+/=:,|>\s-]|\\[nrt]|\\\\[nr]){0,20000}")
 PUTTY = re.compile(r"Private-Lines: \d{1,4}\s+(?:[A-Za-z0-9+/=]+\s*?\n?){1,200}")
 
 

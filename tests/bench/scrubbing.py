@@ -35,6 +35,9 @@ HOSTILE = (
     ":_auth=", "token=[", "password?", "password ==", "password ??=", "key\t", "k3y" * 7 + " ", "pin", "pin=1 ",
     "AAAA" * 19 + "\\n", "Z" * 1000 + "=", "data:image/png;base64,", "github_pat_", "xoxb-", "discord", "SK", "sig=",
     "dG9rZW49", "746f6b656e3d", "password=a1b2c3d4e5 ", "a1b2c3d4e5f6 ", "[REDACTED]", "password=[REDACTED] ",
+    "\x1b[31m", "\x1b[31mpassword", "token\nweb | ", '"token",\\n', "password: |\\n  ", "password: |\n+ ", "a:*:b:c:d ",
+    '"token" { default =', "\\u001b[0m", "token\n\n\n", '"token"\n\n', "<key>token</key>\n", "password: |\\n<",
+    "+token",
 )  # fmt: skip
 LOGS = (
     '10.2.{a}.{b} - - [10/Oct/2025:13:{a}:{b} +0000] "GET /v1/orders/{h}?page={a} HTTP/1.1" 200 {b}12 "-" "Mozilla"',

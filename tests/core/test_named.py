@@ -15,7 +15,8 @@ def mask(text: str) -> str:
 @pytest.mark.parametrize(
     "text",
     [
-        "password={}", "a.b.db_password = {}", "-Ddb.password={}", "//h.example.com/:_authToken={}", '{{"auth": "{}q"}}x',
+        "password={}", "a.b.db_password = {}", "-Ddb.password={}", "//h.example.com/:_authToken={}",
+        '{{"auth": "{}q"}}x',
         "define('DB_PASSWORD', '{}')", "[('x-api-key', '{}')]", "- name: DB_PASSWORD\n  value: {}",
         'name="api_key"\r\n\r\n{}\r\n', 'variable "db_password" {{\n  default = "{}"\n}}', "map[X-Api-Key:[{}]]",
         "| `API_KEY` | `{}` |", "<a:password b='c'>{}</a:password>", "<key>APIKey</key>\n<string>{}</string>",

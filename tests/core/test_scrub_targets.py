@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -61,6 +62,27 @@ def test_secrets_are_found_as_often_as_promised(difficulty, least):
 def test_secrets_of_all_kinds_are_found():
     """All of the corpus, nothing left out."""
     assert recall(CASES) >= 0.97
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        lambda text: "12:00 INFO body=" + json.dumps({"msg": text}) + " end",
+        lambda text: "x " + json.dumps({"a": json.dumps({"msg": text})}),
+        lambda text: f"12:00 DEBUG { {'msg': text} }",
+        lambda text: f"\x1b[32m{text}\x1b[0m",
+        lambda text: "\n".join(f"+{line}" for line in text.split("\n")),
+        lambda text: "\n".join(f"web-1  | {line}" for line in text.split("\n")),
+    ],
+    ids=["JSON in a line", "JSON in JSON in a line", "repr", "coloured", "diff", "several programs"],
+)
+def test_secrets_are_found_however_their_text_is_printed(printed):
+    """C54: the same promises in a log of a log; what is encoded besides is left out."""
+    cases = [case for case in CASES if isinstance(case.text, str) and case.difficulty != "hard"]
+    alike = [printed(text) for text in ALIKE]
+
+    assert recall([replace(case, text=printed(str(case.text))) for case in cases]) >= 0.97
+    assert sum(mask(text) != text for text in alike) / len(alike) <= 0.02
 
 
 def test_what_only_looks_like_a_secret_stays_readable():

@@ -117,7 +117,7 @@ class Filter:
 
     def spans(self, text: str) -> list[Span]:
         """Where secrets stand in a text and by which rule: in order, none within another."""
-        found = [*self._found(text), *self._decoded(text, 0), *joined.spans(text, self._found)]
+        found = joined.uncoloured(text, self._spans)
         found.sort(key=lambda span: (span[0], -span[1]))
         merged: list[Span] = []
         for start, end, rule in found:
@@ -127,6 +127,9 @@ class Filter:
             elif end > start:
                 merged.append((start, end, rule))
         return merged
+
+    def _spans(self, text: str) -> list[Span]:
+        return [*self._found(text), *self._decoded(text, 0), *joined.spans(text, self._found)]
 
     def _found(self, text: str) -> Iterator[Span]:
         for start, end in self.known.spans(text):
@@ -172,6 +175,7 @@ class Filter:
         return text
 
     def _learn(self, value: str) -> bool:
+        value = joined.COLOURED.sub("", value)
         return self.replacement not in value and self.known.learn(value)
 
     def _data(self, value: Json, depth: int) -> Json:
