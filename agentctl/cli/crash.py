@@ -9,9 +9,13 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentctl import __version__
 from agentctl.errors import AgentctlError, Defect
+
+if TYPE_CHECKING:
+    from agentctl.core.messages import Scrubbed
 
 
 def reported(error: BaseException, arguments: list[str]) -> AgentctlError:
@@ -25,13 +29,13 @@ def reported(error: BaseException, arguments: list[str]) -> AgentctlError:
     text = error.report if isinstance(error, Defect) else "".join(traceback.format_exception(error))
     line = " ".join(mask.text(argument) for argument in arguments)
     about = f"agentctl {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
-    path = _written(f"{about}agentctl {line}\n\n{mask.text(text)}")
+    path = _written(mask.text(f"{about}agentctl {line}\n\n{text}"))
     said = str(error) if isinstance(error, Defect) else f"{type(error).__name__}: {error}"
     what = printable(mask.text(said), lines=False)[:200]
     return AgentctlError(f"a defect in agentctl: {what}; the report is {path}")
 
 
-def _written(text: str) -> Path:
+def _written(text: Scrubbed) -> Path:
     from agentctl.config import paths
 
     name = f"crash-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}.txt"

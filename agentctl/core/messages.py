@@ -8,13 +8,17 @@ signatures).
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Literal, TypeAlias, TypeGuard
+from typing import Literal, NewType, TypeAlias, TypeGuard
 
 from agentctl.records import dataclass
 
 Json: TypeAlias = object
 """None, bool, int, float, str, or a list or dict of them: what JSON can say. Narrowed before use."""
 JsonObject: TypeAlias = dict[str, Json]
+
+
+Scrubbed = NewType("Scrubbed", str)
+"""A text that went through a run's filter: what results and reports ask for, so that no other text gets there."""
 
 
 def is_object(value: Json) -> TypeGuard[JsonObject]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agentctl.core.events import Stamped
-from agentctl.core.messages import Delta, JsonObject
+from agentctl.core.messages import Delta, JsonObject, Scrubbed
 from agentctl.core.state import State
 from agentctl.records import dataclass
 
@@ -50,8 +50,8 @@ class Result:
     status: str
     reason: str
     exit_code: int
-    answer: str
-    message: str
+    answer: Scrubbed
+    message: Scrubbed
     """The stop's own sentence; empty when the run completed."""
     resume: str | None
     """The command that goes on, where there is one."""
@@ -69,8 +69,8 @@ class Progress:
     """Of the whole, from 0 to 1; None: nobody knows how much there is to do."""
     done: float | None
     """So many of whatever the server counts, finite and not negative."""
-    words: str
-    """Scrubbed, as they came otherwise: whoever shows them escapes and shortens them."""
+    words: Scrubbed
+    """As they came otherwise: whoever shows them escapes and shortens them."""
 
 
 class Listener(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from agentctl.core.guards.scrub import Filter
+from agentctl.core.messages import Scrubbed
 from agentctl.records import dataclass
 from agentctl.runner.order import Listener, Progress
 
@@ -23,7 +24,7 @@ class Relay:
         """Tell the listener. Never raises."""
         if self.scrub is None:
             return
-        said = self.scrub.text(words) if len(words) <= LONGEST else ""
+        said = self.scrub.text(words) if len(words) <= LONGEST else Scrubbed("")
         self.listener.progress(Progress(call_id, tool, share(done, total), _count(done), said))
 
 

@@ -8,14 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agentctl.core.events import (
-    ContextTrimmed,
-    ModelReplied,
-    RunStarted,
-    Stamped,
-    StepsPlanned,
-    ToolFinished,
-)
+from agentctl.core.events import ModelReplied, Stamped, StepsPlanned
 from agentctl.core.guards.scrub import Filter
 from agentctl.core.messages import Message, Text, Thinking, ToolUse
 from agentctl.core.wrapping import unwrapped
@@ -30,16 +23,15 @@ def relearn(scrub: Filter, journal: Store, events: Sequence[Stamped]) -> None:
         StoreUnusable: an original is gone or was changed.
     """
     for stamped in events:
-        match stamped.event:
-            case ModelReplied(purpose="summary") | ContextTrimmed() | RunStarted() as said if said.sealed:
-                scrub.data(journal.original(stamped.run_id, said.sealed).decode())
-            case ModelReplied() | StepsPlanned() as said if said.sealed:
-                text = journal.original(stamped.run_id, said.sealed).decode()
-                _message(scrub, originals.to_message(text, ""))
-            case ToolFinished() as done if done.sealed:
-                scrub.data(unwrapped(journal.original(stamped.run_id, done.sealed).decode()))
+        event, digest = stamped.event, str(getattr(stamped.event, "sealed", ""))
+        original = journal.original(stamped.run_id, digest).decode() if digest else ""
+        match event:
+            case ModelReplied(purpose="summary"):
+                scrub.text(original)
+            case ModelReplied() | StepsPlanned() if original:
+                _message(scrub, originals.to_message(original, ""))
             case _:
-                pass
+                scrub.data(unwrapped(original))
 
 
 def _message(scrub: Filter, message: Message) -> None:

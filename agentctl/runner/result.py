@@ -7,7 +7,7 @@ import math
 
 from agentctl.core.decisions import Stop
 from agentctl.core.guards import budget, context, tokens
-from agentctl.core.messages import JsonObject
+from agentctl.core.messages import JsonObject, Scrubbed
 from agentctl.core.summary import figures
 from agentctl.runner import answers
 from agentctl.runner.order import Result
@@ -27,7 +27,7 @@ def result_of(world: World, plan: Plan, stop: Stop) -> Result:
     answer = world.scrub.text(state.run.answer.strip())
     output = answers.parsed(answer) if plan.task.task.output is not None and stop.status == "completed" else None
     if output is not None:
-        answer = json.dumps(output, ensure_ascii=False)
+        answer = Scrubbed(json.dumps(output, ensure_ascii=False))
     resume = resume_command(world, plan, stop)
     now = world.clock()
     body: JsonObject = {

@@ -21,7 +21,7 @@ from agentctl.core import encoded, grammar, joined, keynames, tokenforms
 from agentctl.core.bounds import table
 from agentctl.core.keynames import BUILT_IN, counts, words
 from agentctl.core.known import Known
-from agentctl.core.messages import Json, JsonObject, is_list, is_object
+from agentctl.core.messages import Json, JsonObject, Scrubbed, is_list, is_object
 from agentctl.core.named import LEAST_WEAK
 from agentctl.core.placeholders import random
 from agentctl.core.tokenforms import Span
@@ -50,7 +50,7 @@ DEEPEST = 3
 """JSON inside strings is read so deep."""
 DECODED = 2
 """An encoding within an encoding."""
-FAILED = "[SCRUB ERROR]"
+FAILED = Scrubbed("[SCRUB ERROR]")
 NAMES = ("name", "key", "header", "field", "variable", "Name", "Key")
 VALUES = ("value", "val", "values", "Value", "content")
 """How objects that are a pair call its halves."""
@@ -86,12 +86,12 @@ class Filter:
     literals: Literals | None = None
     """Finds all `LITERALS` of a text at once, where an engine does it faster than one by one."""
 
-    def text(self, text: str) -> str:
+    def text(self, text: str) -> Scrubbed:
         """A text without secrets; `FAILED` where this filter fails."""
         if not self.on or not text:
-            return text
+            return Scrubbed(text)
         try:
-            return self._string(text, 0)
+            return Scrubbed(self._string(text, 0))
         except Exception:  # noqa: BLE001 -- the raw text must not pass, whatever went wrong
             return FAILED
 
