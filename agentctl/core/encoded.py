@@ -14,7 +14,7 @@ WRAPPED = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{16,100}+\r?\n[ \t]{0,1
 PERCENT = re.compile(r"""[^\s"'<>&?=]{0,512}%[0-9A-Fa-f]{2}[^\s"'<>&]{0,4096}""")
 CODE = re.compile(r"\\u00([0-7][0-9a-fA-F])|\\x([0-7][0-9a-fA-F])")
 MOST = 32_000
-"""Characters of one text that are decoded."""
+"""Characters of one text that are looked at again, or, of lines and escapes, tried."""
 
 
 def spans(text: str, finds: Callable[[str], bool]) -> Iterator[Span]:
@@ -22,11 +22,9 @@ def spans(text: str, finds: Callable[[str], bool]) -> Iterator[Span]:
     left = MOST
     for match in TOKEN.finditer(text):
         token = match[0]
-        left -= len(token)
-        if left < 0:
-            break
         for rule, inner in (("hex", _hex(token)), ("base64", _base64(token))):
-            if inner and finds(inner):
+            left -= len(inner)
+            if inner and left >= 0 and finds(inner):
                 yield *match.span(), rule
     for match in WRAPPED.finditer(text, 0, MOST) if "\n" in text else ():
         inner = _base64("".join(match[0].split()))
