@@ -40,13 +40,14 @@ class Known:
         return value in self._all
 
     def learn(self, value: str) -> bool:
-        """Keep what a detector found, but for what ends a sentence; whether it is new."""
-        value = value.strip().rstrip(".,;:?)")
-        if value in self._all or self._learned >= MOST or not _strange(value):
-            return False
-        self._learned += 1
-        self._add(value)
-        return True
+        """Keep what a detector found, also without what ends a sentence; whether it is new."""
+        value = value.strip()
+        before = len(self._all)
+        for each in (value, value.rstrip(".,;:?)")):
+            if each not in self._all and self._learned < MOST and _strange(each):
+                self._learned += 1
+                self._add(each)
+        return len(self._all) > before
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where known values stand."""

@@ -52,7 +52,7 @@ ASSIGNED = re.compile(
 PLAIN = re.compile(r"""(?:(?:Bearer|Basic|Token|Digest|ApiKey) )?[^\s"'`,;&<>(){}\[\]\\]+""")
 LINE = re.compile(r"""(?:=\\{0,7}"[^"\r\n\\]*\\{0,7}"|[^\r\n"\\])*""")
 HELD = r"""(?P<q>\\{0,7}["'])(?P<value>[^"'\\\s]{3,400})\\{0,7}["']"""
-PAIR = re.compile(r"""(?P<closed>\\{0,7}["']),\s{0,12}""" + HELD)
+PAIR = re.compile(r"""(?P<closed>\\{0,7}["']),\s{0,12}""" + HELD + r"""(?!\s{0,3}[:=])""")
 VALUE = re.compile(
     r"""\\{0,7}["']?,?(?:\s|\\{1,7}[nrt]|\n\S{1,30} {0,8}\||\n\+){1,40}\\{0,7}["']?"""
     r"""value\\{0,7}["']?\s{0,3}[:=]\s{0,3}\\{0,7}["']?(?P<value>[^\s"'\\,}]{3,400})""",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 STANDS_FOR = re.compile(
-    r"""(?ix) \$\{?[a-z_].* | \$\(.* | <.* | \{\{.* | %\(?[a-z_]\w*[)%].* | \*{2,}.* | x{3,} | \.{3,} | …+ | -+ |
+    r"""(?ix) \$\{[a-z_].* | \$[a-z_]\w*(?:[:/.\s"'&;].*)? | \$\(.* |
+    <[\w\s.:/,|-]{1,80}>.* | \{\{.* | %\(?[a-z_]\w*[)%].* | \*{2,}.* | x{3,} | \.{3,} | …+ | -+ |
     (?:none|null|nil|true|false|undefined|required|optional|string|str|int|number|bytes?|bool|boolean|yes|no|empty|
        unset|missing|invalid|expired|hidden|redacted|masked|changeme|todo|tbd|any|object|the|a|an|is|was|are|not|see|
        must|should|for|from|your|and|or|to|in|of|it|ok|failed|rejected|accepted|incorrect|wrong|env|text|varchar|
        expected|unexpected|got|await|new|yield|return|default|unknown|reads|has|will|can|cannot|never|found|on|off)
-    [.,!?;:)]? | (?:your|my|the|some|example|placeholder)[_-].* |
+    [.,!?;:)]? | (?:your|my|the|some|example|placeholder)[_-]\D* |
     (?:os|process|self|this|cls|config|settings|env|environ|request|args|kwargs|secrets|vault|ctx|options|params|data|
        var|local|module|std|import\.meta)(?:\.[a-z_]\w*)+ .* | [a-z_]\w*\.(?:env|environ)\b.* | \[REDACTED.*"""
 )

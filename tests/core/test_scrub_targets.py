@@ -117,7 +117,8 @@ def test_masking_twice_is_masking_once():
 
 @pytest.mark.parametrize("size", [1, 7, 60])
 def test_streamed_secrets_are_found_as_whole_ones_are(size):
-    texts = [case for case in CASES if isinstance(case.text, str) and found(case)]
+    every = 5 if size == 1 else 1  # each letter is looked at with all that is held back
+    texts = [case for case in CASES[::every] if isinstance(case.text, str) and found(case)]
     hidden = 0
     for case in texts:
         said: list[Delta] = []

@@ -148,7 +148,7 @@ LEARNED = "k7x9-Learned-q2w8e5"
 async def test_a_resumed_run_masks_what_the_run_before_had_learned(isolated, stage, where):
     """A41: found by its name before the kill, it comes bare afterwards."""
     named = f"password={LEARNED}"
-    stage.task["goal"] = f"Do it, {named}." if where == "goal" else "Do it."
+    stage.task["goal"] = f"Do it, {named}; now." if where == "goal" else "Do it."
     stage.tool("tell", f"""echo '"I found {named}"'""" if where == "result" else "cat", parameters={"type": "object"})
     stage.effect("refund", side_effects="irreversible", parameters={"type": "object"})
     stage.replies = [
