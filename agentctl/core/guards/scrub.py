@@ -50,6 +50,8 @@ DEEPEST = 3
 """JSON inside strings is read so deep."""
 DECODED = 2
 """An encoding within an encoding."""
+PASSES, SHORT = 4, 4_000
+"""A text of at most so many characters is looked at again after it was cut, for what stands side by side only then."""
 FAILED = Scrubbed("[SCRUB ERROR]")
 NAMES = ("name", "key", "header", "field", "variable", "Name", "Key")
 VALUES = ("value", "val", "values", "Value", "content")
@@ -100,11 +102,13 @@ class Filter:
         if not self.on:
             return value
         try:
-            before = len(self.known)
-            masked = self._data(value, 0)
-            return masked if len(self.known) == before else self._data(masked, 0)
+            for _ in range(PASSES):
+                given, value = value, self._data(value, 0)
+                if value == given:
+                    break
         except Exception:  # noqa: BLE001 -- see `text`
             return FAILED
+        return value
 
     def fields(self, value: JsonObject) -> JsonObject:
         """`data` for an object, which stays one."""
@@ -154,12 +158,14 @@ class Filter:
             yield from encoded.spans(text, finds)
 
     def _text(self, text: str) -> str:
-        spans = self.spans(text)
-        if not spans:
-            return text
-        learned = [self._learn(text[start:end]) for start, end, rule in spans if rule != "known value"]
-        masked = self._cut(text, spans)
-        return self._known(masked) if any(learned) else masked
+        for _ in range(PASSES if len(text) <= SHORT else 1):
+            spans = self.spans(text)
+            if not spans:
+                break
+            learned = [self._learn(text[start:end]) for start, end, rule in spans if rule != "known value"]
+            text = self._cut(text, spans)
+            text = self._known(text) if any(learned) else text
+        return text
 
     def _cut(self, text: str, spans: Iterable[tuple[int, int, str]]) -> str:
         pieces: list[str] = []
