@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator
 
+from agentctl.core.dummies import stands_for
 from agentctl.core.named import SensitiveNames, low, named
-from agentctl.core.placeholders import stands_for
 from agentctl.core.tokenforms import Span
 
 PROGRAMS = r"\b(?:mysql\w{0,9}|sshpass|redis-cli|mongo\w{0,6}|psql|docker login|az login|ldap\w{3,7})\b"

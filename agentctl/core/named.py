@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
+from agentctl.core.dummies import header_stands_for, random, stands_for
 from agentctl.core.keynames import counts, sensitive, triggers, weak, whole_line
-from agentctl.core.placeholders import header_stands_for, random, stands_for
 from agentctl.core.tokenforms import Span
 
 SensitiveNames: TypeAlias = frozenset[tuple[str, ...]]

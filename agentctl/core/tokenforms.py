@@ -10,7 +10,7 @@ import re
 from collections.abc import Container, Iterator
 from typing import TypeAlias
 
-from agentctl.core.placeholders import random
+from agentctl.core.dummies import random
 
 Span: TypeAlias = tuple[int, int, str]
 """From, to, the rule that found it."""

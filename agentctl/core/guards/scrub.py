@@ -19,11 +19,11 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from agentctl.core import encoded, grammar, joined, keynames, tokenforms
 from agentctl.core.bounds import table
+from agentctl.core.dummies import random
 from agentctl.core.keynames import BUILT_IN, counts, words
 from agentctl.core.known import Known
 from agentctl.core.messages import Json, JsonObject, Scrubbed, is_list, is_object
 from agentctl.core.named import LEAST_WEAK
-from agentctl.core.placeholders import random
 from agentctl.core.tokenforms import Span
 from agentctl.records import dataclass
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agentctl.core.placeholders import header_stands_for, random, stands_for
+from agentctl.core.dummies import header_stands_for, random, stands_for
 
 
 @pytest.mark.parametrize(
