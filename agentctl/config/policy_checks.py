@@ -132,6 +132,8 @@ def scrub(policy: Policy, merged: Merged) -> Iterator[Problem]:
         place: KeyPath = ("scrub", "patterns", number)
         if wrong := fault(pattern):
             yield merged.problem([place], *wrong)
+    if policy.scrub.to_model and not policy.scrub.enabled:
+        yield merged.problem([("scrub", "to_model")], "expected false: nothing is masked with scrub.enabled = false")
     for number, name in enumerate(policy.scrub.keys):
         if not name.strip():
             yield merged.problem([("scrub", "keys", number)], "expected a name, got an empty text")

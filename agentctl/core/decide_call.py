@@ -7,6 +7,7 @@ they speak.
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from typing import Literal
 
 from agentctl.core import command_rules, commands, envelope, receipts
@@ -15,7 +16,7 @@ from agentctl.core.commands import Command
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import LoopSeen
-from agentctl.core.guards import approval, args, budget, circuit, handoff, loops, results, risk, trust
+from agentctl.core.guards import approval, args, budget, circuit, handoff, loops, results, risk, scrub, trust
 from agentctl.core.inflight import CallState
 from agentctl.core.messages import JsonObject
 from agentctl.core.policy import Policy
@@ -29,6 +30,7 @@ DOUBT = "its outcome is unknown: approve runs it (again), deny skips it"
 REDEFINED = "its definition has changed since it was pinned:\n{diff}"
 CHANGED = "changed since it was approved: {drift}"
 EXPIRED = "it was approved more than an hour ago"
+FILLED = "the secrets that it is filled in with"
 
 
 def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDecision:
@@ -64,7 +66,7 @@ def _unfit(setup: Setup, state: State, call: Call, contract: Contract | None) ->
         return None
     if at.phase == "denied" or contract.gone:
         return do.RefuseCall("approval", _denied(contract, at) if at.phase == "denied" else _gone(contract))
-    bad = args.check(policy.args, contract, call.args, call.garbled)
+    bad = scrub.check(state.scrub, at.call_id) or args.check(policy.args, contract, call.args, call.garbled)
     if bad is None:
         kept = trust.keeps(policy.trust, contract) if call.leaks else None
         return None if kept is None else do.RefuseCall("trust", kept)
@@ -124,8 +126,10 @@ def _tier(setup: Setup, state: State, contract: Contract, call: Call) -> tuple[T
 
 def _judged(setup: Setup, state: State, contract: Contract, call: Call) -> Judged:
     policy, reader, command = setup.policy, setup.reader, call.command if _is(call, contract) else None
-    copied, writes = call.copied, call.writes
-    return judge(policy, reader, state.trust, contract, call.args, command=command, copied=copied, writes=writes)
+    copied, writes, known = call.copied, call.writes, state.trust
+    if scrub.fills(state.scrub, call.state.call_id):
+        known = replace(known, private=(*known.private, FILLED))
+    return judge(policy, reader, known, contract, call.args, command=command, copied=copied, writes=writes)
 
 
 def _is(call: Call, contract: Contract) -> bool:

@@ -36,6 +36,7 @@ from agentctl.core.guards import (
     progress,
     results,
     route,
+    scrub,
     tokens,
     trust,
 )
@@ -100,6 +101,7 @@ class State:
     cache: cache.State = field(default_factory=lambda: cache.EMPTY)
     handoff: handoff.State = handoff.State()
     trust: trust.State = trust.State()
+    scrub: scrub.State = scrub.State()
 
     @property
     def prompt_tokens(self) -> int:
@@ -127,6 +129,7 @@ def apply(state: State, stamped: Stamped) -> State:
         cache=cache.apply(state.cache, stamped),
         handoff=handoff.apply(state.handoff, stamped),
         trust=trust.apply(state.trust, stamped),
+        scrub=scrub.apply(state.scrub, stamped),
     )
 
 

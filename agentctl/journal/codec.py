@@ -53,6 +53,7 @@ TAGS: Final[dict[type[Any], str]] = {
     e.Failed: "error",
     e.Completed: "complete",
     e.InjectionSuspected: "injection",
+    e.SecretsNumbered: "secrets",
 }
 VERSIONS: Final[dict[str, int]] = {}
 """The version in which a tag is written; 1 where it is not named."""
@@ -89,13 +90,17 @@ def _calls_out(calls: tuple[e.CallProposed, ...]) -> Json:
     return [
         {"call_id": c.call_id, "wire_id": c.wire_id, "tool": c.tool, "args": c.args, "key": c.key}
         | ({"exact": c.exact} if c.exact else {})
+        | ({"filled": list(c.filled)} if c.filled else {})
         for c in calls
     ]
 
 
 def _calls_in(calls: list[dict[str, Any]]) -> tuple[e.CallProposed, ...]:
     return tuple(
-        e.CallProposed(c["call_id"], c["wire_id"], c["tool"], c["args"], c["key"], c.get("exact", "")) for c in calls
+        e.CallProposed(
+            c["call_id"], c["wire_id"], c["tool"], c["args"], c["key"], c.get("exact", ""), tuple(c.get("filled", ()))
+        )
+        for c in calls
     )
 
 

@@ -14,6 +14,7 @@ from agentctl.core.events import Checked
 from agentctl.core.messages import Json, JsonObject
 from agentctl.core.wrapping import harmless
 from agentctl.errors import Invalid
+from agentctl.runner import numbered
 from agentctl.runner.world import World
 
 FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n\s*```", re.DOTALL)
@@ -81,7 +82,8 @@ async def run_check(world: World) -> None:
     changed = words(ended.changed, ended.left)
     if changed:
         heard = f"The check changed what decides what is done later, and {changed}\n{heard}"
-    said = world.scrub.text(heard)
+    said = world.scrub.text(numbered.text(world, heard))
+    numbered.keep(world)
     code = -1 if ended.how != "exited" or changed else ended.code
     ms = max(0, round((world.clock() - started) * 1000))
     world.recorder.record(Checked(code == 0, code, said.strip(), ms))

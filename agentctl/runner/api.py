@@ -16,7 +16,7 @@ from agentctl.errors import Forbidden, Usage
 from agentctl.journal import lease
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
-from agentctl.runner import explanation, plan, reaping, recall, relearning, starting, words
+from agentctl.runner import explanation, numbered, plan, reaping, recall, relearning, starting, words
 from agentctl.runner.drive import Drive, driven
 from agentctl.runner.order import Listener, Order, Raise, Result
 from agentctl.runner.servers import served
@@ -96,6 +96,7 @@ async def resume(
         policy = starting.placed(raised.policy)
         order = dataclasses.replace(order, policy=policy or recall.policy_named(events) or order.policy)
         planned = plan.make(order, only_lower=False, store=journal)
+        numbered.refuse_late(events, row.run_id, to_model=planned.policy.scrub.to_model)
         epoch = await journal.take(row.run_id, lease.new_owner())
         async with served(planned, journal, listener) as complete:
             events = journal.events(row.run_id)
@@ -113,7 +114,8 @@ def _restart(at: Drive, world: World, row: RunRow, known: recall.Start, raised: 
     relearning.relearn(world.scrub, at.journal, at.events)
     recall.conversation(world, at.journal, at.events)
     world.system = known.system
-    words.begun(world, known.goal, known.system, known.foreign)
+    world.schemas = numbered.schemas(world, world.schemas)
+    words.begun(world, numbered.plain(world, known.goal), numbered.plain(world, known.system), known.foreign)
     words.recalled(world, at.journal, at.events)
     changed = at.plan.digest != recall.policy_digest(at.events)
     told = recall.told(row, fold(at.events), changed=changed, policy=at.plan.policy.name)
@@ -133,5 +135,6 @@ def _restart(at: Drive, world: World, row: RunRow, known: recall.Start, raised: 
             recall.new_prefix(world, at.plan, at.events, known.system),
             world.recorder.calls_of_the_session() if at.order.session else {},
             starting.started_by_others(world, at.plan, at.order),
+            to_model=world.shows.on,
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from agentctl.core import decisions as do
+from agentctl.core import placeholders
 from agentctl.core.callkey import keys
 from agentctl.core.events import (
     BudgetCounted,
@@ -23,7 +24,7 @@ from agentctl.core.messages import Block, Failure, Message, Outcome, Reply, Requ
 from agentctl.core.policy import Provider
 from agentctl.journal.failpoints import failpoint
 from agentctl.records import dataclass
-from agentctl.runner import caching, originals, recaps, words
+from agentctl.runner import caching, numbered, originals, recaps, words
 from agentctl.runner.admitting import admitted
 from agentctl.runner.circuits import let_go, weigh
 from agentctl.runner.streaming import Stream
@@ -176,7 +177,10 @@ async def _replied(world: World, made: Made, reply: Reply) -> None:
     leaked = words.repeats(world, _text(message), _said_before(world)) or words.repeats(world, reply.refusal)
     if leaked:
         message = Message("assistant", (Text(WITHHELD),), provider.identity)
-    uses = tuple(block for block in message.blocks if isinstance(block, ToolUse))
+    asked = {use.call_id: placeholders.numbers(use.args) for use in _uses(message)} if world.vault else {}
+    message = numbered.reply(world, message)
+    uses = _uses(message)
+    numbered.keep(world)
     for block in message.blocks:
         if isinstance(block, Thinking) and block.text:
             hidden = words.repeats(world, block.text)
@@ -184,7 +188,7 @@ async def _replied(world: World, made: Made, reply: Reply) -> None:
     price = world.setup.prices.get(provider.name)
     said = _text(message)
     text = world.scrub.text(said)
-    proposed = tuple(_propose(world, use) for use in uses)
+    proposed = tuple(_propose(world, use, asked.get(use.call_id, ())) for use in uses)
     told = all(_says_it(world, p, use) for p, use in zip(proposed, uses, strict=True))
     same = text == said and not message.raw and told
     plain = same and [type(block) for block in message.blocks] in (
@@ -211,8 +215,7 @@ async def _replied(world: World, made: Made, reply: Reply) -> None:
     before = world.state.cache
     stamped = world.recorder.settle(made.hold, event)
     world.conversation.hold(stamped.seq, message)
-    world.calls = {use.call_id: use for use in uses}
-    world.answers, world.labels = {}, {}
+    numbered.called(world, uses)
     await _weigh(world, made, ok=True)
     _tell(world, provider)
     caching.tell(world, provider, before, reply, action.purpose)
@@ -220,7 +223,8 @@ async def _replied(world: World, made: Made, reply: Reply) -> None:
 
 async def _summarised(world: World, made: Made, reply: Reply) -> None:
     """No part of the conversation before its trim takes it in."""
-    text = recaps.text_of(reply, made.action)
+    text = world.shows.text(recaps.text_of(reply, made.action))
+    numbered.keep(world)
     stamped = world.recorder.settle(made.hold, recaps.event(world, made.provider, reply, text, made.ms))
     world.conversation.hold(stamped.seq, Text(text))
     await _weigh(world, made, ok=True)
@@ -255,11 +259,17 @@ def _usable(wire_id: str) -> bool:
     return 0 < len(wire_id) <= 64 and wire_id.replace("_", "").replace("-", "").isalnum() and wire_id.isascii()
 
 
-def _propose(world: World, use: ToolUse) -> CallProposed:
+def _uses(message: Message) -> tuple[ToolUse, ...]:
+    return tuple(block for block in message.blocks if isinstance(block, ToolUse))
+
+
+def _propose(world: World, use: ToolUse, filled: tuple[int, ...]) -> CallProposed:
     contract = world.setup.contracts.get(use.name)
     name = world.scrub.text(use.name)[:MOST_NAME] if contract is None else contract.name
     args = use.garbled if use.args is None else use.args
-    return CallProposed(use.call_id, use.wire_id, name, world.scrub.data(args), *keys(world.call_key, name, args))
+    exact = numbered.filled(world, use)
+    key, same = keys(world.call_key, name, exact.garbled if exact.args is None else exact.args)
+    return CallProposed(use.call_id, use.wire_id, name, world.scrub.data(args), key, same, filled)
 
 
 def _says_it(world: World, proposed: CallProposed, use: ToolUse) -> bool:

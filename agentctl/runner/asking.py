@@ -13,7 +13,7 @@ from agentctl.core.contract import Contract
 from agentctl.core.events import ApprovalRequested
 from agentctl.core.guards import budget, cache
 from agentctl.core.inflight import CallState
-from agentctl.core.messages import Json, JsonObject
+from agentctl.core.messages import Json, JsonObject, is_object
 from agentctl.models.caching import lifetime_s
 from agentctl.runner import exact, shell, words
 from agentctl.runner.world import World
@@ -33,7 +33,7 @@ def requested(world: World, call: CallState, contract: Contract, decision: do.As
         decision.tier.word,
         world.scrub.text(decision.rule),
         receipts.whole(world.call_key, bound),
-        world.scrub.data(args),
+        world.shown_args(call.call_id),
         words.shown(world, copied),
         decision.once,
         bound,
@@ -41,7 +41,7 @@ def requested(world: World, call: CallState, contract: Contract, decision: do.As
         shell.parts_of(world, contract, args),
         exact.files(world, contract, args),
         _change(world, contract, args),
-        _edited(world, call, args),
+        _edited(world, call),
         words.around(world, contract),
     )
 
@@ -82,8 +82,9 @@ def unmasked(world: World, call: CallState, typed: JsonObject) -> JsonObject:
     Raises:
         Moved: a mask stands where none was.
     """
-    args = world.args(call.call_id)
-    return restored(typed, world.scrub.data(args), args, world.setup.policy.scrub.replacement)
+    shown, args = world.shown_args(call.call_id), world.args(call.call_id)
+    found = world.vault.filled(restored(typed, shown, args, world.setup.policy.scrub.replacement))
+    return found if is_object(found) else typed
 
 
 def misfit(world: World, call: CallState, contract: Contract, typed: JsonObject) -> str:
@@ -101,19 +102,22 @@ def _change(world: World, contract: Contract, args: Json) -> str:
         return ""
     before, after = (found.before or b"").decode(errors="replace"), found.after
     path = world.scrub.text(found.path)
-    old, new = world.scrub.text(before).splitlines(), world.scrub.text(after).splitlines()
+    old, new = (world.scrub.text(world.vault.hidden(each)).splitlines() for each in (before, after))
     name = "/dev/null" if found.before is None else path
     if max(len(old), len(new)) > MOST_LINES:
         return f"--- {name}\n+++ {path}\n{len(old):,} lines become {len(new):,}: too many to be compared"
     return "\n".join(difflib.unified_diff(old, new, name, path, lineterm=""))
 
 
-def _edited(world: World, call: CallState, args: Json) -> str:
+def _edited(world: World, call: CallState) -> str:
     """Only where somebody did: before and after, scrubbed, line by line."""
     proposed = world.proposed.get(call.call_id)
     if proposed is None:
         return ""
-    old, new = (json.dumps(world.scrub.data(each), ensure_ascii=False, indent=2) for each in (proposed, args))
+    old, new = (
+        json.dumps(world.scrub.data(each), ensure_ascii=False, indent=2)
+        for each in (proposed, world.said[call.call_id].args)
+    )
     by = call.edited_by
     return "\n".join(difflib.unified_diff(old.splitlines(), new.splitlines(), "the model", by, lineterm="", n=1))
 

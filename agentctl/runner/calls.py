@@ -29,7 +29,7 @@ from agentctl.core.messages import ToolAnswer
 from agentctl.core.setup import Call
 from agentctl.core.tiers import Tier
 from agentctl.journal.failpoints import failpoint
-from agentctl.runner import circuits, words
+from agentctl.runner import circuits, numbered, words
 from agentctl.runner.answers import run_check
 from agentctl.runner.exact import exactly
 from agentctl.runner.people import ask_person
@@ -164,8 +164,9 @@ def _refuse(world: World, call: CallState, decision: do.RefuseCall) -> do.Stop |
         world.recorder.record(decision.loop)
     reason = decision.envelope.code or decision.envelope.message
     world.recorder.record(Decided("before_tool", decision.guard, "refuse", f"{call.tool}: {reason}"))
-    finished = _finished(world, call, decision.envelope, 0, ran=False, effect=False)
-    _answer(world, call, decision.envelope, finished)
+    answer = numbered.answer(world, decision.envelope, ours=True)
+    finished = _finished(world, call, answer, 0, ran=False, effect=False)
+    _answer(world, call, answer, finished)
     return decision.halt
 
 
@@ -189,7 +190,7 @@ async def _run(world: World, exact: Call, contract: Contract, tier: Tier, *, clo
             _unhealthy(world, call)
             return
         started = world.clock()
-        args, key = world.scrub.data(world.args(call.call_id)), f"{world.recorder.identity.run_id}:{call.call_id}"
+        args, key = world.shown_args(call.call_id), f"{world.recorder.identity.run_id}:{call.call_id}"
         intent = ToolStarted(
             call.call_id, contract.name, args, tier.word, attempt, not contract.read_only, contract.timeout_s, key,
             probe, copied,
@@ -272,7 +273,7 @@ def _conclude(world: World, call: CallState, contract: Contract, answer: Envelop
         notice = f"{call.tool} is unhealthy: answered by {contract.name}"
         answer = replace(answer, message=f"{notice}. {answer.message}".strip())
         world.recorder.record(Degraded(call.tool, notice))
-    taken = words.cleaned(world, contract, answer)
+    taken = numbered.answer(world, words.cleaned(world, contract, answer))
     finished = _finished(world, call, taken, ms, ran=True, effect=not contract.read_only, by=contract.name)
     finished = replace(finished, pollable=contract.pollable, labels=trust.labels(contract))
     _answer(world, call, taken, finished)

@@ -30,7 +30,7 @@ from agentctl.errors import AgentctlError, Defect, LeaseLost, StoreUnusable
 from agentctl.journal.store import Store
 from agentctl.models.base import Model, open_model
 from agentctl.records import dataclass
-from agentctl.runner import caching, reviewer, scopes
+from agentctl.runner import caching, numbered, reviewer, scopes
 from agentctl.runner.books import DIGEST, Books
 from agentctl.runner.conversation import Conversation
 from agentctl.runner.loop import drive
@@ -174,6 +174,8 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         play = play if at.order.real_tools else rehearse.scripted(script, at.events)
         approver = approver or rehearse.ScriptedPerson(script, at.events)
     seal = at.journal.seal
+    mask = masking.mask(plan.policy.scrub, _secrets(at))
+    vault = numbered.recalled(at.journal, at.run_id, at.events, mask)
     return World(
         setup=plan.setup,
         recorder=Recorder(
@@ -188,7 +190,9 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         reviewer=reviewer.of(plan.loaded),
         letters=lambda: at.journal.letters(at.run_id),
         listener=at.listener,
-        scrub=masking.mask(plan.policy.scrub, _secrets(at)),
+        scrub=mask,
+        shows=numbered.shows(mask, vault, to_model=plan.policy.scrub.to_model),
+        vault=vault,
         clock=at.journal.clock,
         dice=random.random,
         call_key=lambda canonical: seal.call_key("", canonical),

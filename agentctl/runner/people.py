@@ -20,8 +20,8 @@ from agentctl.core.contract import Contract
 from agentctl.core.decide_call import before_tool
 from agentctl.core.events import ApprovalDecided, ApprovalRequested, CallEdited, Decided
 from agentctl.core.inflight import CallState, find
-from agentctl.core.messages import JsonObject, ToolUse
-from agentctl.runner import asking, letters
+from agentctl.core.messages import JsonObject
+from agentctl.runner import asking, letters, numbered
 from agentctl.runner.exact import bound, exactly
 from agentctl.runner.world import World
 
@@ -116,12 +116,12 @@ def _edited(world: World, call: CallState, contract: Contract, answer: Answer) -
 
 
 def _replace(world: World, call: CallState, contract: Contract, args: JsonObject, by: str) -> None:
-    use = world.calls[call.call_id]
-    world.proposed.setdefault(call.call_id, use.args or {})
-    shown = world.scrub.data(args)
+    world.proposed.setdefault(call.call_id, world.said[call.call_id].args or {})
+    numbered.edited(world, call.call_id, args)
+    numbered.keep(world)
+    shown = world.shown_args(call.call_id)
     sealed = "" if shown == args else world.recorder.seal(json.dumps(args))
     key, exact = keys(world.call_key, contract.name, args)
-    world.calls[call.call_id] = ToolUse(use.call_id, use.wire_id, use.name, args)
     world.recorder.record(CallEdited(call.call_id, contract.name, shown, by, key, exact, sealed))
 
 

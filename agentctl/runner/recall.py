@@ -31,7 +31,7 @@ from agentctl.journal import ledger
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
 from agentctl.records import dataclass
-from agentctl.runner import originals, recaps
+from agentctl.runner import numbered, originals, recaps
 from agentctl.runner.explanation import fixed_tokens
 from agentctl.runner.plan import Plan
 from agentctl.runner.world import World
@@ -79,7 +79,9 @@ def conversation(world: World, journal: Store, events: Sequence[Stamped]) -> Non
     world.conversation.wire_ids.update(wire_ids.values())
     if replies and world.state.inflight.calls:
         last = _message(world, journal, replies[-1])
-        world.calls = {block.call_id: block for block in last.blocks if isinstance(block, ToolUse)}
+        answers, labels = world.answers, world.labels
+        numbered.called(world, [block for block in last.blocks if isinstance(block, ToolUse)])
+        world.answers, world.labels = answers, labels
         _edits(world, journal, events)
 
 
@@ -87,11 +89,11 @@ def _edits(world: World, journal: Store, events: Sequence[Stamped]) -> None:
     """Open calls have the arguments that a person gave them."""
     for stamped in events:
         edit = stamped.event
-        use = world.calls.get(edit.call_id) if isinstance(edit, CallEdited) else None
+        use = world.said.get(edit.call_id) if isinstance(edit, CallEdited) else None
         if isinstance(edit, CallEdited) and use is not None:
             kept = json.loads(journal.original(stamped.run_id, edit.sealed)) if edit.sealed else edit.args
             world.proposed.setdefault(edit.call_id, use.args or {})
-            world.calls[edit.call_id] = replace(use, args=kept if is_object(kept) else None)
+            numbered.edited(world, edit.call_id, kept if is_object(kept) else None)
 
 
 def _calls(stamped: Stamped) -> tuple[ToolUse, ...]:

@@ -12,7 +12,7 @@ from agentctl.core.events import RunStarted
 from agentctl.core.messages import Text
 from agentctl.errors import Forbidden
 from agentctl.journal.runs import NewRun
-from agentctl.runner import caching, explanation, recall, steps, words
+from agentctl.runner import caching, explanation, numbered, recall, steps, words
 from agentctl.runner.order import Order
 from agentctl.runner.plan import Plan
 from agentctl.runner.world import World
@@ -39,12 +39,14 @@ def begin(world: World, planned: Plan, order: Order, filled: Filled) -> None:
     """The first event: what the run is about, scrubbed; the originals sealed where that changed them."""
     declared, mask, given = planned.task.task.vars, planned.policy.scrub.replacement, filled
     foreign = words.foreign(planned.task.task, planned.task.goal, planned.task.system, order, given)
+    foreign = numbered.unforged(world, foreign)
     if planned.policy.trust.enabled:
         foreign = words.harmless(planned.task.task, foreign)
         filled = words.defused(planned.task, given, foreign)
     shown = {name: mask if declared[name].secret else value for name, value in filled.values.items()}
     goal = world.scrub.text(variables.filled(planned.task.goal, shown))
     system = world.scrub.text(variables.filled(planned.task.system, shown))
+    filled = numbered.started(world, planned.task, filled)
     secret = bool(filled.secrets or foreign) or (goal, system) != (filled.goal, filled.system)
     original = json.dumps({"goal": filled.goal, "system": filled.system, "secrets": filled.secrets, "foreign": foreign})
     started = RunStarted(
@@ -67,10 +69,12 @@ def begin(world: World, planned: Plan, order: Order, filled: Filled) -> None:
         earlier_calls=world.recorder.calls_of_the_session() if order.session else {},
         untrusted=tuple(f"{words.VARIABLE}{name}" for name in foreign),
         earlier_starts=started_by_others(world, planned, order),
+        to_model=world.shows.on,
     )
     world.system = filled.system
     world.conversation.hold(world.recorder.record(started).seq, Text(filled.goal))
-    words.begun(world, filled.goal, filled.system, foreign)
+    numbered.keep(world)
+    words.begun(world, numbered.plain(world, filled.goal), numbered.plain(world, filled.system), foreign)
     words.looked_through(world, given.goal, given)
     if filled.steps:
         steps.plan(world, filled.steps)

@@ -13,22 +13,24 @@ from agentctl.core.events import CallProposed, StepsPlanned
 from agentctl.core.messages import Message, ToolUse
 from agentctl.core.task import Step
 from agentctl.errors import Invalid
-from agentctl.runner import originals
+from agentctl.runner import numbered, originals
 from agentctl.runner.world import World
 
 
 def plan(world: World, steps: Sequence[Step]) -> None:
     """Record the calls; the loop makes them."""
     uses = tuple(_use(world, number, step) for number, step in enumerate(steps, 1))
-    message = Message("assistant", uses)
-    proposed = tuple(_propose(world, use) for use in uses)
-    plain = all(call.args == use.args for call, use in zip(proposed, uses, strict=True))
+    message = numbered.reply(world, Message("assistant", uses))
+    numbered.keep(world)
+    said = [block for block in message.blocks if isinstance(block, ToolUse)]
+    proposed = tuple(_propose(world, use) for use in said)
+    plain = all(call.args == use.args for call, use in zip(proposed, said, strict=True))
     sealed = "" if plain else world.recorder.seal(originals.of_message(message))
     tokens = sum(world.count(use.name + json.dumps(use.args)) for use in uses)
     stamped = world.recorder.record(StepsPlanned(proposed, tokens, sealed))
     world.conversation.hold(stamped.seq, message)
     world.conversation.wire_ids.update(use.wire_id for use in uses)
-    world.calls, world.answers, world.labels = {use.call_id: use for use in uses}, {}, {}
+    numbered.called(world, said)
 
 
 def _use(world: World, number: int, step: Step) -> ToolUse:
@@ -40,5 +42,5 @@ def _use(world: World, number: int, step: Step) -> ToolUse:
 
 def _propose(world: World, use: ToolUse) -> CallProposed:
     name = world.setup.contracts[use.name].name
-    shown = world.scrub.data(use.args)
-    return CallProposed(use.call_id, use.wire_id, name, shown, *keys(world.call_key, name, use.args))
+    exact = numbered.filled(world, use).args
+    return CallProposed(use.call_id, use.wire_id, name, world.scrub.data(use.args), *keys(world.call_key, name, exact))

@@ -106,7 +106,7 @@ def sent(world: World, finished: ToolFinished, text: str) -> str:
         return text
     marked = wrapping.wrap(text, finished.tool, mark_of(world, finished.call_id))
     if not finished.shared_with:
-        world.untrusted.add(finished.tool, marked)
+        world.untrusted.add(finished.tool, str(world.vault.filled(marked)))
     return marked
 
 
@@ -188,7 +188,7 @@ def recalled(world: World, journal: Store, events: Sequence[Stamped]) -> None:
             found.append((done.tool, text))
             size += len(text)
     for source, text in reversed(found):
-        world.untrusted.add(source, text)
+        world.untrusted.add(source, str(world.vault.filled(text)))
 
 
 def _is_kept(done: ToolFinished) -> bool:

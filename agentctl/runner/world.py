@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from agentctl.approvals.base import Approver
 from agentctl.core.envelope import Envelope
-from agentctl.core.guards.scrub import Filter
-from agentctl.core.messages import JsonObject, ToolSchema, ToolUse
+from agentctl.core.guards.scrub import OFF, Filter
+from agentctl.core.messages import Json, JsonObject, ToolSchema, ToolUse
+from agentctl.core.placeholders import Vault
 from agentctl.core.policy import Provider
 from agentctl.core.setup import Setup
 from agentctl.core.state import State
@@ -157,9 +158,15 @@ class World:
     """What this run changed of the prefix that the last run of its task had at a provider; empty: nothing."""
     interrupt: Interrupt = field(default_factory=Interrupt)
     calls: dict[str, ToolUse] = field(default_factory=dict[str, ToolUse])
-    """The originals of the open calls, by call id."""
+    """The originals of the open calls, by call id: what their tools get."""
     proposed: dict[str, JsonObject] = field(default_factory=dict[str, JsonObject])
-    """What the model had asked for, of the open calls that a person has edited."""
+    """What the model had asked for, as it knows it, of the open calls that a person has edited."""
+    said: dict[str, ToolUse] = field(default_factory=dict[str, ToolUse])
+    """The same as the model knows them, under `scrub.to_model`."""
+    shows: Filter = OFF
+    """Makes of a text what the model is shown. `runner/numbered.py` says where."""
+    vault: Vault = field(default_factory=Vault)
+    """What its placeholders stand for."""
     answers: dict[str, Envelope] = field(default_factory=dict[str, Envelope])
     """Their answers, as they come."""
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
@@ -175,3 +182,7 @@ class World:
     def args(self, call_id: str) -> JsonObject:
         """The original arguments of an open call."""
         return self.calls[call_id].args or {}
+
+    def shown_args(self, call_id: str) -> Json:
+        """The same as they may be written and shown."""
+        return self.scrub.data(self.said[call_id].args or {})

@@ -33,9 +33,7 @@ def task(tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "text"),
-    [
-        ("scrub.to_model", "[scrub]\nto_model = true\n"),
-    ],
+    [],
 )
 def test_what_would_silently_not_happen_is_refused_by_its_name(policy, key, text):
     (problem,) = refusals(policy(text))
@@ -55,7 +53,7 @@ def test_what_would_silently_not_happen_is_refused_by_its_name(policy, key, text
         '[handoff]\nenabled = true\ncontact = "ada"\nafter_tool_errors = 2\nbefore_tier = "high"\n',
         '[route]\ncheaper_above = 0.5\n[[route.rules]]\nprovider = "openai"\nwhen = { tools = 0 }\n',
         '[context]\nstrategy = "summary"\ncounter = "python:a:b"\n',
-        "[scrub]\npatterns = ['ACME-[0-9]+']\ndetectors = 'off'\nto_model = false\nkeys = ['pin']\n",
+        "[scrub]\npatterns = ['ACME-[0-9]+']\ndetectors = 'off'\nto_model = true\nkeys = ['pin']\n",
         '[sandbox]\nmode = "required"\nnetwork = true\nwrite = ["out"]\nenv = ["PATH"]\n',
         '[cache]\nttl = "1h"\n',
         '[risk]\nauto_approve = "safe"\n[risk.tiers]\nlook = "safe"\n',

@@ -66,7 +66,7 @@ EXPECTED = {
             stop_reason="tool_use",
             text="Let me look.",
             calls=(
-                e.CallProposed("c1.0", "toolu_01", "get_order_status", {"order_id": "A-1001"}, "k1"),
+                e.CallProposed("c1.0", "toolu_01", "get_order_status", {"order_id": "A-1001"}, "k1", filled=(1, 2)),
                 e.CallProposed("c1.1", "toolu_02", "nonsense", '{"broken', "k2", "x2"),
             ),
             purpose="answer",
@@ -138,6 +138,7 @@ EXPECTED = {
         e.BudgetCounted(key="run_usd", used=1.13, limit=1.5, state="warning"),
         e.CircuitMoved(name="anthropic||claude-sonnet-4-6", from_="closed", to="open"),
         e.LoopSeen(kind="window", tool="search_orders", count=3, window=8, halt=True),
+        e.SecretsNumbered(count=2, sealed="9c41"),
         e.CacheSeen(hit_ratio=0.875, read=7000, write=1000, miss_reason="tools changed"),
         e.Degraded(provider="openai", notice="Answers may be less polished."),
         e.HandedOff(reason="5 tool errors in a row", contact="ops@example.com", call_id="c2.0"),

@@ -19,6 +19,7 @@ from agentctl.core.events.guards import (
     LoopKind,
     LoopSeen,
     Retried,
+    SecretsNumbered,
     Waited,
 )
 from agentctl.core.events.model import (
@@ -50,7 +51,8 @@ __all__ = [
     "ApprovalDecided", "ApprovalRequested", "BudgetCounted", "CacheSeen", "CallEdited", "CallProposed", "Checked",
     "CircuitMoved", "Completed", "ContextTrimmed", "Copied", "Decided", "Degraded", "Event", "Failed", "FellBack",
     "HandedOff", "InjectionSuspected", "LoopKind", "LoopSeen", "ModelAsked", "ModelFailed", "ModelReplied",
-    "ProviderOut", "Purpose", "Resumed", "Retried", "RunStarted", "Stamped", "Status", "StepsPlanned", "Thought",
+    "ProviderOut", "Purpose", "Resumed", "Retried", "RunStarted", "SecretsNumbered", "Stamped", "Status", "StepsPlanned",
+    "Thought",
     "ToolFinished", "ToolStarted", "Waited",
 ]  # fmt: skip
 
@@ -58,7 +60,7 @@ Event: TypeAlias = (
     RunStarted | ModelAsked | ModelReplied | ModelFailed | Retried | Waited | FellBack | ProviderOut | Thought
     | ToolStarted | ToolFinished | ApprovalRequested | ApprovalDecided | Decided | ContextTrimmed | BudgetCounted
     | StepsPlanned | Checked | CircuitMoved | LoopSeen | CacheSeen | Degraded | HandedOff | Resumed | Failed
-    | Completed | InjectionSuspected | CallEdited
+    | Completed | InjectionSuspected | CallEdited | SecretsNumbered
 )  # fmt: skip
 
 

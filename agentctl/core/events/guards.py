@@ -110,3 +110,12 @@ class CacheSeen:
     read: int
     write: int
     miss_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsNumbered:
+    """From here on the model knows so many more values by a number, in their order."""
+
+    count: int
+    sealed: str
+    """Digest of the sealed values, a JSON list."""

@@ -44,6 +44,8 @@ class CallProposed:
     """Keyed digest of name and canonical arguments: equal calls have equal keys, and it tells nothing else."""
     exact: str = ""
     """The same of the arguments as they came; empty: they came as the canonical ones."""
+    filled: tuple[int, ...] = ()
+    """The numbers of the placeholders in them, under `scrub.to_model`: the tool gets what they stand for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ class RunStarted:
     """Variables whose words are somebody else's, as `var.NAME`."""
     earlier_starts: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     """When they had made those of the last minute, of tools with a limit per minute."""
+    to_model: bool = False
+    """What the model is shown from here on has placeholders for secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class Resumed:
     earlier_calls: dict[str, int] = field(default_factory=dict[str, int])
     """As in `RunStarted`."""
     earlier_starts: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    """As in `RunStarted`."""
+    to_model: bool = False
     """As in `RunStarted`."""
 
 

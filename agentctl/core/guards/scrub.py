@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any, Literal, Protocol, TypeAlias
 
-from agentctl.core import encoded, grammar, joined, keynames, tokenforms
+from agentctl.core import encoded, envelope, grammar, joined, keynames, placeholders, tokenforms
 from agentctl.core.bounds import table
 from agentctl.core.dummies import random
+from agentctl.core.envelope import Envelope
+from agentctl.core.events import ModelReplied, SecretsNumbered, Stamped
 from agentctl.core.keynames import BUILT_IN, counts, words
 from agentctl.core.known import Known
 from agentctl.core.messages import Json, JsonObject, Scrubbed, is_list, is_object
@@ -44,6 +46,43 @@ class Rules:
     """What stands for a masked value. A42"""
     to_model: bool = False
     """True: the model sees placeholders instead; tools still get the real values."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Under `to_model`: how many values the model knows by a number, and which the last reply's calls fill in.
+
+    Bound: the calls of one reply.
+    """
+
+    numbered: int = 0
+    filled: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """Call id and numbers."""
+
+
+def apply(state: State, stamped: Stamped) -> State:
+    """Fold one event."""
+    match stamped.event:
+        case SecretsNumbered(count=count):
+            return replace(state, numbered=state.numbered + count)
+        case ModelReplied(purpose="answer" | "landing", calls=calls):
+            return replace(state, filled=tuple((call.call_id, call.filled) for call in calls if call.filled))
+        case _:
+            return state
+
+
+def fills(state: State, call_id: str) -> tuple[int, ...]:
+    """The placeholders that a call of the last reply names."""
+    return dict(state.filled).get(call_id, ())
+
+
+def check(state: State, call_id: str) -> Envelope | None:
+    """The answer to a call that names a placeholder which stands for nothing, or None."""
+    unknown = [f"[REDACTED:{number}]" for number in fills(state, call_id) if not 0 < number <= state.numbered]
+    if not unknown:
+        return None
+    hint = "Use a placeholder exactly as you were shown it; it is filled in for you."
+    return envelope.bad_arguments(f"{', '.join(unknown[:8])} stands for nothing", hint)
 
 
 DEEPEST = 3
@@ -87,6 +126,8 @@ class Filter:
     patterns: tuple[Pattern, ...] = ()
     literals: Literals | None = None
     """Finds all `LITERALS` of a text at once, where an engine does it faster than one by one."""
+    number: Callable[[Json], str] | None = field(default=None, repr=False)
+    """Gives the placeholder of a value; None: `replacement` stands for all."""
 
     def text(self, text: str) -> Scrubbed:
         """A text without secrets; `FAILED` where this filter fails."""
@@ -110,6 +151,13 @@ class Filter:
             return FAILED
         return value
 
+    def incoming(self, value: Json) -> Json:
+        """`data` for what comes in, where nothing may pass for a placeholder that this filter made."""
+        try:
+            return self.data(placeholders.unforged(value)) if self.on else value
+        except RecursionError:
+            return FAILED
+
     def fields(self, value: JsonObject) -> JsonObject:
         """`data` for an object, which stays one."""
         masked = self.data(value)
@@ -122,6 +170,8 @@ class Filter:
     def spans(self, text: str) -> list[Span]:
         """Where secrets stand in a text and by which rule: in order, none within another."""
         found = joined.uncoloured(text, self._spans)
+        if found and "[REDACTED:" in text:
+            found = list(_around(text, found))
         found.sort(key=lambda span: (span[0], -span[1]))
         merged: list[Span] = []
         for start, end, rule in found:
@@ -171,18 +221,25 @@ class Filter:
         pieces: list[str] = []
         done = 0
         for start, end, _ in spans:
-            pieces += (text[done:start], self.replacement)
+            pieces += (text[done:start], self._mask(text[start:end]))
             done = end
         return "".join((*pieces, text[done:]))
 
     def _known(self, text: str) -> str:
         for value in sorted(self.known.here(text), key=len, reverse=True):
-            text = text.replace(value, self.replacement)
+            text = text.replace(value, self._mask(value))
         return text
+
+    def _mask(self, value: Json) -> str:
+        """What stands for a value; what is masked already stays."""
+        if isinstance(value, str) and (value == self.replacement or placeholders.whole(value)):
+            return value
+        return self.replacement if self.number is None else self.number(value)
 
     def _learn(self, value: str) -> bool:
         value = joined.COLOURED.sub("", value)
-        return self.replacement not in value and self.known.learn(value)
+        masked = self.replacement in value or placeholders.PLACEHOLDER.search(value) is not None
+        return not masked and self.known.learn(value)
 
     def _data(self, value: Json, depth: int) -> Json:
         match value:
@@ -192,8 +249,8 @@ class Filter:
                 return self._object(value, depth)
             case _ if is_list(value):
                 return self._list(value, depth)
-            case int() | float() if self.known and self._known(str(value)) != str(value):
-                return self.replacement
+            case int() | float() if self.known and any(True for _ in self.known.here(str(value))):
+                return self._mask(value)
             case _:
                 return value
 
@@ -215,12 +272,12 @@ class Filter:
         if value is None or isinstance(value, bool) or not (weakly or self.sensitive(name)):
             return self._data(value, depth)
         if isinstance(value, int | float):
-            return self._data(value, depth) if counts(name) else self.replacement
+            return self._data(value, depth) if counts(name) else self._mask(value)
         if isinstance(value, str):
             if not value or (value.isdigit() and counts(name)):
                 return value
             self._learn(value)
-            return self.replacement
+            return self._mask(value)
         return self._mask_all(value)
 
     def _mask_all(self, value: Json) -> Json:
@@ -232,7 +289,7 @@ class Filter:
             case str() | int() | float() if not isinstance(value, bool):
                 if isinstance(value, str):
                     self._learn(value)
-                return self.replacement
+                return self._mask(value)
             case _:
                 return value
 
@@ -257,8 +314,9 @@ class Filter:
     def _of_option(self, option: str, value: Json, depth: int) -> Json:
         name, colon, _ = str(value).partition(":")
         if option in USERS and colon and "//" not in str(value):
-            self._learn(str(value)[len(name) + 1 :])
-            return f"{self._text(name)}:{self.replacement}"
+            secret = str(value)[len(name) + 1 :]
+            self._learn(secret)
+            return f"{self._text(name)}:{self._mask(secret)}"
         return self._under(option, value, depth)
 
     def _string(self, text: str, depth: int) -> str:
@@ -272,10 +330,22 @@ class Filter:
         return self._text(text)
 
 
+OFF = Filter(frozenset(), Known((), ""), "", on=False)
+"""Changes nothing."""
 LONG_NAME = 20
 """A shorter identifier is no secret but where it is known."""
 USERS = frozenset({"-u", "--user", "--proxy-user"})
 """Options whose value is `user:password`."""
+
+
+def _around(text: str, spans: Iterable[Span]) -> Iterator[Span]:
+    """Spans that leave placeholders whole: none lies within one, and who cuts into one takes all of it."""
+    whole = [match.span() for match in placeholders.PLACEHOLDER.finditer(text)]
+    for start, end, rule in spans:
+        if any(first <= start and end <= last for first, last in whole):
+            continue
+        cut = [at for at in whole if at[0] < end and start < at[1]]
+        yield min([start, *(first for first, _ in cut)]), max([end, *(last for _, last in cut)]), rule
 
 
 def _once(pairs: list[tuple[str, Json]]) -> JsonObject:
