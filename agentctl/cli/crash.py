@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentctl import __version__
+from agentctl import __version__, ownkeys
 from agentctl.errors import AgentctlError, Defect
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def reported(error: BaseException, arguments: list[str]) -> AgentctlError:
     from agentctl.core.guards import scrub
 
     mask = scrub.make(scrub.Rules(), ())
-    secrets = [value for name, value in os.environ.items() if mask.sensitive(name)]
+    secrets = {value for name, value in os.environ.items() if mask.sensitive(name)} | ownkeys.values()
     mask = scrub.make(scrub.Rules(), secrets)
     text = error.report if isinstance(error, Defect) else "".join(traceback.format_exception(error))
     line = " ".join(mask.text(argument) for argument in arguments)

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, cast
 
 import typer
 
+from agentctl import ownkeys
 from agentctl.cli import options, render
 from agentctl.records import dataclass
 
@@ -37,6 +38,7 @@ def start(ctx: typer.Context, store: str | None, stdin: bytes | None) -> NoRetur
     with open(reader, encoding="utf-8") as told, files.out.open("ab") as out, files.log.open("ab") as log:  # noqa: PTH123 -- a descriptor
         child = subprocess.Popen(  # noqa: S603 -- this very program
             command,
+            env=ownkeys.environment(),
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=out,
             stderr=log,

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import typer
 
+from agentctl import ownkeys
 from agentctl.cli import completion, helping, render
 from agentctl.cli.app import app
 from agentctl.errors import AgentctlError, Defect, Usage
@@ -25,6 +26,7 @@ UNWRITABLE = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errn
 def run() -> NoReturn:
     """The entry point of the program."""
     gc.set_threshold(*RARELY)
+    ownkeys.guard()
     _reopen()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

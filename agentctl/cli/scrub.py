@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agentctl import ownkeys
 from agentctl.cli import options, render, values
 from agentctl.cli.options import AsJson
 from agentctl.errors import Invalid
@@ -39,7 +40,7 @@ def tried(
 
     rules = load_policy(policy).policy.scrub
     names = mask(rules, ())
-    filter_ = mask(rules, {value for name, value in os.environ.items() if names.sensitive(name)})
+    filter_ = mask(rules, {value for name, value in os.environ.items() if names.sensitive(name)} | ownkeys.values())
     text = _read(file)
     found = filter_.spans(text) if rules.enabled else []  # first: what is masked is known afterwards
     masked = filter_.text(text)

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, TypeVar
 
-from agentctl.core.policy import Provider
+from agentctl import ownkeys
+from agentctl.core.policy import KEY_VARIABLES, Provider
 from agentctl.errors import Invalid
 from agentctl.foreign import Raised, outcome
 from agentctl.records import dataclass
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
 SERVICE = "agentctl"
-VARIABLES = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
+VARIABLES = KEY_VARIABLES
 GET_S = 2.0
 """Seconds that a run waits for the keyring."""
 SET_S = 60.0
@@ -57,10 +58,10 @@ class Missing:
     reason: str
 
 
-def find_key(provider: Provider, env: Mapping[str, str] = os.environ) -> Key | Missing:
+def find_key(provider: Provider, env: Mapping[str, str] | None = None) -> Key | Missing:
     """The key of a provider: the variable that `key_env` names and no other, else the SDK's, else the keyring."""
-    name = provider.key_env or VARIABLES[provider.sdk]
-    if value := env.get(name, "").strip():
+    name = provider.key_variable
+    if value := ((ownkeys.get(name) if env is None else env.get(name)) or "").strip():
         if value.isascii() and value.isprintable():
             return Key(value, name)
         return Missing(f"{name} holds characters that no key has")
@@ -71,6 +72,7 @@ def find_key(provider: Provider, env: Mapping[str, str] = os.environ) -> Key | M
         return Missing(f"{name} is not set, and {found.reason}")
     if not found:
         return Missing(f"{name} is not set, and the keyring has no key for {provider.name}")
+    ownkeys.remember(found)
     return Key(found, "keyring")
 
 

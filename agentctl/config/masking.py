@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from agentctl.config.patterns import Pattern, compiled
 from agentctl.core.guards import scrub
+from agentctl.core.policy import Policy
+
+if TYPE_CHECKING:
+    from agentctl.config.task import LoadedTask
+    from agentctl.errors import Problem
 
 Fault: TypeAlias = tuple[str] | tuple[str, str]
 """What is wrong, and what to write instead."""
@@ -61,6 +66,19 @@ def _took(pattern: Pattern, text: str) -> float:
     began = time.thread_time()
     sum(1 for _ in pattern.finditer(text))
     return time.thread_time() - began
+
+
+def given(name: str) -> tuple[str, str]:
+    """What is wrong with handing on one of agentctl's own keys, and what to do instead."""
+    return f"{name} holds a key of agentctl's own, which no program is given", "give the program a key of its own"
+
+
+def given_away(policy: Policy, loaded: LoadedTask) -> Iterator[Problem]:
+    """Servers that ask for one of agentctl's own keys."""
+    for number, tool in enumerate(loaded.task.tools):
+        for place, name in enumerate(tool.env):
+            if name in policy.key_variables:
+                yield loaded.document.problem(("tools", number, "env", place), *given(name))
 
 
 def mask(rules: scrub.Rules, secrets: Iterable[str]) -> scrub.Filter:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from agentctl.config import rule_checks
-from agentctl.config.masking import fault
+from agentctl.config.masking import fault, given
 from agentctl.config.merge import Merged
 from agentctl.config.problems import KEY_WAY_OUT, KeyPath, did_you_mean, one_of, show
 from agentctl.config.urls import server
@@ -150,6 +150,8 @@ def others(policy: Policy, merged: Merged) -> Iterator[Problem]:
         if not variable.fullmatch(name):
             message = f"expected the name of an environment variable, got {show(name)}"
             yield merged.problem([("sandbox", "env", number)], message)
+        elif name in policy.key_variables:
+            yield merged.problem([("sandbox", "env", number)], *given(name))
     hosts = () if isinstance(policy.sandbox.network, bool) else policy.sandbox.network
     for number, text in enumerate(hosts):
         try:

@@ -30,6 +30,8 @@ from agentctl.core.guards.tokens import Rules as Tokens
 from agentctl.core.guards.trust import Rules as Trust
 
 Role = Literal["answer", "summary", "landing"]
+SEAL_VARIABLE = "AGENTCTL_SEAL_KEY"
+KEY_VARIABLES = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
 
 
 @table
@@ -68,6 +70,11 @@ class Provider:
     def identity(self) -> str:
         """Who this is for circuits, windows and caches: SDK, base URL and model."""
         return f"{self.sdk}|{self.base_url or ''}|{self.model}"
+
+    @property
+    def key_variable(self) -> str:
+        """The environment variable that its key is looked for in."""
+        return self.key_env or KEY_VARIABLES[self.sdk]
 
     @property
     def wire(self) -> Literal["messages", "responses", "chat"]:
@@ -163,3 +170,8 @@ class Policy:
     sandbox: Sandbox = field(default_factory=Sandbox)
     alerts: Alerts = field(default_factory=Alerts)
     telemetry: Telemetry = field(default_factory=Telemetry)
+
+    @property
+    def key_variables(self) -> frozenset[str]:
+        """The environment variables that hold agentctl's own keys: no tool is given one."""
+        return frozenset({SEAL_VARIABLE, *(provider.key_variable for provider in self.providers)})

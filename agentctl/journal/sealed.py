@@ -21,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from agentctl import ownkeys
 from agentctl.errors import StoreUnusable
 from agentctl.journal.faults import unusable
 from agentctl.journal.tx import Tx
@@ -89,7 +90,8 @@ class Seal:
 
 def load(folder: Path) -> Seal:
     """The key from the environment, else from the folder, where one is made if there is none."""
-    if given := os.environ.get(VARIABLE):
+    if given := ownkeys.get(VARIABLE):
+        ownkeys.withhold((VARIABLE,))
         return Seal(_decoded(given), VARIABLE)
     path = folder / "seal.key"
     try:

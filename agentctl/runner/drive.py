@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from agentctl import ownkeys
 from agentctl.approvals.base import Approver
 from agentctl.config import masking
 from agentctl.core import decisions as do
@@ -230,7 +231,7 @@ def _secrets(at: Drive) -> set[str]:
     names = scrub.make(at.plan.policy.scrub, ())
     ambient = {value for name, value in os.environ.items() if names.sensitive(name)}
     loaded = set(at.plan.keys.values()) if at.plan.script is None else set[str]()
-    return ambient | loaded | set(at.secrets)
+    return ambient | loaded | set(at.secrets) | ownkeys.values()
 
 
 def _models(at: Drive, standin: StandIn | None, stack: AsyncExitStack, *, aside: bool) -> Callable[[Provider], Model]:

@@ -10,7 +10,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentctl.config import keys, load, paths, rulings, schema, task, toml, unbuilt
+from agentctl.config import keys, load, masking, paths, rulings, schema, task, toml, unbuilt
 from agentctl.config.load import LoadedPolicy
 from agentctl.config.problems import invalid
 from agentctl.config.task import LoadedTask
@@ -83,6 +83,7 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True, store: st
     loaded_task = task.load_task(order.task)
     loaded = load.policy_of(loaded_task, order.policy)
     refused = [*unbuilt.refusals(loaded, loaded_task), *reviewer.missing(loaded)]
+    refused += masking.given_away(loaded.policy, loaded_task)
     if refused:
         raise invalid(refused)
     most = order.max_usd

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from agentctl import errors
+from agentctl import errors, ownkeys
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.messages import JsonObject
@@ -108,6 +108,7 @@ def open_tools(
     that no program sees; `found` is what this machine can confine programs with, else it is tried; `box` is where they
     run, else it is made. The tools of MCP servers are not among these: they are known only once their server runs.
     """
+    ownkeys.withhold(policy.key_variables)  # before any code of the task's is loaded
     base = base.resolve()
     protected = Protected((*files, *_own_files(task, base)))
     box = box or box_for(task, base, policy, files, hidden, found=found)
