@@ -31,7 +31,6 @@ class Files:
 
 def start(ctx: typer.Context, store: str | None, stdin: bytes | None) -> NoReturn:
     """Start it, wait until the run stands in the store, and say how to follow it."""
-    as_json = bool(ctx.params["as_json"])
     files = _files()
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "agentctl", "run", f"--announce={writer}", *arguments(ctx)]
@@ -55,7 +54,7 @@ def start(ctx: typer.Context, store: str | None, stdin: bytes | None) -> NoRetur
             child.terminate()
             raise
     child.returncode = 0  # nobody waits for it, and that is no oversight
-    _say(run_id, child.pid, files, as_json=as_json)
+    _say(run_id, child.pid, files, as_json=bool(ctx.params["as_json"]))
 
 
 def piped(var: list[str], lines: str | None) -> bytes | None:

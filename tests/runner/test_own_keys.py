@@ -184,7 +184,7 @@ def curious(stages, echo):
 
 
 async def test_no_tool_child_log_or_file_sees_a_key(isolated, curious, keys):
-    """C08 D26: a run of every kind of tool through the real program."""
+    """C08 A85: a run of every kind of tool through the real program."""
     shell = {"command": f"{LOOK % 'shell.seen'}; cat shell.seen"}
     curious.replies = [
         calls(("look", {}), ("peek", {}), ("shell", shell), ("srv__echo", {"text": "hi"})),

@@ -99,7 +99,7 @@ async def test_what_is_approved_is_the_values_and_not_their_numbers(masked):
 
 @pytest.mark.parametrize("api_name", APIS)
 async def test_a_killed_run_sends_on_what_it_would_have_sent(isolated, masked, api_name):
-    """A31: the numbers and what they stand for are sealed with the words that name them."""
+    """The numbers and what they stand for are sealed with the words that name them."""
     straight, killed = masked(api_name), masked(api_name)
     for stage in (straight, killed):
         stage.policy(risk={"auto_approve": "high"})
@@ -129,7 +129,7 @@ async def test_a_number_that_nobody_gave_is_named_and_nothing_runs(masked):
     done = await stage.run()
 
     result = stage.results()["c2.1"]
-    assert ("INVALID_ARGS", 0) == (result["code"], done.exit_code)
+    assert ("INVALID_ARGS", True, 0) == (result["code"], result["error"], done.exit_code)
     assert "[REDACTED:9] stands for nothing" in result["message"]
     assert "[REDACTED:9] stands for nothing" in sent(stage.asked()[2])
     assert not (stage.folder / "sent.json").exists()
