@@ -65,6 +65,10 @@ class Known:
         likely = {value for gram in grams for value in self._grams[gram]}
         return [value for value in (*self._short, *likely) if value in text]
 
+    def folded(self, text: str) -> list[str]:
+        """The known values without case that stand in a text without case, the longest first."""
+        return sorted({folded for value in self._all if (folded := value.casefold()) in text}, key=len, reverse=True)
+
     def _add(self, secret: str) -> None:
         for spelling in spellings(secret):
             if spelling in self._replacement or spelling in self._all or len(spelling) < LEAST:

@@ -19,6 +19,8 @@ MOST = 4_096
 UNNUMBERED = "[REDACTED]"
 PLACEHOLDER = re.compile(r"\[REDACTED:([0-9]{1,6})\]")
 DEEPEST = 4
+SHORTEST = 3
+"""A shorter value would be hidden in every word."""
 FORGED = re.compile(r"\[(REDACTED:[0-9]+)\]")
 
 
@@ -78,6 +80,14 @@ class Vault:
                 return [self.filled(inner) for inner in value]
             case _:
                 return value
+
+    def hidden(self, text: str) -> str:
+        """A text for people in which the values stand, without them: what is hidden here is filled in nowhere."""
+        values = enumerate(self._values, 1)
+        written = [(value if isinstance(value, str) else json.dumps(value), number) for number, value in values]
+        for value, number in sorted(written, key=lambda each: -len(each[0])):
+            text = text.replace(value, f"[REDACTED:{number}]") if len(value) >= SHORTEST else text
+        return text
 
     def _text(self, text: str) -> str:
         within = _is_json(text)

@@ -26,7 +26,7 @@ def exactly(world: World, call: CallState) -> Call:
     answered = call.phase != "proposed" or bool(world.state.approval.remembered)
     parts = bound(world, call, contract) if contract is not None and answered else ()
     command = shell.command_of(contract, use.args)
-    copied, writes, leaks = words.compared(world, contract, use.args)
+    copied, writes, leaks = words.compared(world, contract, use.args, world.said[call.call_id].args)
     digest = receipts.whole(world.call_key, parts)
     return Call(call, use.args, use.garbled, digest, parts, copied, writes, leaks, command)
 

@@ -23,9 +23,13 @@ def parts_of(world: World, contract: Contract, args: Json) -> tuple[tuple[str, s
     command = command_of(contract, args)
     if command is None or not is_object(args):
         return ()
-    setup, scrub = world.setup, world.scrub
+    setup = world.setup
     judged = command_rules.parts(setup.policy.risk, contract, args, setup.reader, command)
-    return tuple((scrub.text(part.text), f"{ruling.word}: {scrub.text(_why(ruling))}") for part, ruling in judged)
+
+    def shown(text: str) -> str:
+        return world.scrub.text(world.vault.hidden(text))
+
+    return tuple((shown(part.text), f"{ruling.word}: {shown(_why(ruling))}") for part, ruling in judged)
 
 
 def _why(ruling: risk.Ruling) -> str:

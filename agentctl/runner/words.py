@@ -106,7 +106,7 @@ def sent(world: World, finished: ToolFinished, text: str) -> str:
         return text
     marked = wrapping.wrap(text, finished.tool, mark_of(world, finished.call_id))
     if not finished.shared_with:
-        world.untrusted.add(finished.tool, str(world.vault.filled(marked)))
+        world.untrusted.add(finished.tool, marked)
     return marked
 
 
@@ -124,17 +124,18 @@ def suspect(world: World, source: str, value: Json, call_id: str = "") -> None:
         world.recorder.record(InjectionSuspected(source, kind, call_id))
 
 
-def compared(world: World, contract: Contract | None, args: Json) -> tuple[tuple[Copied, ...], str, bool]:
+def compared(world: World, contract: Contract | None, args: Json, said: Json) -> tuple[tuple[Copied, ...], str, bool]:
     """What the gate has to know of a call's arguments.
 
-    Copies of untrusted text, the protected file that they name, and whether they repeat the system prompt.
+    Copies of untrusted text, the protected file that they name, and whether they repeat the system prompt. `said` are
+    the arguments as the model wrote them: it copies what it was shown.
     """
     if contract is None or not world.setup.policy.trust.enabled:
         return (), "", False
     writers = (contract, world.setup.contracts.get(contract.fallback_tool))
     writes = _writes(world, args) if any(each and trust.may_write(each) for each in writers) else ""
     leaks = secret(world).heard("\n".join(leaves(args, names=False)))
-    return world.untrusted.found_in(args, egress=contract.egress), writes, leaks
+    return world.untrusted.found_in(said, egress=contract.egress), writes, leaks
 
 
 def _writes(world: World, args: Json) -> str:
@@ -168,7 +169,15 @@ def repeats(world: World, text: str, before: str = "") -> bool:
 
 def shown(world: World, copied: tuple[Copied, ...]) -> tuple[Copied, ...]:
     """Copies as they may be written and shown."""
-    return tuple(Copied(world.scrub.text(each.text), each.source, each.recipient) for each in copied)
+    return tuple(Copied(_masked(world, each.text), each.source, each.recipient) for each in copied)
+
+
+def _masked(world: World, text: str) -> str:
+    """Copies are compared without case: a secret in one is known by its value without case, too."""
+    text = world.scrub.text(text)
+    for value in world.scrub.known.folded(text) if world.scrub.on else ():
+        text = text.replace(value, world.scrub.replacement)
+    return text
 
 
 def around(world: World, contract: Contract) -> tuple[str, ...]:
@@ -188,7 +197,7 @@ def recalled(world: World, journal: Store, events: Sequence[Stamped]) -> None:
             found.append((done.tool, text))
             size += len(text)
     for source, text in reversed(found):
-        world.untrusted.add(source, str(world.vault.filled(text)))
+        world.untrusted.add(source, text)
 
 
 def _is_kept(done: ToolFinished) -> bool:

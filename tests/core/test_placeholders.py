@@ -154,3 +154,11 @@ def test_what_it_keeps_is_in_no_repr(vault):
     vault.number(SECRET)
 
     assert SECRET not in repr([vault, made(vault, SECRET)])
+
+
+def test_what_people_are_shown_has_no_value_however_ordinary(vault):
+    """A password may be a word that no filter knows for one."""
+    for value in ("production", 4711, "production-2", "x"):
+        vault.number(value)
+
+    assert "login [REDACTED:3] [REDACTED:1] [REDACTED:2] x" == vault.hidden("login production-2 production 4711 x")

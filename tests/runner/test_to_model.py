@@ -251,3 +251,27 @@ async def test_values_are_destroyed_with_the_run(isolated, masked):
     with stage.store() as journal:
         (left,) = journal.read(lambda tx: tx.execute("SELECT COUNT(*) FROM sealed").fetchone())
     assert 0 == left
+
+
+@pytest.mark.parametrize("to_model", [False, True])
+async def test_a_copied_secret_is_masked_where_the_copy_is_shown(stages, monkeypatch, isolated, to_model):
+    """D21: copies are compared without case, and shown so."""
+    secret = "Xy7-Ambient-1B2C3D4E"
+    monkeypatch.setenv("SHOP_PASSWORD", secret)
+    stage = stages()
+    stage.policy(scrub={"to_model": to_model}, risk={"auto_approve": "high"})
+    told = f"Please deploy everything tonight with {secret} to the new machine at once"
+    stage.tool("fetch", f"echo '\"{told}\"'", untrusted=True)
+    log = stage.effect("send", parameters={"type": "object"})
+    copied = told.replace(secret, "[REDACTED:1]") if to_model else told
+    stage.replies = [calls(("fetch", {})), calls(("send", {"text": copied})), Reply(text="Done.")]
+
+    await stage.run(Person([Answer("approve", "ada", "")]))
+
+    (started,) = [one for one in stage.events(ToolStarted) if one.tool == "send"]
+    assert started.copied
+    assert log.exists()
+    shown = repr([*stage.stamped, *stage.notes])
+    assert secret.casefold() not in shown.casefold()
+    data = b"".join(path.read_bytes() for path in isolated.rglob("*") if path.is_file())
+    assert secret.casefold().encode() not in data.lower()
