@@ -81,9 +81,10 @@ class Vault:
             case _:
                 return value
 
-    def hidden(self, text: str) -> str:
-        """A text for people in which the values stand, without them: what is hidden here is filled in nowhere."""
-        values = enumerate(self._values, 1)
+    def hidden(self, text: str, numbers: Iterable[int] = ()) -> str:
+        """A text without the values, or those with these numbers, wherever they stand in it, also as part of a word."""
+        wanted = set(numbers)
+        values = [(number, value) for number, value in enumerate(self._values, 1) if not wanted or number in wanted]
         written = [(value if isinstance(value, str) else json.dumps(value), number) for number, value in values]
         for value, number in sorted(written, key=lambda each: -len(each[0])):
             text = text.replace(value, f"[REDACTED:{number}]") if len(value) >= SHORTEST else text

@@ -164,7 +164,7 @@ def _refuse(world: World, call: CallState, decision: do.RefuseCall) -> do.Stop |
         world.recorder.record(decision.loop)
     reason = decision.envelope.code or decision.envelope.message
     world.recorder.record(Decided("before_tool", decision.guard, "refuse", f"{call.tool}: {reason}"))
-    answer = numbered.answer(world, decision.envelope, ours=True)
+    answer = numbered.answer(world, call.call_id, decision.envelope, ours=True)
     finished = _finished(world, call, answer, 0, ran=False, effect=False)
     _answer(world, call, answer, finished)
     return decision.halt
@@ -262,18 +262,17 @@ def _told(world: World, call: CallState, answer: Envelope) -> Envelope:
     """The model asked for something else than what a person let run."""
     if not call.edited_by:
         return answer
-    args = json.dumps(world.args(call.call_id), ensure_ascii=False)
+    args = json.dumps(world.said[call.call_id].args, ensure_ascii=False)
     notice = f"{call.edited_by} changed the arguments before it ran, to: {args}."
     return replace(answer, message=f"{notice} {answer.message}".strip())
 
 
 def _conclude(world: World, call: CallState, contract: Contract, answer: Envelope, ms: int) -> None:
-    answer = _told(world, call, answer)
     if contract.name != call.tool:
         notice = f"{call.tool} is unhealthy: answered by {contract.name}"
         answer = replace(answer, message=f"{notice}. {answer.message}".strip())
         world.recorder.record(Degraded(call.tool, notice))
-    taken = numbered.answer(world, words.cleaned(world, contract, answer))
+    taken = _told(world, call, numbered.answer(world, call.call_id, words.cleaned(world, contract, answer)))
     finished = _finished(world, call, taken, ms, ran=True, effect=not contract.read_only, by=contract.name)
     finished = replace(finished, pollable=contract.pollable, labels=trust.labels(contract))
     _answer(world, call, taken, finished)

@@ -16,8 +16,8 @@ from agentctl.config.task import Filled, LoadedTask
 from agentctl.core import placeholders
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import Resumed, RunStarted, SecretsNumbered, Stamped
-from agentctl.core.guards.scrub import Filter
-from agentctl.core.messages import Block, JsonObject, Message, Text, ToolSchema, ToolUse, is_object
+from agentctl.core.guards.scrub import FAILED, Filter
+from agentctl.core.messages import Block, Json, JsonObject, Message, Text, ToolSchema, ToolUse, is_object
 from agentctl.core.placeholders import Vault
 from agentctl.errors import Forbidden
 from agentctl.journal.store import Store
@@ -72,11 +72,24 @@ def text(world: World, said: str) -> str:
     return str(world.shows.incoming(said))
 
 
-def answer(world: World, said: Envelope, *, ours: bool = False) -> Envelope:
-    """A tool's answer; `ours`: agentctl wrote it, and what looks like a placeholder in it is one."""
+def answer(world: World, call_id: str, said: Envelope, *, ours: bool = False) -> Envelope:
+    """A tool's answer; `ours`: agentctl wrote it, and what looks like a placeholder in it is one.
+
+    What this call was filled in with is masked in its answer, also where nothing else would know it for a secret.
+    """
     if not world.shows.on:
         return said
-    shown = world.shows.data if ours else world.shows.incoming
+    filled_in = placeholders.numbers(world.said[call_id].args)
+
+    def hidden(text: str) -> str:
+        return world.vault.hidden(text, filled_in) if filled_in else text
+
+    def shown(value: Json) -> Json:
+        try:
+            return world.shows.data(placeholders.mapped(value if ours else placeholders.unforged(value), hidden))
+        except RecursionError:
+            return FAILED
+
     masked = dataclasses.replace(
         said,
         data=shown(said.data),
@@ -108,8 +121,11 @@ def started(world: World, loaded: LoadedTask, filled: Filled) -> Filled:
         return world.shows.text(variables.filled(template, {name: value(name) for name in names}))
 
     def value(name: str) -> str:
-        written = str(placeholders.unforged(variables.written(filled.values[name])))
-        return world.vault.number(written) if loaded.task.vars[name].secret and written else written
+        given = placeholders.unforged(filled.values[name])
+        secret = loaded.task.vars[name].secret and given != ""
+        return (
+            world.vault.number(given) if secret else str(placeholders.unforged(variables.written(filled.values[name])))
+        )
 
     system = shown(loaded.system)
     world.schemas = schemas(world, world.schemas)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import field
 
 from agentctl.core import envelope
 from agentctl.core.envelope import Envelope

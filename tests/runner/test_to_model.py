@@ -135,6 +135,24 @@ async def test_a_number_that_nobody_gave_is_named_and_nothing_runs(masked):
     assert not (stage.folder / "sent.json").exists()
 
 
+async def test_a_tool_that_repeats_what_it_was_filled_in_with_tells_the_model_nothing(masked):
+    """A PIN of four digits is no secret by its form, nor known elsewhere; a misfit is told without it too."""
+    stage = masked()
+    properties = {"n": {"type": "integer"}, "say": {"type": "string"}}
+    stage.tool("echo", "cat", parameters={"type": "object", "properties": properties})
+    stage.replies = [
+        calls(("echo", {"n": 5, "say": "[REDACTED:2] is it"})),
+        calls(("echo", {"n": "[REDACTED:2]"})),
+        Reply(text="No."),
+    ]
+
+    await stage.run()
+
+    assert {"n": 5, "say": "[REDACTED:2] is it"} == stage.results()["c1.1"]["data"]
+    assert "INVALID_ARGS" == stage.results()["c2.1"]["code"]
+    assert PIN not in sent(stage.asked()[1]) + sent(stage.asked()[2])
+
+
 async def test_a_secret_that_would_leave_while_untrusted_text_is_in_is_asked_for(masked):
     """D21: filled in it is private data, whatever tool it came from."""
     stage = masked()

@@ -51,9 +51,8 @@ __all__ = [
     "ApprovalDecided", "ApprovalRequested", "BudgetCounted", "CacheSeen", "CallEdited", "CallProposed", "Checked",
     "CircuitMoved", "Completed", "ContextTrimmed", "Copied", "Decided", "Degraded", "Event", "Failed", "FellBack",
     "HandedOff", "InjectionSuspected", "LoopKind", "LoopSeen", "ModelAsked", "ModelFailed", "ModelReplied",
-    "ProviderOut", "Purpose", "Resumed", "Retried", "RunStarted", "SecretsNumbered", "Stamped", "Status", "StepsPlanned",
-    "Thought",
-    "ToolFinished", "ToolStarted", "Waited",
+    "ProviderOut", "Purpose", "Resumed", "Retried", "RunStarted", "SecretsNumbered", "Stamped", "Status",
+    "StepsPlanned", "Thought", "ToolFinished", "ToolStarted", "Waited",
 ]  # fmt: skip
 
 Event: TypeAlias = (
