@@ -293,3 +293,16 @@ async def test_a_copied_secret_is_masked_where_the_copy_is_shown(stages, monkeyp
     assert secret.casefold() not in shown.casefold()
     data = b"".join(path.read_bytes() for path in isolated.rglob("*") if path.is_file())
     assert secret.casefold().encode() not in data.lower()
+
+
+async def test_a_person_edits_around_a_placeholder(masked):
+    """What the tool gets is filled in; what the model is told of the edit is not."""
+    stage = masked()
+    given = {"password": "[REDACTED:3]", "why": "with [REDACTED:1]"}
+
+    await stage.run(Person([Answer("edit", "ada", args=given), Answer("approve", "ada", "")]))
+
+    assert {"password": RESULT, "why": f"with {VARIABLE}"} == got(stage, "sent.json")
+    assert "changed the arguments before it ran, to" in sent(stage.asked()[2])
+    assert "with [REDACTED:1]" in sent(stage.asked()[2])
+    assert [] == [secret for secret in SECRETS if secret in heard(stage) + repr(stage.stamped)]
