@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentctl.cli import options, render, values
+from agentctl.cli import options, render, shared_values, values
 from agentctl.cli.options import AsJson, LimitsOf, Rehearsed, StoreUrl
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ TONES: dict[str, Tone] = {"reached": "bad", "close": "warn", "": "plain"}
 Key = Annotated[
     str,
     typer.Argument(metavar="KEY[:SCOPE]", callback=options.filled, help="user_daily_usd:ada, hourly_usd …",
-                   autocompletion=values.budgets),
+                   autocompletion=shared_values.budgets),
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentctl.cli import options, render, values
+from agentctl.cli import options, render, shared_values
 from agentctl.cli.options import AsJson, LimitsOf, Rehearsed, StoreUrl
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ TONES: dict[str, Tone] = {"open": "bad", "half_open": "warn", "closed": "plain"}
 Name = Annotated[
     str,
     typer.Argument(metavar="NAME", callback=options.filled, help="Its name, or part of it",
-                   autocompletion=values.circuits),
+                   autocompletion=shared_values.circuits),
 ]  # fmt: skip
 
 
