@@ -3,13 +3,14 @@
 import asyncio
 import json
 import os
+import re
 
 import pytest
 
 from agentctl.approvals.base import Answer
 from agentctl.core import receipts
 from agentctl.core.events import ApprovalDecided, ApprovalRequested, CallEdited, Completed, Decided, ToolStarted
-from agentctl.rehearsal.script import Reply
+from agentctl.rehearsal.script import Reply, ScriptUsage
 
 from .stage import Person, Stage, calls, sent
 
@@ -300,3 +301,14 @@ async def test_a_letter_that_holds_no_arguments_approves_nothing(stage: Stage, l
     parked = await stage.resume()
 
     assert (12, []) == (parked.exit_code, lines(log))
+
+
+async def test_what_waiting_costs_is_said(stage: Stage, log):
+    used = ScriptUsage(input=100, output=20, cache_write=200_000)
+    stage.replies = [calls(("send", {"id": "A-1"}), usage=used), DONE]
+    person = Person([Answer("deny", "ada")])
+
+    await stage.run(person)
+
+    (note,) = person.asked[0].notes
+    assert re.fullmatch(r"the prompt cache expires in \d{2,3}s; a later answer costs \$\d\.\d{4} more", note)
