@@ -28,7 +28,7 @@ def tried(
     policy: Annotated[
         str,
         typer.Option(
-            metavar="P", callback=options.filled, help="Whose [scrub] is tried", autocompletion=values.policies
+            metavar="P", callback=options.filled, help="Whose scrubbing is tried", autocompletion=values.policies
         ),
     ] = "standard",
     as_json: AsJson = False,

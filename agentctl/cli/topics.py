@@ -15,8 +15,8 @@ from agentctl.cli.options import AsJson
 
 FOLDER = Path(__file__).parent / "help"
 ORDER = (
-    *("start", "tasks", "tools", "mcp", "policies", "rules", "trust", "sandbox", "budgets", "circuits"),
-    *("cache", "approvals", "resume", "rehearse", "store", "exit-codes"),
+    *("start", "tasks", "tools", "mcp", "policies", "rules", "approvals", "trust", "sandbox", "scrubbing"),
+    *("budgets", "circuits", "cache", "resume", "rehearse", "store", "exit-codes"),
 )
 """As one would read them."""
 CODES = "<!-- exit codes -->"
