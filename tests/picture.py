@@ -82,6 +82,7 @@ def words(screen: str) -> str:
     """What a screen says, without what differs from run to run."""
     plain = Text.from_ansi(screen).plain
     plain = re.sub(r"r_[0-9a-f]{10}", "r_…", plain)
+    plain = re.sub(r"(\d[\d,]*ms  \{).*", r"\1…", plain)  # how much of an answer has room hangs on the time it took
     plain = re.sub(r"\d[\d,]*ms", "…ms", plain)
     plain = re.sub(r"\d+\.\d+s", "…s", plain)
     return "\n".join(line.rstrip() for line in plain.splitlines() if line.strip() and line.strip() != "$")

@@ -53,13 +53,16 @@ def test_a_task_is_checked_with_its_policy(agentctl, demo):
 
 
 def test_what_is_not_enforced_yet_is_told_by_the_check(agentctl, tmp_path):
-    policy = tmp_path / "p.toml"
-    policy.write_text("version = 1\n[scrub]\nto_model = true\n")
+    task = tmp_path / "t.toml"
+    task.write_text(
+        'version = 1\nname = "t"\ngoal = "g"\n[[tools]]\nname = "pay"\ndescription = "d"\ncommand = ["true"]\n'
+        'parameters = { type = "object" }\nrecovery = "reconcile"\nverify = ["true"]\n'
+    )
 
-    called = agentctl("policy", "check", policy)
+    called = agentctl("task", "check", task)
 
     assert called.code == 3
-    assert "scrub.to_model" in called.err
+    assert "recovery" in called.err
 
 
 def test_a_price_that_would_refuse_every_run_is_told_by_the_check(agentctl, tmp_path):

@@ -55,7 +55,7 @@ def test_explain_sends_nothing(agentctl, demo):
     body = go(agentctl, demo, "--explain", "--json").json
 
     assert called.code == 0
-    assert "send_refund       high  risk.tiers.send_refund  ask" in called.out
+    assert "send_refund       high  risk.tiers.send_refund (policy.toml:20)  ask" in called.out
     assert body["limits"]["run_usd"] == 0.5
     assert agentctl("runs").err == "no runs yet\n"
 
