@@ -176,10 +176,11 @@ async def _run(world: World, exact: Call, contract: Contract, tier: Tier, *, clo
     attempt = call.attempts
     wait = min(call.retry_at - world.clock(), call.delay_s)
     while True:
-        if wait > 0:
+        waited = wait > 0
+        if waited:
             await world.recorder.flush()
             await world.interrupt.guard(partial(asyncio.sleep, wait))
-        if attempt > call.attempts and isinstance(_decided(world, call), do.AskPerson):
+        if (waited or attempt > call.attempts) and isinstance(_decided(world, call), do.AskPerson):
             return  # what was approved is another by now: it is asked about
         attempt += 1
         name = circuit.tool_name(contract.name)

@@ -17,7 +17,7 @@ LONGEST_REASON = 2_000
 
 
 def answer(world: World, call_id: str) -> Answer | do.Stop | None:
-    """The first that counts. An answer to an older request is put away."""
+    """The first that counts. A yes to an older request is put away; a no is one to whatever the call is by now."""
     wanted = wish(world)
     if wanted is not None:
         return wanted
@@ -29,14 +29,13 @@ def answer(world: World, call_id: str) -> Answer | do.Stop | None:
         if call is None or letter.call_id != call_id or letter.kind not in {"approve", "deny"}:
             continue
         world.recorder.took(letter.id)
-        said = _read(letter) if letter.asked_seq == call.asked_seq else None
-        if said is not None:
-            return said
+        if letter.kind == "deny" or letter.asked_seq == call.asked_seq:
+            return _read(letter)
     return None
 
 
-def _read(letter: Letter) -> Answer | None:
-    """None: it holds arguments that are none, and approves nothing."""
+def _read(letter: Letter) -> Answer:
+    """One with arguments that are none approves nothing: it is an edit that will not fit."""
     if letter.kind == "deny":
         return Answer("deny", letter.sender, letter.payload[:LONGEST_REASON], at=letter.created)
     if not letter.payload:
@@ -44,5 +43,7 @@ def _read(letter: Letter) -> Answer | None:
     try:
         args: Json = json.loads(letter.payload)
     except (ValueError, RecursionError):
-        return None
-    return Answer("approve", letter.sender, args=args, at=letter.created) if is_object(args) else None
+        args = None
+    if not is_object(args):
+        return Answer("edit", letter.sender, at=letter.created)
+    return Answer("approve", letter.sender, args=args, at=letter.created)

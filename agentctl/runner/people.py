@@ -13,7 +13,6 @@ import json
 
 from agentctl.approvals.base import Answer
 from agentctl.core import decisions as do
-from agentctl.core import receipts
 from agentctl.core.callkey import keys
 from agentctl.core.clock import past
 from agentctl.core.contract import Contract
@@ -22,7 +21,7 @@ from agentctl.core.events import ApprovalDecided, ApprovalRequested, CallEdited,
 from agentctl.core.inflight import CallState, find
 from agentctl.core.messages import JsonObject
 from agentctl.runner import asking, letters, numbered
-from agentctl.runner.exact import bound, exactly
+from agentctl.runner.exact import exactly
 from agentctl.runner.world import World
 
 POLL_S = 0.2
@@ -43,7 +42,8 @@ async def ask_person(world: World, call: CallState, contract: Contract, decision
         return answer
     if answer is None:
         return await _nobody(world, call, since)
-    if answer.args is not None and not _edited(world, call, contract, answer):
+    changed = answer.decision == "edit" or answer.args is not None
+    if changed and not _edited(world, call, contract, decision, answer):
         return None
     if answer.decision != "edit":
         _decided(world, call, answer, world.clock() - since)
@@ -68,14 +68,30 @@ async def _first(
     here = asyncio.ensure_future(_here(world, call, asked, decision))
     reading = asyncio.ensure_future(_elsewhere(world, call.call_id))
     try:
-        done, _ = await asyncio.wait({here, reading}, return_when=asyncio.FIRST_COMPLETED)
-        if reading in done:
-            return reading.result()
-        return here.result() or letters.answer(world, call.call_id)
+        await asyncio.wait({here, reading}, return_when=asyncio.FIRST_COMPLETED)
+        elsewhere = reading.result() if reading.done() else letters.answer(world, call.call_id)
+        if elsewhere is not None:
+            here.cancel()
+        return _surest(await _ended(here), elsewhere)
     finally:
         for task in (here, reading):
             task.cancel()
         await asyncio.gather(here, reading, return_exceptions=True)
+
+
+async def _ended(here: asyncio.Future[Answer | None]) -> Answer | None:
+    """What was said here, if only while the question was taken away."""
+    await asyncio.wait({here})
+    return None if here.cancelled() else here.result()
+
+
+def _surest(here: Answer | None, elsewhere: Answer | do.Stop | None) -> Answer | do.Stop | None:
+    """Two answers at once: nothing runs that somebody has just refused or changed."""
+    if isinstance(elsewhere, Answer) and elsewhere.decision == "approve" and here is not None:
+        return here
+    if isinstance(elsewhere, Answer) and here is not None and here.decision == "stop":
+        return here
+    return elsewhere or here
 
 
 async def _here(world: World, call: CallState, asked: ApprovalRequested, decision: do.AskPerson) -> Answer | None:
@@ -95,17 +111,22 @@ async def _elsewhere(world: World, call_id: str) -> Answer | do.Stop:
         await asyncio.sleep(POLL_S)
 
 
-def _edited(world: World, call: CallState, contract: Contract, answer: Answer) -> bool:
+def _edited(world: World, call: CallState, contract: Contract, asks: do.AskPerson, answer: Answer) -> bool:
     """Put the new arguments in the place of the old; whether the answer that came with them still counts.
 
     From the prompt they come alone: the call is decided anew, and asked about again where it has to be. From another
-    terminal they come with a yes to exactly them.
+    terminal they come with a yes to exactly them. What does not fit uses up the request: it is made anew, so that
+    others can still answer it.
     """
-    typed = answer.args or {}
-    wrong = "it may have run already" if call.attempts else asking.misfit(world, call, contract, typed)
-    if wrong:
+    typed = answer.args
+    if typed is None:
+        wrong = "its arguments can't be read"
+    else:
+        wrong = "it may have run already" if call.attempts else asking.misfit(world, call, contract, typed)
+    if wrong or typed is None:
         reason = world.scrub.text(f"{answer.by} edited {call.tool}: {wrong}")
         world.recorder.record(Decided("before_tool", "approval", "misfit", reason))
+        world.recorder.record(asking.requested(world, _now(world, call), contract, asks))
         return False
     _replace(world, call, contract, asking.unmasked(world, call, typed), answer.by)
     decision = before_tool(world.setup, world.state, exactly(world, _now(world, call)), world.clock())
@@ -156,7 +177,7 @@ def _ask_for_the_rest(world: World) -> None:
 def _decided(world: World, call: CallState, answer: Answer, waited: float) -> None:
     if answer.decision == "edit":
         raise ValueError("an edit decides nothing")
-    digest = receipts.whole(world.call_key, bound(world, call, world.setup.contracts[call.tool]))
+    digest = _now(world, call).digest  # of what was asked, whatever it has become while the question stood
     why = world.scrub.text(answer.why)
     world.recorder.record(
         ApprovalDecided(
