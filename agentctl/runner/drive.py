@@ -188,7 +188,7 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         tools={name: play(tool) for name, tool in plan.tools.items()},
         offered=plan.tools,
         approver=approver,
-        reviewer=reviewer.of(plan.loaded),
+        reviewer=reviewer.pinned(plan.loaded),
         letters=lambda: at.journal.letters(at.run_id),
         listener=at.listener,
         scrub=mask,

@@ -126,7 +126,7 @@ def own_files(loaded_task: LoadedTask, loaded: LoadedPolicy) -> tuple[Path, ...]
     """What a run may not write: the task, its policy, the policy's parents and its reviewer."""
     parents = {paths.expanded(document.file) for document, _ in loaded.merged.sources.values()}
     program = reviewer.of(loaded)
-    reviews = () if program is None else (Path(program.program),)
+    reviews = () if program is None else program.files
     return (loaded_task.path, loaded.path, *sorted(parents), *reviews)
 
 

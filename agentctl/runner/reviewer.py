@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -24,6 +25,7 @@ from agentctl.tools.process import run_program
 
 LONGEST_WHY = 500
 TOO_MUCH = "said more than 1 MB"
+SWAPPED = "the reviewer has changed since the run began"
 FAILED = "the reviewer failed (exit {})"
 
 
@@ -45,6 +47,12 @@ def of(loaded: LoadedPolicy) -> Reviewer | None:
     return Reviewer(rules.command, folder, rules.timeout_s, loaded.policy.sandbox.env)
 
 
+def pinned(loaded: LoadedPolicy) -> Reviewer | None:
+    """As `of`; from now on it has to stay what it is."""
+    found = of(loaded)
+    return None if found is None else replace(found, seen=found.state())
+
+
 def missing(loaded: LoadedPolicy) -> list[Problem]:
     """Why the reviewer could never answer: better known now than when everything is denied."""
     program = of(loaded)
@@ -63,12 +71,25 @@ class Reviewer:
     timeout_s: float
     env: tuple[str, ...]
     """Names of variables that are passed on."""
+    seen: tuple[str, ...] = ()
+    """What its files were when the run was started or resumed; empty: nobody looked."""
 
     @property
     def program(self) -> str:
         """One with a slash in its name lies beside the policy; another is looked for as a shell would."""
         first = self.command[0]
         return str(self.folder / first) if "/" in first else shutil.which(first) or first
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What it consists of: the program, and the files that it is given by name; links, and what they lead to."""
+        named = (Path(self.program), *(self.folder / word for word in self.command[1:]))
+        real = [Path(os.path.realpath(each)) for each in named]
+        return tuple(dict.fromkeys(each for each in (*named, *real) if "\0" not in str(each) and each.is_file()))
+
+    def state(self) -> tuple[str, ...]:
+        """Which files these are now: another one in the place of one of them, or another content, is told."""
+        return tuple(sorted(f"{each} {_state(each)}" for each in self.files))
 
     async def answer(self, question: Question, *, person: bool) -> Answer | None:
         """What it decided; None: it left that to a person, or a `person` alone may say yes."""
@@ -79,6 +100,8 @@ class Reviewer:
 
     async def review(self, question: Question) -> Review:
         """Ask it once."""
+        if self.seen and self.state() != self.seen:
+            return Review("deny", SWAPPED)
         try:
             ended = await run_program(
                 (self.program, *self.command[1:]),
@@ -93,6 +116,14 @@ class Reviewer:
             late = ended.how == "timeout"
             return Review("deny", f"the reviewer {f'did not answer within {self.timeout_s:g}s' if late else TOO_MUCH}")
         return _read(ended.stdout, question.digest) if ended.code == 0 else Review("deny", FAILED.format(ended.code))
+
+
+def _state(file: Path) -> str:
+    try:
+        info = file.stat()
+    except OSError:
+        return "gone"
+    return f"{info.st_dev} {info.st_ino} {info.st_size} {info.st_ctime_ns}"
 
 
 def asked(question: Question) -> JsonObject:
