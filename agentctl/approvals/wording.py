@@ -68,7 +68,7 @@ def choices(question: Question) -> str:
 
 def _diff(title: str, diff: str) -> list[str]:
     """Line by line; of a long one the beginning and the end, and how much there is."""
-    lines = diff.splitlines()
+    lines = diff.split("\n") if diff else []  # no other character ends a line: it would begin one of its own
     if len(lines) > LONGEST_DIFF:
         left = len(lines) - DIFF_HEAD - DIFF_TAIL
         lines = [*lines[:DIFF_HEAD], f"… ({left:,} of {len(lines):,} lines left out) …", *lines[-DIFF_TAIL:]]

@@ -28,6 +28,8 @@ class Change:
     before: bytes | None
     """None: there is no such file."""
     after: str
+    unread: str = ""
+    """What stands there and can't be shown, told from what it becomes later."""
 
 
 @dataclass(frozen=True, slots=True)

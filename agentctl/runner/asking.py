@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 
 from agentctl.approvals.base import Question
@@ -13,13 +12,11 @@ from agentctl.core.contract import Contract
 from agentctl.core.events import ApprovalRequested
 from agentctl.core.guards import budget, cache
 from agentctl.core.inflight import CallState
-from agentctl.core.messages import Json, JsonObject, is_object
+from agentctl.core.messages import JsonObject, is_object
 from agentctl.models.caching import lifetime_s
-from agentctl.runner import exact, shell, words
+from agentctl.runner import changes, exact, shell, words
 from agentctl.runner.world import World
 
-MOST_LINES = 5_000
-"""Of a file: more are not compared, only counted."""
 REMEMBERS = "remembers {tool} with exactly these arguments: in this run, for an hour"
 
 
@@ -40,7 +37,7 @@ def requested(world: World, call: CallState, contract: Contract, decision: do.As
         contract.owner,
         shell.parts_of(world, contract, args),
         exact.files(world, contract, args),
-        _change(world, contract, args),
+        changes.of_file(world, exact.change(contract, args)),
         _edited(world, call),
         words.around(world, contract),
     )
@@ -96,30 +93,16 @@ def misfit(world: World, call: CallState, contract: Contract, typed: JsonObject)
     return "" if wrong is None else world.scrub.text(f"{wrong.problem}. {wrong.hint}")
 
 
-def _change(world: World, contract: Contract, args: Json) -> str:
-    found = exact.change(contract, args)
-    if found is None:
-        return ""
-    before, after = (found.before or b"").decode(errors="replace"), found.after
-    path = world.scrub.text(found.path)
-    old, new = (world.scrub.text(world.vault.hidden(each)).splitlines() for each in (before, after))
-    name = "/dev/null" if found.before is None else path
-    if max(len(old), len(new)) > MOST_LINES:
-        return f"--- {name}\n+++ {path}\n{len(old):,} lines become {len(new):,}: too many to be compared"
-    return "\n".join(difflib.unified_diff(old, new, name, path, lineterm=""))
-
-
 def _edited(world: World, call: CallState) -> str:
     """Only where somebody did: before and after, scrubbed, line by line."""
     proposed = world.proposed.get(call.call_id)
     if proposed is None:
         return ""
-    old, new = (
-        json.dumps(world.scrub.data(each), ensure_ascii=False, indent=2)
-        for each in (proposed, world.said[call.call_id].args)
-    )
-    by = call.edited_by
-    return "\n".join(difflib.unified_diff(old.splitlines(), new.splitlines(), "the model", by, lineterm="", n=1))
+    args = world.said[call.call_id].args
+    old, new = (json.dumps(world.scrub.data(each), ensure_ascii=False, indent=2) for each in (proposed, args))
+    if old == new and json.dumps(proposed) != json.dumps(args):
+        return changes.MASKED.format(old="the model", new=call.edited_by)
+    return changes.compared(f"{old}\n", f"{new}\n", "the model", call.edited_by, around=1)
 
 
 def _waiting_costs(world: World) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from agentctl.core.setup import Call
 from agentctl.runner import shell, words
 from agentctl.runner.world import World
 
-DIGITS = 16
+DIGITS = 32
+"""Of a digest: with half as many, who writes both files can find two that have the same."""
 
 
 def exactly(world: World, call: CallState) -> Call:
@@ -53,5 +54,8 @@ def change(contract: Contract, args: Json) -> Change | None:
 def _changed(contract: Contract, args: Json) -> Iterator[tuple[str, str]]:
     found = change(contract, args)
     if found is not None:
-        before = found.before
-        yield found.path, "not there yet" if before is None else f"sha256 {hashlib.sha256(before).hexdigest()[:DIGITS]}"
+        yield found.path, found.unread or _digest(found.before)
+
+
+def _digest(before: bytes | None) -> str:
+    return "not there yet" if before is None else f"sha256 {hashlib.sha256(before).hexdigest()[:DIGITS]}"

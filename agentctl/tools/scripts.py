@@ -14,7 +14,8 @@ LARGEST = 10_000_000
 """Bytes of a file that are read."""
 MOST_FILES = 20
 MOST_WORDS = 400
-DIGITS = 16
+DIGITS = 32
+"""Of a digest: with half as many, who writes both files can find two that have the same."""
 IMPLIED = {
     "make": ("GNUmakefile", "makefile", "Makefile"),
     "npm": ("package.json",),
@@ -66,7 +67,8 @@ def _digest(folder: Path, name: str) -> str:
         return ""
     with os.fdopen(file, "rb") as opened:
         if info.st_size > LARGEST:
-            return f"{info.st_size} bytes, changed {info.st_mtime_ns}"
+            # Not when it was modified, which anybody can set.
+            return f"{info.st_size} bytes, changed {info.st_ctime_ns}, number {info.st_ino}"
         try:
             return f"sha256 {hashlib.sha256(opened.read(LARGEST)).hexdigest()[:DIGITS]}"
         except OSError:

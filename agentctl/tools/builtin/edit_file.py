@@ -79,7 +79,7 @@ class EditFile:
         if isinstance(read, Envelope):
             return read
         text, before = read
-        old, new = _in_style(text, old, new)
+        old, new = in_style(text, old, new)
         if problem := _not_once(path, text, old):
             return problem
         at = text.index(old)
@@ -115,7 +115,7 @@ def _read(path: str, place: Place) -> tuple[str, os.stat_result] | Envelope:
     return text, info
 
 
-def _in_style(text: str, old: str, new: str) -> tuple[str, str]:
+def in_style(text: str, old: str, new: str) -> tuple[str, str]:
     """Both with the file's own line ends, where it has one kind only."""
     windows = text.count("\r\n")
     if windows and windows == text.count("\n"):
