@@ -14,13 +14,19 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from unicodedata import category
 
 from agentctl.approvals.base import Fits
+from agentctl.approvals.masks import same
+from agentctl.approvals.printable import BLANKS, SHAPELESS
 from agentctl.approvals.wording import arguments, one_line
+from agentctl.core.guards import scrub
 from agentctl.core.messages import Json, JsonObject, is_object
 
 EDITORS = ("VISUAL", "EDITOR")
 NOTE = "# "
+PATIENCE_S = 2.0
+"""Seconds that an editor has to end when nobody waits for it any more."""
 LINE = "e: name = value (Enter: done): "
 
 
@@ -39,7 +45,7 @@ def editor() -> list[str]:
 
 async def in_editor(command: list[str], shown: Json, fits: Fits, say: Callable[[str], None]) -> JsonObject | None:
     """The new arguments; None: they stay as they are."""
-    before = text = json.dumps(shown, ensure_ascii=False, indent=2)
+    before = text = _open(json.dumps(shown, ensure_ascii=False, indent=2))
     problem = ""
     while True:
         earlier = text
@@ -68,8 +74,8 @@ async def by_line(
             edited = with_line(edited, line)
         except Unfit as error:
             say(f"e: {one_line(str(error))}")
-    problem = "" if edited == shown else fits(edited)
-    if edited == shown or problem:
+    problem = "" if same(edited, shown) else fits(edited)
+    if problem or same(edited, shown):
         say(f"e: {one_line(problem)}; nothing was changed" if problem else "e: nothing was changed")
         return None
     return edited
@@ -102,6 +108,14 @@ def with_line(shown: JsonObject, line: str) -> JsonObject:
         if isinstance(shown.get(name), str) and not said.startswith(('"', "[", "{")):
             return {**shown, name: said}
         raise Unfit(f"the value of {name} is no JSON; write texts in double quotes") from None
+
+
+def _open(text: str) -> str:
+    """JSON in which every character can be seen: an editor must show neither less nor something else."""
+    return "".join(
+        json.dumps(char)[1:-1] if not char.isascii() and (category(char) in SHAPELESS or char in BLANKS) else char
+        for char in text
+    )
 
 
 def _fitting(text: str, fits: Fits) -> tuple[JsonObject | None, str]:
@@ -150,16 +164,23 @@ async def _opened(command: list[str], text: str, problem: str) -> str:
             left = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             raise Unfit("what the editor left can't be read") from None
-    return "\n".join(line for line in left.splitlines() if not line.startswith(NOTE)).strip()
+    return "\n".join(line for line in left.split("\n") if not line.startswith(NOTE)).strip()
 
 
 async def _run(command: list[str]) -> int:
     """The editor has the terminal until it ends; it is ended where nobody waits for it any more."""
-    child = await asyncio.create_subprocess_exec(*command)
+    child = await asyncio.create_subprocess_exec(*command, env=_environment())
     try:
         return await child.wait()
     finally:
         if child.returncode is None:
-            with suppress(ProcessLookupError):
-                child.terminate()
-            await child.wait()
+            for end in (child.terminate, child.kill):
+                with suppress(ProcessLookupError, TimeoutError):
+                    end()
+                    await asyncio.wait_for(child.wait(), PATIENCE_S)
+
+
+def _environment() -> dict[str, str]:
+    """All that the person's own programs are told, but no secret."""
+    sensitive = scrub.make(scrub.Rules(), ()).sensitive
+    return {name: value for name, value in os.environ.items() if not sensitive(name)}

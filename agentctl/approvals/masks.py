@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import cast
 
 from agentctl.core.messages import Json, JsonObject, is_list, is_object
@@ -24,8 +25,13 @@ def restored(edited: JsonObject, shown: Json, original: Json, mask: str) -> Json
     return cast("JsonObject", _restored(edited, shown, original, mask, "arguments"))
 
 
+def same(value: Json, other: Json) -> bool:
+    """Whether both are written alike: 1, 1.0 and true are not, nor is another order."""
+    return value == other and json.dumps(value) == json.dumps(other)
+
+
 def _restored(value: Json, shown: Json, original: Json, mask: str, where: str) -> Json:
-    if value == shown and type(value) is type(shown):
+    if same(value, shown):
         return original
     if is_object(value):
         before, real = (shown, original) if is_object(shown) and is_object(original) else (NOTHING, NOTHING)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import sys
 import termios
@@ -31,7 +32,7 @@ from typing import Any, Literal, TextIO, TypeAlias
 from agentctl.approvals import editing
 from agentctl.approvals.base import Answer, Question
 from agentctl.approvals.printable import printable
-from agentctl.approvals.wording import choices, page, rows, wrapped
+from agentctl.approvals.wording import NARROWEST, choices, lacking, page, roomy, rows, wrapped, writable
 from agentctl.core.messages import JsonObject, is_object
 
 Taken: TypeAlias = Literal["approve", "remember", "edit", "deny", "stop"]
@@ -39,6 +40,8 @@ Modes: TypeAlias = list[Any]
 """What `termios` says of a terminal."""
 QUIET_S = 0.4
 """Seconds without a key before the first one counts."""
+BURST_S = 0.05
+"""Seconds after a yes in which another key means that it was none."""
 UNKNOWN_SIZE = os.terminal_size((80, 24))
 LONGEST_REASON = 500
 MORE = "space shows more ({shown} of {total} lines) · n deny · s stop the run"
@@ -48,6 +51,7 @@ TAKEN: dict[bytes, tuple[Taken, str]] = {
     b"e": ("edit", "e: edit"),
 }
 """Keys that count once everything was on the screen, and only where they are offered."""
+TOO_SMALL = "this terminal is too small to show it · n deny · s stop the run"
 HIDDEN = "part of it is still hidden: press space first"
 WOKEN = b"\x1a"
 """Read where the process goes on after Ctrl-Z: the key itself never arrives, the terminal makes a signal of it."""
@@ -63,6 +67,11 @@ def can_ask(*, stdin_used: bool = False) -> bool:
         return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
     except OSError:
         return False
+
+
+def _offered(pressed: bytes, question: Question) -> bool:
+    """Whether this key says yes to this question, in one way or another."""
+    return {b"y": True, b"a": bool(question.remembers), b"e": question.fits is not None}.get(pressed, False)
 
 
 class Terminal:
@@ -90,16 +99,23 @@ class Terminal:
     async def ask(self, question: Question) -> Answer | None:
         """The answer, or None: nobody answered within `timeout_s`."""
         async with self._turn:
-            with self._screen(), self._restored() as cooked:
-                try:
-                    async with asyncio.timeout(question.timeout_s) as standing:
-                        return await self._decide(question, cooked, standing)
-                except TimeoutError:
-                    self._say(f"no answer within {question.timeout_s:g}s")
-                    return None
-                except asyncio.CancelledError:
-                    self._say("no longer asked here: decided elsewhere, or the run stops")
-                    raise
+            try:
+                with self._screen(), self._restored() as cooked:
+                    return await self._asked(question, cooked)
+            except (OSError, termios.error):  # the terminal is gone, and with it whoever sat there
+                return None
+
+    async def _asked(self, question: Question, cooked: Modes) -> Answer | None:
+        try:
+            async with asyncio.timeout(question.timeout_s) as standing:
+                return await self._decide(question, cooked, standing)
+        except TimeoutError:
+            self._say(f"no answer within {question.timeout_s:g}s")
+            return None
+        except asyncio.CancelledError:
+            with contextlib.suppress(OSError):
+                self._say("no longer asked here: decided elsewhere, or the run stops")
+            raise
 
     async def _decide(self, question: Question, cooked: Modes, standing: asyncio.Timeout) -> Answer:
         while True:
@@ -132,14 +148,25 @@ class Terminal:
                     lines, shown, size = self._anew(question)
                     quiet = self._clock() + QUIET_S
                     continue
-                decision = self._taken(pressed, question, hidden=shown < len(lines))
+                hidden = shown < len(lines)
+                if not hidden and _offered(pressed, question) and await self._goes_on():
+                    termios.tcflush(self._keys, termios.TCIFLUSH)
+                    quiet = self._clock() + QUIET_S
+                    self._say(choices(question))
+                    continue
+                decision = self._taken(pressed, question, hidden=hidden)
                 if decision is not None:
                     return decision
-                if pressed == b" " and shown < len(lines):
+                if pressed == b" " and hidden:
                     shown = self._show(question, lines, shown)
                 elif self._since >= self._size().lines:
                     # So many wrong keys that the question has left the screen.
                     shown = self._show(question, lines, 0)
+
+    async def _goes_on(self) -> bool:
+        """Whether a key was the beginning of something longer, such as a paste over a slow line."""
+        await asyncio.sleep(BURST_S)
+        return bool(select.select([self._keys], [], [], 0)[0])
 
     def _size(self) -> os.terminal_size:
         """Of the terminal that is typed on; the output may be redirected, and the environment may be wrong."""
@@ -152,27 +179,29 @@ class Terminal:
     def _anew(self, question: Question) -> tuple[list[str], int, os.terminal_size]:
         """Print the question from its beginning: its lines, how many were shown, and the size they were made for."""
         size = self._size()  # first: should it change in the middle of this, the next key notices
-        lines = wrapped(question, max(20, size.columns - 1))
+        lines = wrapped(question, max(NARROWEST, size.columns - 1), self._out.encoding or "utf-8")
         return lines, self._show(question, lines, 0), size
 
     def _show(self, question: Question, lines: list[str], shown: int) -> int:
         """Print what fits, and the keys that count now; how many lines were shown by then."""
-        upto = page(len(lines), shown, self._size())
         self._since = 0
+        if not roomy(self._size()):
+            self._say(TOO_SMALL)
+            return 0
+        upto = page(len(lines), shown, self._size())
         for line in lines[shown:upto]:
             self._say(line)
         self._say(choices(question) if upto == len(lines) else MORE.format(shown=upto, total=len(lines)))
         return upto
 
     def _taken(self, pressed: bytes, question: Question, *, hidden: bool) -> Taken | None:
-        offered = {b"y": True, b"a": bool(question.remembers), b"e": question.fits is not None}
         match pressed:
             case b"s":
                 self._say("s: the run stops")
                 return "stop"
             case b"n":
                 return "deny"
-            case _ if not hidden and offered.get(pressed):
+            case _ if not hidden and _offered(pressed, question):
                 decision, said = TAKEN[pressed]
                 self._say(said)
                 return decision
@@ -183,7 +212,14 @@ class Terminal:
         return None
 
     async def _reason(self, cooked: Modes) -> str:
-        return printable(await self._line(cooked, REASON), lines=False)[:LONGEST_REASON]
+        """Whatever cuts it short: the no was said."""
+        try:
+            typed = await self._line(cooked, REASON)
+        except asyncio.CancelledError:
+            typed = ""
+            with contextlib.suppress(OSError):
+                self._say("")
+        return printable(typed, lines=False)[:LONGEST_REASON]
 
     async def _line(self, cooked: Modes, before: str) -> str:
         """One line, edited by the terminal itself."""
@@ -205,6 +241,7 @@ class Terminal:
         return await editing.by_line(question.args, question.fits, self._say, partial(self._line, cooked))
 
     def _say(self, text: str) -> None:
+        text = writable(text.replace("·", "|"), self._out.encoding) if lacking(text, self._out.encoding) else text
         self._since += rows(len(text), self._size().columns)
         self._out.write(f"{text}\n")
         self._out.flush()

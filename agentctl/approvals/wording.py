@@ -23,6 +23,8 @@ TAIL = 60
 LONGEST_CHOICES = 80
 """Characters of the line below the question, whatever it offers."""
 
+NARROWEST = 20
+"""Columns of a line, at least: a narrower terminal shows nothing to say yes to."""
 GOES_ON = "  ↳ "
 LONGEST_DIFF = 400
 DIFF_HEAD = 300
@@ -96,27 +98,49 @@ def _cut(value: Json) -> Json:
         case str():
             return _cut_text(value)
         case dict():
-            return {str(_cut(key)): _cut(each) for key, each in cast("JsonObject", value).items()}
+            items = cast("JsonObject", value)
+            names = {key: _cut_text(key) for key in items}
+            if len(set(names.values())) < len(names):  # of two that look the same one would be hidden
+                names = {key: key for key in items}
+            return {names[key]: _cut(each) for key, each in items.items()}
         case list():
             return [_cut(each) for each in cast("list[Json]", value)]
         case _:
             return value
 
 
-def wrapped(question: Question, width: int) -> list[str]:
+def wrapped(question: Question, width: int, encoding: str = "utf-8") -> list[str]:
     """The lines as the terminal will show them: none is longer than it is wide, so none is hidden by another.
 
-    What goes on in the next line is marked, or a text of the right length could put a line of its own there.
+    What goes on in the next line is marked, or a text of the right length could put a line of its own there. What its
+    `encoding` has no character for is escaped here, where it is measured.
     """
-    return [part for line in wording(question) for part in _parts(line, width)]
+    marked = writable(GOES_ON, encoding)
+    return [part for line in wording(question) for part in _parts(writable(line, encoding), width, marked)]
 
 
-def _parts(line: str, width: int) -> list[str]:
+def writable(text: str, encoding: str | None) -> str:
+    """The text as a stream of this encoding shows it."""
+    return text.encode(encoding or "utf-8", "backslashreplace").decode(encoding or "utf-8")
+
+
+def lacking(text: str, encoding: str | None) -> bool:
+    """Whether the encoding lacks a character of the text."""
+    return writable(text, encoding) != text
+
+
+def _parts(line: str, width: int, marked: str = GOES_ON) -> list[str]:
     from rich.cells import chop_cells
 
     first = (chop_cells(line, width) or [""])[0]
     rest = line[len(first) :]
-    return [first, *(f"{GOES_ON}{part}" for part in (chop_cells(rest, width - len(GOES_ON)) if rest else ()))]
+    return [first, *(f"{marked}{part}" for part in (chop_cells(rest, width - len(marked)) if rest else ()))]
+
+
+def roomy(size: tuple[int, int]) -> bool:
+    """Whether a terminal of (columns, lines) has room for a line of the question, the choices and the cursor."""
+    columns, height = size
+    return columns > NARROWEST and height > 1 + rows(LONGEST_CHOICES, columns)
 
 
 def page(total: int, shown: int, size: tuple[int, int]) -> int:

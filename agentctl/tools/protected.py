@@ -117,7 +117,10 @@ def _leads_there(path: str, base: Path, own: set[str]) -> bool:
     parts = tuple(part for part in separator.split(path) if part not in {"", "."})
     if not parts:
         return False
-    real = os.path.realpath(base / path)
+    try:
+        real = os.path.realpath(base / path)
+    except UnicodeEncodeError:  # half of a surrogate pair: no file has that name, whatever the words beside it say
+        real = os.path.realpath(base / path.encode(errors="replace").decode())
     inner = os.path.relpath(real, os.path.realpath(base))
     dotless = tuple(part for part in (real if inner.startswith("..") else inner).split("/") if part not in {"", "."})
     return any(names and _kind(Path(), names) for names in (parts, dotless)) or real in own

@@ -7,7 +7,9 @@ import os
 import pytest
 
 from agentctl.approvals.base import Answer
+from agentctl.approvals.wording import GOES_ON, wrapped
 from agentctl.core.events import ApprovalDecided, ApprovalRequested, Decided, ToolStarted
+from agentctl.errors import StoreUnusable
 from agentctl.rehearsal.script import Reply
 
 from .stage import Stage, calls
@@ -235,3 +237,60 @@ async def test_a_reviewer_that_leaves_somebody_behind_holds_nobody_up(stage: Sta
     left = int((stage.folder / "pid").read_text())
     with contextlib.suppress(ProcessLookupError):
         os.kill(left, 9)
+
+
+# --- Arguments that are odd ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("depth", [60, 150, 250, 400, 900])
+async def test_arguments_of_any_depth_are_asked_about_or_refused(stage: Stage, depth):
+    deep = {"id": "A-1"}
+    for _ in range(depth):
+        deep = {"a": deep}
+    log = stage.effect("send", side_effects="irreversible", parameters={"type": "object"})
+    stage.replies = [calls(("send", deep)), DONE]
+    shown = []
+
+    async def look(question):
+        shown.extend(wrapped(question, 79))
+        return Answer("approve", "ada")
+
+    done = await stage.run(Somebody([look]))
+
+    assert 0 == done.exit_code
+    assert bool(lines(log)) == (depth <= 60)
+    assert bool(lines(log)) == ("A-1" in "".join(line.removeprefix(GOES_ON) for line in shown))
+
+
+async def test_half_a_character_is_asked_about_and_edited_as_it_is(stage: Stage, log):
+    person = Somebody([Answer("edit", "ada", args={"id": "B\ud800"}), Answer("deny", "ada", "why \udcff")])
+
+    assert 0 == (await stage.run(person)).exit_code
+    assert [] == lines(log)
+
+
+async def test_a_letter_whose_words_are_gone_approves_nothing(stage: Stage, log):
+    await stage.run()
+    with stage.store() as journal:
+        seq = stage.of(ApprovalRequested)[-1].seq
+        journal.write(
+            lambda tx: tx.execute(
+                "INSERT INTO inbox(run_id, kind, call_id, asked_seq, payload, sender, created)"
+                " VALUES(?, 'approve', 'c1.1', ?, 'sealed:00', 'mallory', 4e9)",
+                (stage.run_id, seq),
+            ),
+            run_id=stage.run_id,
+        )
+    with contextlib.suppress(StoreUnusable, ValueError):  # the stage misses what was not written
+        await stage.resume()
+
+    assert [] == lines(log)
+
+
+async def test_a_yes_from_the_future_is_no_yes(stage: Stage, log):
+    await stage.run()
+    stage.letter("approve", "c1.1")
+    with stage.store() as journal:
+        journal.write(lambda tx: tx.execute("UPDATE inbox SET created = created + 7200"), run_id=stage.run_id)
+
+    assert (12, []) == ((await stage.resume()).exit_code, lines(log))
