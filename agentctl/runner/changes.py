@@ -21,7 +21,7 @@ def of_file(world: World, found: Change | None) -> str:
     if found is None:
         return ""
     before, after = (found.before or b"").decode(errors="replace"), found.after
-    path = world.scrub.text(found.path)
+    path = world.scrub.text(found.path).replace("\n", "\\n")  # or its name could go on as lines of the change
     name = "/dev/null" if found.before is None and not found.unread else path
     if found.unread:
         return f"--- {name}\n+++ {path}\nwhat is there can't be shown: {found.unread}"

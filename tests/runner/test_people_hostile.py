@@ -144,6 +144,12 @@ async def test_a_line_that_is_no_line_is_not_shown_as_one(stage: Stage, writes):
     assert "+# a\x0cb\x85c\u2028d" in question.change.split("\n")
 
 
+async def test_a_name_adds_no_line_to_the_change(stage: Stage, writes):
+    (question,) = await asked(stage, ("write_file", {"path": "a\n@@ -1 +1 @@\n-bad\n+good", "text": "bad\n"}))
+
+    assert "--- /dev/null\n+++ a\\n@@ -1 +1 @@\\n-bad\\n+good\n@@ -0,0 +1 @@\n+bad" == question.change
+
+
 async def test_a_missing_last_line_break_is_a_change(stage: Stage, writes):
     writes.write_text("one")
     (question,) = await asked(stage, ("write_file", {"path": "notes.txt", "text": "one\n"}))

@@ -41,7 +41,7 @@ async def test_a_compound_is_asked_part_by_part_with_the_digest_of_what_it_runs(
     assert ["ls", "sh go.sh", "> out"] == [text for text, _ in question.parts]
     assert question.parts[0][1].startswith("safe: ls only reads")
     assert "high: it has a redirection in it" == question.parts[2][1]
-    assert (("go.sh", f"sha256 {hashlib.sha256(script.read_bytes()).hexdigest()[:16]}"),) == question.files
+    assert (("go.sh", f"sha256 {hashlib.sha256(script.read_bytes()).hexdigest()[:32]}"),) == question.files
     assert "went\n" == (shelled.folder / "out").read_text()
 
 

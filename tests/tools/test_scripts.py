@@ -37,7 +37,7 @@ def script(tmp_path):
 def test_a_script_is_named_with_its_digest_wherever_it_stands(tmp_path, script, text):
     (found,) = named(text, tmp_path).values()
 
-    assert f"sha256 {hashlib.sha256(script.read_bytes()).hexdigest()[:16]}" == found
+    assert f"sha256 {hashlib.sha256(script.read_bytes()).hexdigest()[:32]}" == found
 
 
 def test_another_content_is_another_digest(tmp_path, script):
