@@ -21,6 +21,7 @@ from agentctl.approvals.masks import same
 from agentctl.approvals.printable import BLANKS, SHAPELESS
 from agentctl.approvals.wording import arguments, one_line
 from agentctl.core.guards import scrub
+from agentctl.core.guards.args import DEEPEST, deeper
 from agentctl.core.messages import Json, JsonObject, is_object
 
 EDITORS = ("VISUAL", "EDITOR")
@@ -134,6 +135,8 @@ def _value(text: str) -> Json:
         raise Unfit("it is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise Unfit(f"it is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+    if deeper(value, DEEPEST):
+        raise Unfit("it is nested too deeply")
     return value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentctl.approvals.base import Question
 from agentctl.approvals.printable import printable
 from agentctl.approvals.wording import arguments, wrapped
-from agentctl.core.events import ApprovalDecided, ApprovalRequested, CallEdited
+from agentctl.core.events import ApprovalDecided, ApprovalRequested, CallEdited, ToolFinished
 from agentctl.core.tiers import Tier
 from agentctl.errors import Forbidden
 from agentctl.journal.inbox import ANSWERS
@@ -83,6 +83,8 @@ def of(journal: Store, run_id: str) -> Requests:
                 decided[event.call_id] = event
             case CallEdited(call_id=call_id):
                 asked.pop(call_id, None)
+            case ToolFinished(call_id=call_id, final=True) if call_id not in decided:
+                asked.pop(call_id, None)  # refused since, and nobody's to decide
             case _:
                 pass
     letters = {each.call_id: each.sender for each in journal.letters(run_id) if each.kind in ANSWERS}

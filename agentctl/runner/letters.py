@@ -6,6 +6,7 @@ import json
 
 from agentctl.approvals.base import Answer
 from agentctl.core import decisions as do
+from agentctl.core.guards.args import DEEPEST, deeper
 from agentctl.core.inflight import find
 from agentctl.core.messages import Json, is_object
 from agentctl.journal.inbox import Letter
@@ -44,6 +45,6 @@ def _read(letter: Letter) -> Answer:
         args: Json = json.loads(letter.payload)
     except (ValueError, RecursionError):
         args = None
-    if not is_object(args):
+    if not is_object(args) or deeper(args, DEEPEST):
         return Answer("edit", letter.sender, at=letter.created)
     return Answer("approve", letter.sender, args=args, at=letter.created)

@@ -183,6 +183,12 @@ async def test_what_an_editor_opens_has_nothing_that_moves_hides_or_breaks_a_lin
     assert not set(odd[:-1]) - {" "} & set((tmp_path / "seen").read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("depth", [70, 300, 700, 100_000])
+def test_what_is_typed_is_no_deeper_than_what_can_be_shown(depth):
+    with pytest.raises(editing.Unfit, match="nested too deeply"):
+        editing.parsed(depth * '{"a":' + "1" + depth * "}")
+
+
 @pytest.mark.parametrize(("typed", "shown"), [([True], [1]), ({"a": 1.0}, {"a": 1}), ([0], [False])])
 def test_what_python_takes_for_the_same_is_an_edit(typed, shown):
     made = restored({"x": typed}, {"x": shown}, {"x": shown}, "[REDACTED]")

@@ -8,7 +8,8 @@ import pytest
 
 from agentctl.approvals.base import Answer
 from agentctl.approvals.wording import GOES_ON, wrapped
-from agentctl.core.events import ApprovalDecided, ApprovalRequested, Decided, ToolStarted
+from agentctl.cli import pending
+from agentctl.core.events import ApprovalDecided, ApprovalRequested, Decided, ToolFinished, ToolStarted
 from agentctl.errors import StoreUnusable
 from agentctl.rehearsal.script import Reply
 
@@ -108,7 +109,7 @@ async def test_a_no_counts_also_where_the_question_is_another_by_now(stage: Stag
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("payload", ['{"id": 9}', "{", "[]"])
+@pytest.mark.parametrize("payload", ['{"id": 9}', "{", "[]", *(n * '{"a":' + "1" + n * "}" for n in (400, 700, 950))])
 async def test_arguments_that_do_not_fit_let_others_still_decide(stage: Stage, log, payload):
     await stage.run()
     stage.letter("approve", "c1.1", why=payload, by="bob")
@@ -266,6 +267,20 @@ async def test_arguments_of_any_depth_are_asked_about_or_refused(stage: Stage, d
     assert 0 == done.exit_code
     assert bool(lines(log)) == (depth <= 60)
     assert bool(lines(log)) == ("A-1" in "".join(line.removeprefix(GOES_ON) for line in shown))
+
+
+async def test_a_call_that_is_answered_waits_for_nobody(stage: Stage, log):
+    """Asked about beside another, and then refused without a word of anybody."""
+    stage.replies = [calls(("send", {"id": "A-1"}), ("send", {"id": "A-2"})), DONE]
+    stage.policy(budget={"max_tool_calls": 1})
+    await stage.run()
+    stage.letter("approve", "c1.1")
+    await stage.resume()
+
+    with stage.store() as journal:
+        waiting = [one.call_id for one in pending.of(journal, stage.run_id).waiting]
+    answered = [one.call_id for one in stage.events(ToolFinished)]
+    assert (["c1.1", "c1.2"], []) == (answered, waiting)
 
 
 async def test_half_a_character_is_asked_about_and_edited_as_it_is(stage: Stage, log):
