@@ -39,8 +39,12 @@ def digests(command: Command, folder: Path) -> tuple[tuple[str, str], ...]:
     beforehand; such a command always asks.
     """
     found: dict[str, str] = {}
-    for name in _names(command):
-        if name not in found and len(found) < MOST_FILES and (digest := _digest(folder, name)):
+    names = _names(command)
+    for at, name in enumerate(names):
+        if at == MOST_WORDS or len(found) == MOST_FILES:
+            found[f"and {len(names) - at:,} more words"] = "not looked at"
+            break
+        if digest := _digest(folder, name):
             found[name] = digest
     return tuple(found.items())
 
@@ -51,7 +55,7 @@ def _names(command: Command) -> list[str]:
         words = list(part.words) or word.findall(part.text)
         names += [each for said in words for each in (said, said.partition("=")[2]) if each]
         names += [name for said in words for name in IMPLIED.get(said, ())]
-    return list(dict.fromkeys(names))[:MOST_WORDS]
+    return list(dict.fromkeys(names))
 
 
 def _digest(folder: Path, name: str) -> str:

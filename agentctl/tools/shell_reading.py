@@ -24,7 +24,8 @@ BLANKS = 8
 MOST_PARTS = 50
 PIECE = r"""[A-Za-z0-9_@%+=:,./-]+|'[ -&(-\[\]-~]*'|"[ #%-\[\]-_a-~]*\""""
 """Bare characters that mean themselves everywhere, and quotes without `!` (double), `$`, backslash or backquote."""
-WHOLE = re.compile(rf" *(?:(?:{PIECE})+)(?: +(?:{PIECE})+)* *")
+WHOLE = re.compile(rf" *+(?:{PIECE})++(?: ++(?:{PIECE})++)*+ *+")
+"""Possessive: a text that is not that plain must not be tried in every way that it could be cut into pieces."""
 WORD = re.compile(rf"(?:{PIECE})+")
 piece = re.compile(PIECE)
 BARE_NAME = re.compile(r"[a-z][a-z0-9._+-]*")

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from agentctl.tools.scripts import LARGEST, MOST_FILES, digests
+from agentctl.tools.scripts import LARGEST, MOST_FILES, MOST_WORDS, digests
 from agentctl.tools.shell_reading import read
 
 
@@ -73,4 +73,12 @@ def test_a_pipe_a_huge_file_or_many_files_do_not_hold_it_up(tmp_path):
 
     assert {} == named("sh pipe.sh", tmp_path)
     assert "bytes" in named("sh huge.sh", tmp_path)["huge.sh"]
-    assert MOST_FILES == len(named("; ".join(f"sh {n}.sh" for n in range(MOST_FILES + 5)), tmp_path))
+    found = named("; ".join(f"sh {n}.sh" for n in range(MOST_FILES + 5)), tmp_path)
+
+    assert (MOST_FILES + 1, ("and 5 more words", "not looked at")) == (len(found), list(found.items())[-1])
+
+
+def test_a_script_behind_more_words_than_are_looked_at_is_not_passed_over_in_silence(tmp_path, script):
+    found = named(f"echo {' '.join(map(str, range(MOST_WORDS)))}; sh tools/go.sh", tmp_path)
+
+    assert ["not looked at"] == list(found.values())

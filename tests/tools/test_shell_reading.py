@@ -281,3 +281,12 @@ def test_no_text_makes_the_reading_fail(text):
 
     assert command.parts
     assert not literal_words(text) or text.isascii()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("end", [";", "; sh go.sh", "$", '"', "'", "|", "\\"])
+@pytest.mark.parametrize("word", ["1 ", "ab", "'a'", '"a" '])
+def test_no_text_keeps_the_run_busy_with_reading_it(word, end):
+    text = "echo " + word * (3_900 // len(word)) + end
+
+    assert "" != read(text).why
