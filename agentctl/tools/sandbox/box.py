@@ -41,7 +41,8 @@ FORWARDED, OUT = "/run/agentctl/forward.py", "/run/agentctl/out"
 """Where a program's way out is seen in its box."""
 HELPER = str(Path(__file__).resolve().with_name("launch.py"))
 # The shell is the exec helper: limits first, then bubblewrap in its place. POSIX counts files in blocks of 512 bytes.
-LIMITED = 'ulimit -c 0 && ulimit -t "$1" && ulimit -f "$2" || exit 126; shift 2; exec "$@"'
+# Where memory runs out, the kernel ends what has the highest score first, and so not agentctl.
+LIMITED = '{ echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null; ulimit -c 0 && ulimit -t "$1" && ulimit -f "$2" || exit 126; shift 2; exec "$@"'
 UNBOXED = Found("none", "", "switched off")
 
 
@@ -127,7 +128,9 @@ class Box:
         from agentctl.tools.sandbox import launch  # ctypes, where a program is really started
 
         filtered = platform.machine() in launch.NAMES
-        filter_at = _handed(stack, launch.filtering(launch.FOR_ALL, None)) if filtered else -1
+        # Unix sockets without a path belong to the network: with that, the session's bus and the like are in reach.
+        families = launch.FAMILIES if self.network else None
+        filter_at = _handed(stack, launch.filtering(launch.FOR_ALL, families)) if filtered else -1
         profile = Profile(
             self.folder,
             reads,
@@ -149,8 +152,10 @@ class Box:
         self, stack: ExitStack, command: Sequence[str], program: Path, env: Mapping[str, str], cpu_s: int
     ) -> Launch:
         temporary = str(self.private.path)
-        own = dict(env) | {"TMPDIR": temporary}
         reads = [*system_paths(), *prefixes(program), self.folder]
+        own = dict(env) | {"TMPDIR": temporary}
+        if "PATH" in own:  # a shell finds a program where it may only look, and gives up when it can't start it
+            own["PATH"] = _within(own["PATH"], (*reads, *self.writes))
         shown = [each for each in self.hidden if each.exists() and any(map(each.is_relative_to, reads))]
         if shown:  # Landlock can't take anything out of a tree
             raise ValueError(f"agentctl's own {shown[0]} lies in what it needs to read")
@@ -212,6 +217,12 @@ def _located(name: str, env: Mapping[str, str], folder: Path) -> Path:
     if found is None:
         raise FileNotFoundError(name)
     return folder / found
+
+
+def _within(path: str, trees: Sequence[Path]) -> str:
+    """Those folders of a search path that lie in what can be read."""
+    kept = [each for each in path.split(os.pathsep) if any(map(Path(os.path.realpath(each)).is_relative_to, trees))]
+    return os.pathsep.join(kept) or os.defpath
 
 
 def _handed(stack: ExitStack, data: bytes) -> int:

@@ -44,12 +44,24 @@ swap, syslog, io_uring (which would open sockets past the filter)."""
 DENIED: tuple[tuple[int | None, int], ...] = (
     *FOR_ALL,
     *((101, 117), (310, 270), (311, 271), (438, 438), (161, 51)),
+    *((29, 194), (30, 196), (31, 195), (64, 190), (66, 191), (68, 186), (71, 187), (240, 180), (241, 181)),
 )
-"""And ptrace, process_vm_*, pidfd_getfd, chroot, where other processes are in sight."""
+"""And ptrace, process_vm_*, pidfd_getfd, chroot, where other processes are in sight; and the shared memory, semaphores
+and queues of System V and POSIX: Landlock does not know them, and they outlive whoever made them."""
 SIGNALS: tuple[tuple[int, int], ...] = ((62, 129), (200, 130), (234, 131), (129, 138), (297, 240), (424, 424))
 """kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal: where Landlock can't scope them."""
 SOCKET, IOCTL, CLONE, CLONE3 = (41, 198), (16, 29), (56, 220), (435, 435)
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
+OPENAT2, PRLIMIT = (437, 437), (302, 261)
+"""The first hides a mode in memory; the second, of another process, ends that one as surely as a signal."""
+MODES: tuple[tuple[tuple[int | None, int | None], int], ...] = (
+    *(((90, None), 1), ((91, 52), 1), ((268, 53), 2), ((452, 452), 2)),
+    *(((85, None), 1), ((133, None), 1), ((259, 33), 2)),
+)
+"""chmod and its kin, creat, mknod; and which argument of each is a mode."""
+OPENS: tuple[tuple[tuple[int | None, int | None], int], ...] = (((2, None), 1), ((257, 56), 2))
+"""open, openat; and which argument is the flags, before the mode."""
+CREATES, SETUID = 0o20000100, 0o4000
 NEW_NAMESPACES = 0x7E020080
 FAMILIES = (2, 10, 16)
 """IPv4, IPv6, and the kernel's own that looks up addresses. Unix sockets never: Landlock does not see their paths."""
@@ -121,15 +133,20 @@ def _allow(ruleset: int, path: str, allowed: int) -> None:
 def confine_calls(*, network: bool) -> None:
     """seccomp: what neither Landlock nor a dropped capability closes is answered with EPERM."""
     denied = (*DENIED, *(SIGNALS if abi() < 6 else ()))
-    code = filtering(denied, FAMILIES if network else ())
+    code = filtering(denied, FAMILIES if network else (), alone=False)
     buffer = ctypes.create_string_buffer(code, len(code))
     filled = struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(buffer))
     kept = ctypes.create_string_buffer(filled, len(filled))
     control(SET_SECCOMP, 2, ctypes.addressof(kept))
 
 
-def filtering(denied: tuple[tuple[int | None, int], ...], families: tuple[int, ...] | None) -> bytes:
-    """The filter's program: these calls are refused, and sockets but for `families`; None: all sockets may be."""
+def filtering(
+    denied: tuple[tuple[int | None, int], ...], families: tuple[int, ...] | None, *, alone: bool = True
+) -> bytes:
+    """The filter's program: these calls are refused, and sockets but for `families`; None: all sockets may be.
+
+    `alone`: no process from outside is in sight. A file that runs as its owner is never made: it would outlast the box.
+    """
     which = 0 if platform.machine() == "x86_64" else 1
     refuse, allow = _step(0x06, 0x00050000 | EPERM), _step(0x06, 0x7FFF0000)
     program = [_step(0x20, 4), _step(0x15, NAMES[platform.machine()], 1, 0), _step(0x06, 0x80000000)]
@@ -139,7 +156,19 @@ def filtering(denied: tuple[tuple[int | None, int], ...], families: tuple[int, .
         if number is not None:
             program += [_step(0x15, number, 0, 1), refuse]
     # clone3 hides its flags in memory; told that there is none, libc uses clone.
-    program += [_step(0x15, CLONE3[which], 0, 1), _step(0x06, 0x00050000 | ENOSYS)]
+    for pair in (CLONE3, OPENAT2):
+        program += [_step(0x15, pair[which], 0, 1), _step(0x06, 0x00050000 | ENOSYS)]
+    for calls, at in MODES:
+        number = calls[which]
+        if number is not None:
+            program += [_step(0x15, number, 0, 4), _step(0x20, 16 + 8 * at), _step(0x45, SETUID, 0, 1), refuse, allow]
+    for calls, at in OPENS:
+        number = calls[which]
+        if number is not None:
+            program += [_step(0x15, number, 0, 6), _step(0x20, 16 + 8 * at), _step(0x45, CREATES, 0, 3)]
+            program += [_step(0x20, 24 + 8 * at), _step(0x45, SETUID, 0, 1), refuse, allow]
+    if not alone:
+        program += [_step(0x15, PRLIMIT[which], 0, 4), _step(0x20, 16), _step(0x15, 0, 1, 0), refuse, allow]
     program += [_step(0x15, CLONE[which], 0, 4), _step(0x20, 16), _step(0x45, NEW_NAMESPACES, 0, 1), refuse, allow]
     program += [_step(0x15, IOCTL[which], 0, 5), _step(0x20, 24), _step(0x15, TIOCSTI, 1, 0)]
     program += [_step(0x15, TIOCLINUX, 0, 1), refuse, allow]
@@ -180,6 +209,8 @@ def become(wanted: dict[str, Any]) -> NoReturn:
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(getattr(resource, name), (most, most))
     os.closerange(3, 1 << 20)
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123  # see _allow
+        file.write("1000")  # where memory runs out, the kernel ends this first, and so not agentctl
     os.chdir(wanted["folder"])
     drop_capabilities()
     control(SET_NO_NEW_PRIVS, 1)

@@ -87,6 +87,43 @@ def kills(at):
     return False  # the victim tells
 
 
+def limits(at):
+    import resource
+
+    with suppress(OSError):
+        resource.prlimit(at["victim"], resource.RLIMIT_NOFILE, (1, 1))
+    return False  # the victim tells
+
+
+def queue(at):
+    libc.msgget(at["victim"], 0o1600)
+    return False  # the kernel tells
+
+
+def setuid(at):
+    made = Path(at["work"], "setuid")
+    with suppress(OSError):
+        os.close(os.open(made, os.O_CREAT | os.O_RDWR, 0o4755))
+    if made.exists() and made.stat().st_mode & 0o4000:
+        return True
+    made.write_text("")
+    for way in (made.chmod, lambda mode: os.fchmod(os.open(made, os.O_RDONLY), mode)):
+        with suppress(OSError):
+            way(0o4755)
+    won = made.stat().st_mode & 0o4000 != 0
+    made.chmod(0o755)  # other modes may be given
+    return won or made.stat().st_mode & 0o777 != 0o755
+
+
+def abstract(at):
+    try:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect("\0" + at["abstract"])
+    except OSError:
+        return False
+    return True
+
+
 def loopback(at):
     return connects("127.0.0.1", at["port"])
 

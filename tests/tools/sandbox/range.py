@@ -3,9 +3,11 @@
 Nothing of pytest, so that `tests/bench/sandbox.py` can run it as another user with the system's Python.
 """
 
+import ctypes
 import json
 import os
 import pty
+import resource
 import select
 import shutil
 import socket
@@ -39,7 +41,7 @@ NAMES = (
         "terminal",
     ),
     *("environment", "descriptors", "bomb", "huge", "stays", "hooks", "new_hooks", "policy", "symlink", "hardlink"),
-    "race",
+    *("race", "limits", "queue", "setuid", "abstract"),
 )
 PYTHON = str(Path(sys.base_prefix, "bin", "python3").resolve())
 
@@ -66,11 +68,14 @@ def targets_of(work: Path) -> Iterator[dict[str, Any]]:
     path = Path(f"/tmp/{uuid.uuid4().hex}.sock")
     with (
         socket.socket(socket.AF_UNIX) as unix,
+        socket.socket(socket.AF_UNIX) as abstract,
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as names,
     ):
         unix.bind(str(path))
         unix.listen()
+        abstract.bind(f"\0{path.stem}")
+        abstract.listen()
         names.bind(("127.0.0.1", 0))
         names.setblocking(False)
         try:
@@ -83,6 +88,7 @@ def targets_of(work: Path) -> Iterator[dict[str, Any]]:
                 "port": server.getsockname()[1],
                 "names": names.getsockname()[1],
                 "unix": str(path),
+                "abstract": path.stem,
                 "screen": os.ttyname(screen),
                 "_names": names,
                 "_master": master,
@@ -124,6 +130,12 @@ def harm(targets: dict[str, Any]) -> list[str]:
         found.append("policy")
     if os.waitid(os.P_PID, targets["victim"], os.WEXITED | os.WNOHANG | os.WNOWAIT):
         found.append("victim")
+    elif resource.prlimit(targets["victim"], resource.RLIMIT_NOFILE)[0] == 1:
+        found.append("limits")
+    libc = ctypes.CDLL(None)
+    if (queue := libc.msgget(targets["victim"], 0)) >= 0:
+        libc.msgctl(queue, 0, None)
+        found.append("queue")
     if select.select([targets["_master"]], [], [], 0)[0]:
         found.append("screen")
     try:

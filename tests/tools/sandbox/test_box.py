@@ -137,6 +137,31 @@ async def test_with_network_a_program_reaches_it(found, folder, targets):
     assert b'"won": true' in ended.stdout
 
 
+async def test_with_network_a_program_reaches_no_socket_of_the_session(found, folder, targets):
+    """The session's bus, a display, a container's shim: sockets without a path are in every network namespace."""
+    ended = await attacked(box(folder, found, network=True), "abstract", targets)
+
+    assert b'"won": false' in ended.stdout
+
+
+async def test_where_memory_runs_out_the_program_goes_first(found, folder):
+    code = "print(int(open('/proc/self/oom_score_adj').read()))"
+    ended = await run_boxed(box(folder, found), [PYTHON, "-c", code], {"PATH": "/usr/bin:/bin"}, b"", 10)
+
+    assert b"1000\n" == ended.stdout
+
+
+async def test_a_folder_of_programs_that_is_not_seen_is_passed_over(found, folder, tmp_path):
+    hidden = tmp_path / "shims"
+    hidden.mkdir()
+    (hidden / "cat").write_text("#!/bin/sh\n")
+    (hidden / "cat").chmod(0o755)
+    env = {"PATH": f"{hidden}:/usr/bin:/bin"}
+    ended = await run_boxed(box(folder, found), ["/bin/bash", "-c", "cat other"], env, b"", 10)
+
+    assert (0, b"loose") == (ended.code, ended.stdout)
+
+
 async def test_a_program_that_is_killed_says_so(found, folder):
     ended = await run_boxed(box(folder, found), ["sh", "-c", "kill -9 $$"], {"PATH": "/usr/bin:/bin"}, b"", 10)
 
