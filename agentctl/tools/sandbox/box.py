@@ -42,7 +42,8 @@ FORWARDED, OUT = "/run/agentctl/forward.py", "/run/agentctl/out"
 HELPER = str(Path(__file__).resolve().with_name("launch.py"))
 # The shell is the exec helper: limits first, then bubblewrap in its place. POSIX counts files in blocks of 512 bytes.
 # Where memory runs out, the kernel ends what has the highest score first, and so not agentctl.
-LIMITED = '{ echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null; ulimit -c 0 && ulimit -t "$1" && ulimit -f "$2" || exit 126; shift 2; exec "$@"'
+LAST = "{ echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null; "
+LIMITED = LAST + 'ulimit -c 0 && ulimit -t "$1" && ulimit -f "$2" || exit 126; shift 2; exec "$@"'
 UNBOXED = Found("none", "", "switched off")
 
 

@@ -158,15 +158,7 @@ def filtering(
     # clone3 hides its flags in memory; told that there is none, libc uses clone.
     for pair in (CLONE3, OPENAT2):
         program += [_step(0x15, pair[which], 0, 1), _step(0x06, 0x00050000 | ENOSYS)]
-    for calls, at in MODES:
-        number = calls[which]
-        if number is not None:
-            program += [_step(0x15, number, 0, 4), _step(0x20, 16 + 8 * at), _step(0x45, SETUID, 0, 1), refuse, allow]
-    for calls, at in OPENS:
-        number = calls[which]
-        if number is not None:
-            program += [_step(0x15, number, 0, 6), _step(0x20, 16 + 8 * at), _step(0x45, CREATES, 0, 3)]
-            program += [_step(0x20, 24 + 8 * at), _step(0x45, SETUID, 0, 1), refuse, allow]
+    program += _modes(which)
     if not alone:
         program += [_step(0x15, PRLIMIT[which], 0, 4), _step(0x20, 16), _step(0x15, 0, 1, 0), refuse, allow]
     program += [_step(0x15, CLONE[which], 0, 4), _step(0x20, 16), _step(0x45, NEW_NAMESPACES, 0, 1), refuse, allow]
@@ -178,6 +170,22 @@ def filtering(
             program += [_step(0x15, family, 0, 1), allow]
         program += [refuse]
     return b"".join([*program, allow])
+
+
+def _modes(which: int) -> list[bytes]:
+    """Refuses a mode with which a file runs as its owner."""
+    refuse, allow = _step(0x06, 0x00050000 | EPERM), _step(0x06, 0x7FFF0000)
+    program: list[bytes] = []
+    for calls, at in MODES:
+        number = calls[which]
+        if number is not None:
+            program += [_step(0x15, number, 0, 4), _step(0x20, 16 + 8 * at), _step(0x45, SETUID, 0, 1), refuse, allow]
+    for calls, at in OPENS:
+        number = calls[which]
+        if number is not None:
+            program += [_step(0x15, number, 0, 6), _step(0x20, 16 + 8 * at), _step(0x45, CREATES, 0, 3)]
+            program += [_step(0x20, 24 + 8 * at), _step(0x45, SETUID, 0, 1), refuse, allow]
+    return program
 
 
 def _step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
