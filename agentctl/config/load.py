@@ -152,12 +152,20 @@ def find(name: str, near: Path, *, besides: Path | None = None) -> Path | Proble
         return near / paths.expanded(name)
     for folder in (paths.user_policies(), paths.shipped_policies()):
         path = folder / f"{name}.toml"
-        if path.is_file() and (besides is None or path.resolve() != besides.resolve()):
+        if _is_file(path) and (besides is None or path.resolve() != besides.resolve()):
             return path
     known = [known for known, _ in paths.policies()]
     message = f"no policy is called {show(name)}"
     way_out = did_you_mean(name, known) or f"there is: {', '.join(known)}; a path ends in .toml"
     return Problem(show(name), 0, 0, "", message, way_out)
+
+
+def _is_file(path: Path) -> bool:
+    """A name that is too long is nobody's."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _chain(path: Path) -> tuple[list[toml.Document], list[Problem]]:

@@ -4,7 +4,9 @@ Rules.
 1. One plain command has the tier of the strictest matching rule, else that of the table of programs.
 2. Of anything else each part is judged in the same way, and the strictest of all decides; the whole is `high` however
    harmless its parts, unless the policy speaks of the tool itself and not of its arguments.
-3. A rule is also held against the words as the program will get them and against every spelling of the commands in a
+3. What looks like a path is also judged as it is without its dots (`a/../secrets//x`): of the ways to write a file the
+   one that is judged strictest decides.
+4. A rule is also held against the words as the program will get them and against every spelling of the commands in a
    part, and may then only raise: quotes, wrappers and assignments hide nothing. Where a part has more of these than are
    looked at, what is forbidden counts as found.
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from agentctl.core import commands
+from agentctl.core import commands, pathways
 from agentctl.core.commands import Command, Part
 from agentctl.core.contract import Contract
 from agentctl.core.guards import risk
@@ -28,8 +30,10 @@ def tier(
     rules: risk.Rules, contract: Contract, args: JsonObject | None, reader: risk.Reader, command: Command | None
 ) -> risk.Ruling:
     """The tier of one call; where no shell reads its arguments, `risk` alone says it."""
-    if contract.command is None or args is None:
+    if args is None:
         return risk.tier(rules, contract, args, reader)
+    if contract.command is None:
+        return _strictest([risk.tier(rules, contract, each, reader) for each in (args, *pathways.others(args))])
     command = command or UNREAD
     found = list(_raised(rules, contract, reader, args))
     if not commands.plain(command):

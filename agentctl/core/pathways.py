@@ -1,0 +1,46 @@
+"""Other ways to write the paths in a call's arguments: `./secrets/x` and `a/../secrets/x` are the file `secrets/x`.
+
+For rules, which match text. What a path leads to on a disk nobody knows here: no link is followed.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from agentctl.core.messages import Json, JsonObject, is_list, is_object
+
+LONGEST = 4_096
+"""Characters of a path."""
+DEEPEST = 8
+"""Levels of arguments that are looked through."""
+odd = re.compile(r"(?:^|/)\.{0,2}/|/\.{0,2}$")
+"""A step that leads nowhere, or back: an empty one, `.` or `..`; also at the end."""
+
+
+def others(args: JsonObject) -> Iterator[JsonObject]:
+    """The arguments with every path as short as it can be, and with one argument's alone; nothing where they are."""
+    short = {key: _shortened(value, DEEPEST) for key, value in args.items()}
+    changed = [key for key in args if short[key] != args[key]]
+    if len(changed) > 1:
+        yield short
+    for key in changed:
+        yield {**args, key: short[key]}
+
+
+def _shortened(value: Json, levels: int) -> Json:
+    if isinstance(value, str):
+        return _path(value)
+    if levels and is_list(value):
+        return [_shortened(each, levels - 1) for each in value]
+    if levels and is_object(value):
+        return {key: _shortened(each, levels - 1) for key, each in value.items()}
+    return value
+
+
+def _path(text: str) -> str:
+    """What has a line break in it or a scheme is none."""
+    if len(text) > LONGEST or "://" in text or "\n" in text or not odd.search(text):
+        return text
+    return posixpath.normpath(text).replace("//", "/", 1)

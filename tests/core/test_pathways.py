@@ -1,0 +1,61 @@
+"""The ways to write a path, and what rules make of them."""
+
+import posixpath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentctl.config import patterns
+from agentctl.core import command_rules, pathways
+from agentctl.core.guards.risk import Reader, Rule, Rules
+from agentctl.core.tiers import Tier
+from tests.play import contract
+
+READER = Reader(patterns.found, ("p.toml:1", "p.toml:2"))
+READS = contract("read_file", side_effects="none")
+steps = st.lists(st.sampled_from((".", "..", "", "a", "b c", "secrets")), min_size=1, max_size=6)
+
+
+def ruling(args, *rules, **table):
+    return command_rules.tier(Rules(rules=rules, **table), READS, args, READER, None)
+
+
+@pytest.mark.parametrize(
+    "path", ["secrets/x", "./secrets/x", "a/../secrets/x", "secrets//x", "a/./../secrets/x", ".//secrets/./x"]
+)
+def test_what_a_rule_forbids_is_forbidden_however_its_path_is_written(path):
+    forbidden = Rule("read_file", "forbid", {"path": "^secrets/"})
+
+    assert ruling({"path": path}, forbidden).forbidden
+    assert ruling({"path": path, "text": "x//y"}, forbidden).forbidden
+    assert not ruling({"path": f"docs/{path.count('/')}"}, forbidden).forbidden
+
+
+def test_paths_in_lists_and_objects_are_seen_too():
+    forbidden = Rule("read_file", "forbid", {"files[*].path": "^secrets/"})
+
+    assert ruling({"files": [{"path": "ok"}, {"path": "./secrets/x"}]}, forbidden).forbidden
+
+
+def test_a_rule_that_lets_a_folder_be_written_lets_nobody_out_of_it():
+    docs = Rule("read_file", "low", {"path": "^docs/"})
+    tiers = {"read_file": Tier.HIGH}
+
+    assert Tier.LOW == ruling({"path": "docs/a"}, docs, tiers=tiers).tier
+    assert Tier.HIGH == ruling({"path": "docs/../a"}, docs, tiers=tiers).tier
+
+
+@pytest.mark.parametrize(
+    "text", ["https://example.com/a//b/../c", "a/b", "/a", "", "x", "1/2", "one\n./two", "..." * 5_000]
+)
+def test_what_is_no_path_or_short_already_is_left_alone(text):
+    assert [] == list(pathways.others({"text": text, "n": 1, "deep": [[[text]]]}))
+
+
+@given(steps)
+def test_it_is_the_same_file_and_nothing_is_left_to_shorten(parts):
+    path = "/".join(parts)
+    for other in pathways.others({"path": path}):
+        assert posixpath.normpath(path).lstrip("/") == str(other["path"]).lstrip("/")
+        assert [] == list(pathways.others(other))
