@@ -48,7 +48,7 @@ def _step(text: str) -> Step:
 def lookup(args: Mapping[str, Json], path: str) -> tuple[str | None, ...]:
     """The values at a path as text, one unless it has a `[*]`; None for one that is not there.
 
-    A text stands for itself, anything else for its compact JSON.
+    A text stands for itself, anything else for its compact JSON; a whole number is written with its digits alone.
     """
     values: list[Json] = [cast("Any", args)]
     for step in steps(path):
@@ -68,6 +68,8 @@ def _below(value: Json, step: Step) -> Iterator[Json]:
 def _text(value: Json) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, float) and value.is_integer():  # 5000.0 and 5e3 are the number 5000, to a tool too
+        return str(int(value))
     return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
 
 

@@ -5,7 +5,6 @@ For rules, which match text. What a path leads to on a disk nobody knows here: n
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 
@@ -43,4 +42,11 @@ def _path(text: str) -> str:
     """What has a line break in it or a scheme is none."""
     if len(text) > LONGEST or "://" in text or "\n" in text or not odd.search(text):
         return text
-    return posixpath.normpath(text).replace("//", "/", 1)
+    start = "/" if text.startswith("/") else ""
+    kept: list[str] = []
+    for step in text.split("/"):
+        if step == ".." and kept and kept[-1] != "..":
+            kept.pop()
+        elif step not in {"", "."} and not (step == ".." and start):
+            kept.append(step)
+    return start + "/".join(kept) or "."

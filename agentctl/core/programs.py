@@ -150,6 +150,8 @@ FIND_ALONE = _names(
 )
 FIND_VALUED = _names("""-name -iname -path -ipath -wholename -type -maxdepth -mindepth -size -mtime -mmin -atime -ctime
     -newer -regex -iregex -regextype -user -group -perm""")
+VERIFIES = re.compile(r"%[-+ ]?G")
+"""In a format of git's: the signature, which gpg.program is asked about."""
 SED = re.compile(r"(?:[0-9]+|\$)(?:,(?:[0-9]+|\$))?p")
 """The one kind of script: print these lines. Any other could write (`w`) or run (`e`)."""
 
@@ -209,6 +211,10 @@ def check(words: tuple[str, ...]) -> str:
         return _sed(rest)
     if name == "tar" and any(":" in word for word in rest):
         return "tar reads 'host:file' over the network"
+    if name == "strings" and any(word.startswith("@") for word in rest):
+        return "strings reads options and files out of an '@file'"
+    if name == "git" and any(VERIFIES.search(word) for word in rest):
+        return "git starts another program for the signatures of a '%G' format"
     return _read(name, program, rest)
 
 

@@ -64,6 +64,7 @@ OF_OURS = frozenset({
 
 
 LONGEST_PATH = 4096
+head = re.compile(r"\s*(?:ref:|[0-9a-f]{40})")
 separator = re.compile(r"[/\\]")
 word = re.compile(r"""[^\s"'`;|&<>()={},$]+""")
 """What may be a path in a command."""
@@ -151,7 +152,9 @@ def _same_folder(folder: Path, here: os.stat_result) -> bool:
 
 
 def _read_by_us(name: str, text: str) -> str:
-    """A task or policy that is new: a later run could be given it."""
+    """A task or policy that is new: a later run could be given it; or what makes a repository of a folder."""
+    if _plain(name) == "head" and head.match(text):  # beside `objects` and `refs`, whose `config` starts programs
+        return "the head of a Git repository"
     if not _plain(name).endswith(".toml"):
         return ""
     try:

@@ -138,3 +138,9 @@ def test_a_path_that_no_arguments_of_a_schema_can_have_is_told(path, there):
 def test_what_is_no_text_is_looked_at_as_compact_json():
     assert ('{"a":[1,"é"]}',) == lookup({"x": {"a": [1, "é"]}}, "x")
     assert ("true",) == lookup({"x": True}, "x")
+
+
+@pytest.mark.parametrize(("number", "text"), [(5000.0, "5000"), (5e16, "50000000000000000"), (-0.0, "0"), (0.5, "0.5")])
+def test_a_whole_number_is_written_in_one_way(number, text):
+    """A rule against `[0-9]{4,}` is no less against 5e16."""
+    assert (text,) == lookup({"amount": number}, "amount")

@@ -49,6 +49,7 @@ tar -tzf a.tgz
 tar --list --file=a.tar
 git status --short
 git log --oneline -5 -- src
+git log --since=2024-01-01 --format='%h %an'
 git --no-pager log --format='%h %s' main..HEAD
 git diff --stat HEAD
 git show HEAD:README.md
@@ -183,6 +184,10 @@ grep -f/etc/shadow x
 grep --exclude=/etc x
 head -n -c f
 git show HEAD:../x
+git log --format=%G?
+git log '--pretty=%h %-GK'
+strings @opts
+strings -n 5 @opts
 git diff --stat=/etc
 printf -v PATH x
 cd sub

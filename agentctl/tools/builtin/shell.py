@@ -11,12 +11,12 @@ import dataclasses
 import functools
 import os
 import pwd
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from agentctl.core import envelope
-from agentctl.core.commands import Command, Part
+from agentctl.core.commands import Command, Part, only_reads
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.messages import JsonObject
@@ -53,6 +53,17 @@ HAZARDS = frozenset({
 })  # fmt: skip
 """Variables that run programs or change what a command means; not passed on even where the policy names them."""
 HAZARD_STARTS = ("BASH_FUNC_", "LD_", "DYLD_", "GIT_CONFIG_", "GIT_SSH", "GIT_TRACE")
+CAUTIOUS = {
+    "safe.bareRepository": "explicit",
+    "core.fsmonitor": "false",
+    "log.showSignature": "false",
+    **dict.fromkeys(("gpg.program", "gpg.ssh.program", "gpg.x509.program"), "false"),
+}
+"""Git's settings for what runs by itself: files of the folder's own do not become a repository that starts programs."""
+FOLLOWS = frozenset({"diff"})
+"""Programs that open what links in a folder lead to."""
+LOOKED_AT = 20_000
+"""Files of a folder in which such links are looked for."""
 DENIED = "The shell is denied: there is no sandbox for it here."
 WAY_OUT = 'A person can install bubblewrap, or accept the risk with `[sandbox] mode = "off"` in the policy.'
 
@@ -91,6 +102,8 @@ class Shell:
         if self.rules.mode != "off" and self.box.found.backend == "none":
             return envelope.permanent(f"{DENIED} {self.box.found.said}", code="SANDBOX", hint=WAY_OUT)
         env = environment(self.rules.env, self.box.folder, call)
+        if self.contract.command is not None and only_reads(self.contract.command(call.args)):
+            env |= _settings(CAUTIOUS)
         try:
             ended = await run_boxed(self.box, (*user_shell(), "-c", text), env, b"", call.timeout_s)
         except (OSError, ValueError) as error:
@@ -121,6 +134,8 @@ def _read(folder: Path, args: JsonObject) -> Command | None:
         return None
     command = shell_reading.read(text)
     out = next((word for part in command.parts for word in part.words[1:] if _leads_out(folder, word)), None)
+    if out is None and not command.why and command.parts[0].words and command.parts[0].words[0] in FOLLOWS:
+        out = next((link for word in command.parts[0].words[1:] for link in _links_out(folder, word)), None)
     if out is None or command.why:
         return command
     why = f"'{out}' is a link that leads out of the folder"
@@ -133,6 +148,28 @@ def _leads_out(folder: Path, word: str) -> bool:
         return not Path(os.path.realpath(folder / word)).is_relative_to(os.path.realpath(folder))
     except (OSError, ValueError):
         return True
+
+
+def _links_out(folder: Path, word: str) -> Iterator[str]:
+    """The links below a folder that do; also where there is more in it than is looked at."""
+    left = LOOKED_AT
+    for above, folders, files in os.walk(folder / word):
+        left -= len(folders) + len(files)
+        if left < 0:
+            yield f"{word}/…"
+            return
+        for name in (*folders, *files):
+            path = Path(above, name)
+            if path.is_symlink() and _leads_out(folder, str(path)):
+                yield str(path.relative_to(folder))
+
+
+def _settings(values: Mapping[str, str]) -> dict[str, str]:
+    """Git's settings as variables: they go before those of any file."""
+    found = {"GIT_CONFIG_COUNT": str(len(values))}
+    for at, (key, value) in enumerate(values.items()):
+        found |= {f"GIT_CONFIG_KEY_{at}": key, f"GIT_CONFIG_VALUE_{at}": value}
+    return found
 
 
 def user_shell() -> tuple[str, ...]:

@@ -272,3 +272,35 @@ def test_arguments_that_are_no_command_are_not_judged(shell):
     assert None is shell.contract.command({"command": ["ls"]})
     assert None is shell.contract.command({})
     assert os.sep not in shell.contract.name
+
+
+# --- What runs by itself -----------------------------------------------------------------------------
+
+
+def test_a_comparison_of_folders_with_a_link_that_leads_out_asks(shell, tmp_path):
+    (tmp_path / "a" / "deep").mkdir(parents=True)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "near").symlink_to("../a")
+
+    def tier(text):
+        return ruling(shell.contract.command({"command": text})).tier
+
+    assert Tier.SAFE == tier("diff -r a b")
+    (tmp_path / "a" / "deep" / "x").symlink_to("/etc/hostname")
+    assert Tier.HIGH == tier("diff -r a b")
+    assert Tier.SAFE == tier("grep -r x a")  # follows none
+
+
+async def test_files_that_look_like_a_repository_start_nothing(run, tmp_path):
+    """Without a sandbox too: the command runs without anybody being asked."""
+    for name in ("objects", "refs"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "HEAD").write_text("ref: refs/heads/main\n")
+    settings = "[core]\nrepositoryformatversion = 0\nbare = false\nworktree = .\nfsmonitor = touch won; false\n"
+    (tmp_path / "config").write_text(settings)
+    found = await run("git status")
+
+    assert 0 != found.data["exit_code"]
+    assert not (tmp_path / "won").exists()
+    await run("git status; true")  # somebody said yes to that
+    assert (tmp_path / "won").exists()

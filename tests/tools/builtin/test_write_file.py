@@ -420,3 +420,13 @@ async def test_whatever_is_asked_for_stays_inside(tool, invocation, root, path, 
 
 def test_the_limit_is_ten_megabytes():
     assert writing.MOST == 10_000_000
+
+
+@pytest.mark.parametrize("text", ["ref: refs/heads/main\n", "0" * 40])
+async def test_no_folder_becomes_a_repository(write, root, text):
+    (root / "sub").mkdir()
+    refused = await write("sub/HEAD", text)
+
+    assert "repository" in str(refused.message)
+    assert not (root / "sub" / "HEAD").exists()
+    assert (await write("sub/HEAD", "# Heads\n")).ok
