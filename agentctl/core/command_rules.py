@@ -5,7 +5,7 @@ Rules.
 2. Of anything else each part is judged in the same way, and the strictest of all decides; the whole is `high` however
    harmless its parts, unless the policy speaks of the tool itself and not of its arguments.
 3. What looks like a path is also judged as it is without its dots (`a/../secrets//x`): of the ways to write a file the
-   one that is judged strictest decides.
+   one that is judged strictest decides. As seen from another folder of the tool's, rules may only raise it.
 4. A rule is also held against the words as the program will get them and against every spelling of the commands in a
    part, and may then only raise: quotes, wrappers and assignments hide nothing. Where a part has more of these than are
    looked at, what is forbidden counts as found.
@@ -33,7 +33,10 @@ def tier(
     if args is None:
         return risk.tier(rules, contract, args, reader)
     if contract.command is None:
-        return _strictest([risk.tier(rules, contract, each, reader) for each in (args, *pathways.others(args))])
+        found = [risk.tier(rules, contract, each, reader) for each in (args, *pathways.others(args))]
+        for each in pathways.elsewhere(args, contract.folders):
+            found += _raised(rules, contract, reader, each)
+        return _strictest(found)
     command = command or UNREAD
     found = list(_raised(rules, contract, reader, args))
     if not commands.plain(command):

@@ -68,6 +68,8 @@ class Contract:
     requires_check: bool = False
     command: Callable[[JsonObject], Command | None] | None = None
     """What a shell would make of the arguments, looked up outside the core; None: no shell reads them."""
+    folders: tuple[str, ...] = ()
+    """Where its relative paths may begin; empty: nobody knows."""
     change: Callable[[JsonObject], Change | None] | None = None
     """What it would make of a file, looked up outside the core; None: it changes none that it could tell of."""
     warned: SideEffects | None = None

@@ -6,7 +6,8 @@ For rules, which match text. What a path leads to on a disk nobody knows here: n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from agentctl.core.messages import Json, JsonObject, is_list, is_object
 
@@ -20,7 +21,7 @@ odd = re.compile(r"(?:^|/)\.{0,2}/|/\.{0,2}$")
 
 def others(args: JsonObject) -> Iterator[JsonObject]:
     """The arguments with every path as short as it can be, and with one argument's alone; nothing where they are."""
-    short = {key: _shortened(value, DEEPEST) for key, value in args.items()}
+    short = {key: _mapped(value, _path, DEEPEST) for key, value in args.items()}
     changed = [key for key in args if short[key] != args[key]]
     if len(changed) > 1:
         yield short
@@ -28,19 +29,42 @@ def others(args: JsonObject) -> Iterator[JsonObject]:
         yield {**args, key: short[key]}
 
 
-def _shortened(value: Json, levels: int) -> Json:
+def elsewhere(args: JsonObject, folders: tuple[str, ...]) -> Iterator[JsonObject]:
+    """The arguments with every path as seen from another folder, and from none: `/srv/app/x` and `x` are one file."""
+    for start in folders:
+        for end in (*folders, ""):
+            way = partial(_moved, start=start, end=end)
+            moved = {key: _mapped(value, way, DEEPEST) for key, value in args.items()}
+            if moved != args:
+                yield moved
+
+
+def _moved(text: str, start: str, end: str) -> str:
+    if not text or _is_none(text):
+        return text
+    whole = _path(text if text.startswith("/") else f"{start}/{text}")
+    if not end:
+        return whole
+    return whole.removeprefix(f"{end}/") if whole != end else "."
+
+
+def _mapped(value: Json, way: Callable[[str], str], levels: int) -> Json:
     if isinstance(value, str):
-        return _path(value)
+        return way(value)
     if levels and is_list(value):
-        return [_shortened(each, levels - 1) for each in value]
+        return [_mapped(each, way, levels - 1) for each in value]
     if levels and is_object(value):
-        return {key: _shortened(each, levels - 1) for key, each in value.items()}
+        return {key: _mapped(each, way, levels - 1) for key, each in value.items()}
     return value
 
 
+def _is_none(text: str) -> bool:
+    """What has a line break in it or a scheme is no path."""
+    return len(text) > LONGEST or "://" in text or "\n" in text
+
+
 def _path(text: str) -> str:
-    """What has a line break in it or a scheme is none."""
-    if len(text) > LONGEST or "://" in text or "\n" in text or not odd.search(text):
+    if _is_none(text) or not odd.search(text):
         return text
     start = "/" if text.startswith("/") else ""
     kept: list[str] = []

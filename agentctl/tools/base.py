@@ -203,6 +203,8 @@ def _open_builtin(name: str, entry: Entry, base: Path, policy: Policy, protected
         return open_shell(contract, policy.sandbox, box or Box(UNBOXED, base))
     if issubclass(builtin, HttpGet):
         return builtin(contract, entry.hosts)
+    folders = tuple(dict.fromkeys(map(str, (base, base.resolve(), *roots.paths))))
+    contract = dataclasses.replace(contract, folders=folders)
     if issubclass(builtin, WriteFile | EditFile):
         seen = preview.of_write if builtin is WriteFile else preview.of_edit
         return builtin(dataclasses.replace(contract, change=functools.partial(seen, roots)), roots, protected)

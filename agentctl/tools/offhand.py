@@ -27,4 +27,5 @@ def contract(name: str, policy: Policy, side_effects: SideEffects | None = None)
     else:
         made = contract_of(Entry(name="tool"), policy, side_effects=side_effects)
     command = reading(Path.cwd()) if name == "shell" else None
-    return replace(made, name=name, wire=name.replace(".", "__"), command=command)
+    folders = (str(Path.cwd()),) if name in BUILTINS else ()
+    return replace(made, name=name, wire=name.replace(".", "__"), command=command, folders=folders)

@@ -1,6 +1,7 @@
 """The ways to write a path, and what rules make of them."""
 
 import posixpath
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -17,8 +18,8 @@ READS = contract("read_file", side_effects="none")
 steps = st.lists(st.sampled_from((".", "..", "", "a", "b c", "secrets")), min_size=1, max_size=6)
 
 
-def ruling(args, *rules, **table):
-    return command_rules.tier(Rules(rules=rules, **table), READS, args, READER, None)
+def ruling(args, *rules, tool=READS, **table):
+    return command_rules.tier(Rules(rules=rules, **table), tool, args, READER, None)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,31 @@ def test_a_rule_that_lets_a_folder_be_written_lets_nobody_out_of_it():
 
     assert Tier.LOW == ruling({"path": "docs/a"}, docs, tiers=tiers).tier
     assert Tier.HIGH == ruling({"path": "docs/../a"}, docs, tiers=tiers).tier
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern"),
+    [
+        ("/srv/app/data/secrets/x", "^data/secrets/"),
+        ("data/secrets/x", "^secrets/"),
+        ("secrets/x", "^data/secrets/"),
+        ("secrets/x", "^/srv/app/data/secrets/"),
+        ("/srv/./app/data/../data/secrets/x", "^secrets/"),
+    ],
+)
+def test_what_is_forbidden_is_forbidden_from_whichever_folder_it_is_seen(path, pattern):
+    tool = replace(READS, folders=("/srv/app", "/srv/app/data"))
+    forbidden = Rule("read_file", "forbid", {"path": pattern})
+
+    assert ruling({"path": path}, forbidden, tool=tool).forbidden
+    assert not ruling({"path": "data/other"}, forbidden, tool=tool).forbidden
+
+
+def test_a_rule_that_lets_a_folder_be_written_is_none_the_stricter_for_it():
+    tool = replace(READS, folders=("/srv/app", "/srv/app/data"))
+    docs = Rule("read_file", "low", {"path": "^docs/"})
+
+    assert Tier.LOW == ruling({"path": "docs/a"}, docs, tool=tool, tiers={"read_file": Tier.HIGH}).tier
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,8 @@ FOLLOWS = frozenset({"diff"})
 LOOKED_AT = 20_000
 """Files of a folder in which such links are looked for."""
 DENIED = "The shell is denied: there is no sandbox for it here."
+UNSEEN = "Programs run in a sandbox, which shows the system's own and the task's folder: none below a home folder."
+"""With the exit codes of a shell that found no program, or could not start it."""
 WAY_OUT = 'A person can install bubblewrap, or accept the risk with `[sandbox] mode = "off"` in the policy.'
 
 
@@ -108,7 +110,7 @@ class Shell:
             ended = await run_boxed(self.box, (*user_shell(), "-c", text), env, b"", call.timeout_s)
         except (OSError, ValueError) as error:
             return envelope.permanent(f"The shell could not be started: {error}", code="SANDBOX")
-        return _result(ended, call.timeout_s)
+        return _result(ended, call.timeout_s, boxed=self.box.found.backend != "none")
 
 
 def open_shell(contract: Contract, rules: Sandbox, box: Box) -> Shell:
@@ -205,7 +207,7 @@ def _outside(path: str, folder: Path) -> str:
     return os.pathsep.join(kept) or "/usr/bin:/bin"  # an empty one would mean the folder itself
 
 
-def _result(ended: Ended, timeout_s: float) -> Envelope:
+def _result(ended: Ended, timeout_s: float, *, boxed: bool) -> Envelope:
     """The exit code and what was said; a program that fails has run all the same."""
     said: JsonObject = {"stdout": _shortened(ended.stdout), "stderr": _shortened(ended.stderr)}
     if what := words(ended.changed, ended.left):
@@ -221,7 +223,8 @@ def _result(ended: Ended, timeout_s: float) -> Envelope:
     if ended.how == "output":
         late = envelope.permanent("The command wrote more than 1 MB of output and was stopped.", code="OUTPUT")
         return dataclasses.replace(late, data=said)
-    return envelope.success({"exit_code": ended.code, **said})
+    hint: JsonObject = {"hint": UNSEEN} if boxed and ended.code in {126, 127} else {}
+    return envelope.success({"exit_code": ended.code, **said, **hint})
 
 
 def _shortened(raw: bytes) -> str:

@@ -16,7 +16,18 @@ ALWAYS = (
 """A root bubblewrap that keeps capabilities remounts `/`; without a session of its own a program types into ours."""
 LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 ETC = (
-    *("passwd", "group", "resolv.conf", "nsswitch.conf", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ld.so.preload"),
+    *(
+        "passwd",
+        "group",
+        "hosts",
+        "localtime",
+        "resolv.conf",
+        "nsswitch.conf",
+        "ld.so.cache",
+        "ld.so.conf",
+        "ld.so.conf.d",
+        "ld.so.preload",
+    ),
     *("ssl/certs", "ssl/openssl.cnf", "pki/tls/certs", "pki/ca-trust", "ca-certificates", "alternatives"),
 )
 """Not `ssl` as a whole: its `private` is readable to root."""

@@ -158,3 +158,10 @@ def test_its_parameters_refuse_what_makes_no_sense(opened):
     for args in ({}, {"path": ""}, {"path": "x", "offset": -1}, {"path": "x", "limit": 0}, {"path": "x", "o": 1}):
         assert tool.contract.check(args) is not None
     json.dumps(tool.contract.parameters)
+
+
+def test_a_rule_sees_its_path_from_every_folder_that_it_may_begin_in(opened, tmp_path):
+    (tmp_path / "root").mkdir(exist_ok=True)
+    (tool,) = opened(Tool(use="builtin:read_file", roots=("root",)))
+
+    assert {str(tmp_path), str(tmp_path / "root")} == set(tool.contract.folders)

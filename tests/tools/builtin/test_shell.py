@@ -304,3 +304,10 @@ async def test_files_that_look_like_a_repository_start_nothing(run, tmp_path):
     assert not (tmp_path / "won").exists()
     await run("git status; true")  # somebody said yes to that
     assert (tmp_path / "won").exists()
+
+
+async def test_a_program_that_the_sandbox_does_not_show_says_why(tmp_path, ask):
+    found = await ask(confined(tmp_path, LANDLOCK), {"command": "no-such-program"})
+
+    assert 127 == found.data["exit_code"]
+    assert "sandbox" in found.data["hint"]

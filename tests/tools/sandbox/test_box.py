@@ -151,6 +151,14 @@ async def test_where_memory_runs_out_the_program_goes_first(found, folder):
     assert b"1000\n" == ended.stdout
 
 
+@pytest.mark.skipif("localhost" not in Path("/etc/hosts").read_text(), reason="it has no such name here")
+async def test_a_program_finds_this_machine_by_its_name(found, folder):
+    code = "import socket; print(socket.gethostbyname('localhost'))"
+    ended = await run_boxed(box(folder, found), [PYTHON, "-c", code], {"PATH": "/usr/bin:/bin"}, b"", 10)
+
+    assert b"127.0.0.1\n" == ended.stdout
+
+
 async def test_a_folder_of_programs_that_is_not_seen_is_passed_over(found, folder, tmp_path):
     hidden = tmp_path / "shims"
     hidden.mkdir()
