@@ -23,7 +23,8 @@ def ruling(args, *rules, tool=READS, **table):
 
 
 @pytest.mark.parametrize(
-    "path", ["secrets/x", "./secrets/x", "a/../secrets/x", "secrets//x", "a/./../secrets/x", ".//secrets/./x"]
+    "path",
+    ["secrets/x", "./secrets/x", "a/../secrets/x", "secrets//x", "a/./../secrets/x", ".//secrets/./x", "./secrets/"],
 )
 def test_what_a_rule_forbids_is_forbidden_however_its_path_is_written(path):
     forbidden = Rule("read_file", "forbid", {"path": "^secrets/"})
@@ -73,7 +74,18 @@ def test_a_rule_that_lets_a_folder_be_written_is_none_the_stricter_for_it():
 
 
 @pytest.mark.parametrize(
-    "text", ["https://example.com/a//b/../c", "a/b", "/a", "", "x", "1/2", "one\n./two", "..." * 5_000]
+    "text",
+    [
+        "https://example.com",
+        "https://example.com/a/b/?q=../x#y",
+        "a/b",
+        "/a",
+        "",
+        "x",
+        "1/2",
+        "one\n./two",
+        "..." * 5_000,
+    ],
 )
 def test_what_is_no_path_or_short_already_is_left_alone(text):
     assert [] == list(pathways.others({"text": text, "n": 1, "deep": [[[text]]]}))
@@ -83,5 +95,42 @@ def test_what_is_no_path_or_short_already_is_left_alone(text):
 def test_it_is_the_same_file_and_nothing_is_left_to_shorten(parts):
     path = "/".join(parts)
     for other in pathways.others({"path": path}):
-        assert posixpath.normpath(path).lstrip("/") == str(other["path"]).lstrip("/")
+        assert posixpath.normpath(path).lstrip("/") == str(other["path"]).strip("/")
         assert [] == list(pathways.others(other))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://internal.corp/x",
+        "HTTPS://internal.corp/x",
+        "https://INTERNAL.corp/x",
+        "https://me:word@internal.corp/x",
+        "https://a@b@internal.corp/x",
+        "https://internal.corp:443/x",
+        "https://internal.corp:0443/x",
+        "https://internal.corp./x",
+        "https://internal%2ecorp/%78",
+        "https://internal.corp//./y/../x",
+    ],
+)
+def test_a_forbidden_host_is_forbidden_however_its_url_is_written(url):
+    forbidden = Rule("read_file", "forbid", {"url": r"^https://internal\.corp/x"})
+
+    assert ruling({"url": url}, forbidden).forbidden
+    assert not ruling({"url": url.lower().replace("internal", "other")}, forbidden).forbidden
+
+
+def test_a_rule_that_lets_a_folder_of_a_site_be_fetched_lets_nobody_out_of_it():
+    docs = Rule("read_file", "low", {"url": r"^https://example\.com/docs/"})
+    tiers = {"read_file": Tier.HIGH}
+
+    assert Tier.LOW == ruling({"url": "https://example.com/docs/a/?b=c"}, docs, tiers=tiers).tier
+    assert Tier.LOW == ruling({"url": "https://example.com/docs/"}, docs, tiers=tiers).tier
+    assert Tier.HIGH == ruling({"url": "https://example.com/docs/../a"}, docs, tiers=tiers).tier
+    assert Tier.HIGH == ruling({"url": "https://example.com/docs/%2e%2e/a"}, docs, tiers=tiers).tier
+
+
+@given(st.text("htps:/@.%2eE?#a0A[]", max_size=30).map("http://{}".format))
+def test_any_url_is_read(text):
+    assert len(list(pathways.others({"url": text}))) < 2

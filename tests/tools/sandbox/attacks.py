@@ -180,6 +180,19 @@ def bomb(at):
     return True
 
 
+def threads(at):
+    import threading
+
+    threading.stack_size(65536)
+    with suppress(RuntimeError):
+        for _ in range(4_000):
+            threading.Thread(target=time.sleep, args=(20,), daemon=True).start()
+    time.sleep(3)
+    wrote(at["work"] + "/bombed")  # the file tells
+    time.sleep(20)
+    return True
+
+
 def huge(at):
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:

@@ -41,7 +41,7 @@ NAMES = (
         "terminal",
     ),
     *("environment", "descriptors", "bomb", "huge", "stays", "hooks", "new_hooks", "policy", "symlink", "hardlink"),
-    *("race", "limits", "queue", "setuid", "abstract"),
+    *("race", "limits", "queue", "setuid", "abstract", "threads"),
 )
 PYTHON = str(Path(sys.base_prefix, "bin", "python3").resolve())
 
