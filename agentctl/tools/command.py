@@ -110,7 +110,9 @@ def result(ended: Ended) -> Envelope:
     if what := words(ended.changed, ended.left):
         return envelope.forbidden(f"the program changed what decides what is done later, and {what}")
     if ended.how == "processes":
-        return envelope.permanent("The program started more than 256 processes at a time and was stopped.")
+        return envelope.permanent(
+            "The program started more than 256 processes or 2,048 threads at a time and was stopped."
+        )
     if ended.how == "output":
         return envelope.permanent("The program wrote more than 1 MB of output and was stopped.")
     if ended.code == TEMPORARY:

@@ -215,7 +215,7 @@ def _result(ended: Ended, timeout_s: float, *, boxed: bool) -> Envelope:
         return dataclasses.replace(envelope.permanent(told, code="SANDBOX"), data=said)
     if ended.how == "processes":
         crowd = envelope.permanent(
-            "The command started more than 256 processes at a time and was stopped.", code="LIMIT"
+            "The command started more than 256 processes or 2,048 threads at a time and was stopped.", code="LIMIT"
         )
         return dataclasses.replace(crowd, data=said)
     if ended.how == "timeout":

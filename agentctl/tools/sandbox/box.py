@@ -154,7 +154,8 @@ class Box:
     ) -> Launch:
         temporary = str(self.private.path)
         reads = [*system_paths(), *prefixes(program), self.folder]
-        own = dict(env) | {"TMPDIR": temporary}
+        # A program that may see its settings and not open them gives up; with bubblewrap there are none.
+        own = dict(env) | {"TMPDIR": temporary, "HOME": temporary, "GIT_CONFIG_NOSYSTEM": "1"}
         if "PATH" in own:  # a shell finds a program where it may only look, and gives up when it can't start it
             own["PATH"] = _within(own["PATH"], (*reads, *self.writes))
         shown = [each for each in self.hidden if each.exists() and any(map(each.is_relative_to, reads))]

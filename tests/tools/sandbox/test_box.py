@@ -160,6 +160,14 @@ async def test_a_program_finds_this_machine_by_its_name(found, folder):
     assert b"127.0.0.1\n" == ended.stdout
 
 
+async def test_a_program_with_settings_at_home_runs_without_them(found, folder, tmp_path):
+    (tmp_path / "home" / ".gitconfig").write_text("[user]\nname = Ada\n")
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path / "home")}
+    ended = await run_boxed(box(folder, found), ["git", "init", "-q", "sub"], env, b"", 10)
+
+    assert (0, b"") == (ended.code, ended.stderr)
+
+
 async def test_a_folder_of_programs_that_is_not_seen_is_passed_over(found, folder, tmp_path):
     hidden = tmp_path / "shims"
     hidden.mkdir()
