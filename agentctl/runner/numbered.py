@@ -180,6 +180,11 @@ def edited(world: World, call_id: str, args: JsonObject | None) -> None:
 
 
 def filled(world: World, use: ToolUse) -> ToolUse:
-    """A call with the values themselves."""
-    args = use.args if use.args is None else world.vault.filled(use.args)
-    return dataclasses.replace(use, args=args if is_object(args) else None) if world.vault else use
+    """A call with the values themselves; arguments too deep for that are refused before a tool sees them."""
+    if not world.vault or use.args is None:
+        return use
+    try:
+        args = world.vault.filled(use.args)
+    except RecursionError:
+        return use
+    return dataclasses.replace(use, args=args if is_object(args) else None)
