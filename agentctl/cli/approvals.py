@@ -37,7 +37,10 @@ def approvals(run: OneRun = None, *, as_json: AsJson = False, store: StoreUrl = 
         for each in waiting:
             for line in each.page(spent, width):
                 render.out(line)
-        render.say(f"\ndecide:  agentctl approve {row.run_id} [CALL] [--args JSON]    or: agentctl deny …", "hint")
+            render.out(f"  digest {each.event.digest[:16]}")
+        render.say(
+            f"\ndecide:  agentctl approve {row.run_id} [CALL] [--digest D] [--args JSON]    or: agentctl deny …", "hint"
+        )
     else:
         _table(waiting)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CallId = Annotated[
     str | None, typer.Argument(metavar="CALL", callback=options.filled, help="Which call; needed where several wait")
 ]
+LEAST_DIGEST = 8
 Who = Annotated[str | None, typer.Option("--user", help="Who decides; default: your login name")]
 
 
@@ -27,13 +28,16 @@ def approve(
     args: Annotated[
         str | None, typer.Option(metavar="JSON", help="Other arguments: checked from the start, and approved as given")
     ] = None,
+    digest: Annotated[
+        str, typer.Option(metavar="D", help="Only the call that you looked at: `agentctl approvals RUN` names it so")
+    ] = "",
     user: Who = None,
     as_json: AsJson = False,
     store: StoreUrl = None,
 ) -> None:
     """Let one exact call run, once"""
     given = "" if args is None else _edited(args)
-    _decide("approve", run, call, given, user=user, store=store, as_json=as_json)
+    _decide("approve", run, call, given, digest=digest, user=user, store=store, as_json=as_json)
 
 
 def _edited(args: str) -> str:
@@ -65,6 +69,7 @@ def _decide(
     call: str | None,
     payload: str,
     *,
+    digest: str = "",
     user: str | None,
     store: str | None,
     as_json: bool,
@@ -76,6 +81,7 @@ def _decide(
     with options.open_journal(store) as journal:
         row = journal.run(run)
         request = the_one(journal, row.run_id, call or "")
+        _is_the_one(request, digest)
         journal.leave(request.run_id, kind, by=who, call_id=request.call_id, asked_seq=request.seq, payload=payload)
         crashed = lease.crashed(row, journal.clock())
     word = {"approve": "approved", "deny": "denied"}[kind]
@@ -86,6 +92,19 @@ def _decide(
     given = ", with other arguments" if payload and kind == "approve" else ""
     render.out(f"{word} {request.call_id} of {row.run_id}{given}: {request.shown}")
     render.say(f"resume:  {resume}" if resume else "the run goes on by itself", "hint")
+
+
+def _is_the_one(request: Request, digest: str) -> None:
+    """Refuse where the question is another than the one that was looked at."""
+    from agentctl.errors import Forbidden, Usage
+
+    if digest and len(digest) < LEAST_DIGEST:
+        raise Usage(f"--digest: expected at least {LEAST_DIGEST} digits", hint=f"agentctl approvals {request.run_id}")
+    if not request.event.digest.startswith(digest):
+        raise Forbidden(
+            f"{request.call_id} of {request.run_id} asks for something else by now: {request.shown}",
+            hint=f"Look at it again: agentctl approvals {request.run_id}",
+        )
 
 
 def _told(request: Request, word: str, resume: str | None) -> JsonObject:

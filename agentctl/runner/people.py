@@ -18,6 +18,7 @@ from agentctl.core.clock import past
 from agentctl.core.contract import Contract
 from agentctl.core.decide_call import before_tool
 from agentctl.core.events import ApprovalDecided, ApprovalRequested, CallEdited, Decided
+from agentctl.core.guards.scrub import FAILED
 from agentctl.core.inflight import CallState, find
 from agentctl.core.messages import JsonObject
 from agentctl.runner import asking, letters, numbered
@@ -30,6 +31,9 @@ POLL_S = 0.2
 async def ask_person(world: World, call: CallState, contract: Contract, decision: do.AskPerson) -> do.Stop | None:
     """Record what somebody decided; or park, with every call of this reply that needs a person asked for."""
     asked = request(world, call, contract, decision)
+    if asked.args == FAILED:  # nobody can say yes to what can't be shown
+        _decided(world, call, Answer("deny", "policy", "its arguments can't be shown"), 0.0)
+        return None
     await world.recorder.flush(durable=True)
     now = find(world.state.inflight, call.call_id)
     since = now.asked_at if now is not None and now.asked_at else world.clock()

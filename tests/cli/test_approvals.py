@@ -127,3 +127,14 @@ def test_arguments_that_are_none_are_wrong_usage(agentctl, parked, args, why):
     assert called.code == 2
     assert why in called.err
     assert "--args" in called.err
+
+
+def test_only_what_was_looked_at_is_approved(agentctl, record):
+    asked = e.ApprovalRequested("c1.1", "send_refund", "high", "r", "51fe0a9c1b2d3e4f55", {"order_id": "A-1"})
+    record("r_abc123", started(), replied(), asked, PARKED, status="parked", reason="approval", ago=120)
+
+    assert "  digest 51fe0a9c1b2d3e4f\n" in agentctl("approvals", "r_abc").out
+    other = agentctl("approve", "r_abc", "--digest", "00fe0a9c1b2d3e4f")
+    assert (20, True) == (other.code, "asks for something else by now" in other.err)
+    assert 2 == agentctl("approve", "r_abc", "--digest", "51fe").code
+    assert 0 == agentctl("approve", "r_abc", "--digest", "51fe0a9c1b2d3e4f").code

@@ -10,6 +10,7 @@ from agentctl.approvals.base import Answer
 from agentctl.approvals.wording import GOES_ON, wrapped
 from agentctl.cli import pending
 from agentctl.core.events import ApprovalDecided, ApprovalRequested, Decided, ToolFinished, ToolStarted
+from agentctl.core.guards.scrub import FAILED, Filter
 from agentctl.errors import StoreUnusable
 from agentctl.rehearsal.script import Reply
 
@@ -315,3 +316,16 @@ async def test_a_yes_from_the_future_is_no_yes(stage: Stage, log):
         journal.write(lambda tx: tx.execute("UPDATE inbox SET created = created + 7200"), run_id=stage.run_id)
 
     assert (12, []) == ((await stage.resume()).exit_code, lines(log))
+
+
+async def test_what_the_scrubber_fails_on_is_denied_and_nobody_is_asked(stage: Stage, monkeypatch):
+    log = stage.effect("send", side_effects="irreversible")
+    stage.replies = [calls(("send", {"id": "A-1"})), DONE]
+    person = Somebody([Answer("approve", "ada")])
+    healthy = Filter.data
+    monkeypatch.setattr(Filter, "data", lambda self, value: FAILED if "A-1" in str(value) else healthy(self, value))
+
+    await stage.run(person)
+
+    assert ([], False) == (person.asked, log.exists())
+    assert ["its arguments can't be shown"] == [one.why for one in stage.events(ApprovalDecided)]
