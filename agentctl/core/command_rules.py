@@ -30,7 +30,7 @@ def tier(
     rules: risk.Rules, contract: Contract, args: JsonObject | None, reader: risk.Reader, command: Command | None
 ) -> risk.Ruling:
     """The tier of one call; where no shell reads its arguments, `risk` alone says it."""
-    if args is None:
+    if args is None or (contract.command is None and not _looked_at(rules, contract)):
         return risk.tier(rules, contract, args, reader)
     if contract.command is None:
         found = [risk.tier(rules, contract, each, reader) for each in (args, *pathways.others(args))]
@@ -43,6 +43,11 @@ def tier(
         found.append(risk.tier(rules, contract, None, reader, _own(commands.ruling(command))))
     found += [ruling for _, ruling in parts(rules, contract, args, reader, command)]
     return _strictest(found)
+
+
+def _looked_at(rules: risk.Rules, contract: Contract) -> bool:
+    """Whether any rule looks at this tool's arguments."""
+    return any(rule.args and risk.names(rule, contract) for rule in rules.rules)
 
 
 def parts(

@@ -52,7 +52,7 @@ def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDe
     judged = _judged(setup, state, contract, call)
     if judged.decision == "deny":
         return do.RefuseCall("risk", _forbidden(contract, at, judged.ruling))
-    return _handed(setup, state, at, _permission(setup, state, contract, call, now))
+    return _handed(setup, state, at, _permission(state, contract, call, judged, now))
 
 
 def _unfit(setup: Setup, state: State, call: Call, contract: Contract | None) -> do.RefuseCall | None:
@@ -88,10 +88,10 @@ def _handed(
     return do.Stop("stopped", "handoff", 19, handoff.sentence(handed), handed)
 
 
-def _permission(setup: Setup, state: State, contract: Contract, call: Call, now: float) -> do.RunCall | do.AskPerson:
+def _permission(state: State, contract: Contract, call: Call, judged: Judged, now: float) -> do.RunCall | do.AskPerson:
     """Whether it may run by itself. What was started and not seen to finish is in doubt, and asked about first."""
-    at = call.state
-    tier, asks = _tier(setup, state, contract, call)
+    at, tier = call.state, judged.tier
+    asks = do.AskPerson(tier, judged.why, judged.once, judged.once) if judged.decision == "ask" else None
     once = asks is not None and asks.once
     started = at.phase == "started" or (at.phase == "waiting" and at.attempts > 0)
     if started and contract.recovery not in {"rerun", "same_key"}:
@@ -115,13 +115,6 @@ def _is_remembered(state: State, call: Call, asks: do.AskPerson, now: float) -> 
     """An earlier yes never covers what may not be remembered, nor words that somebody else has put into the call."""
     covered = not asks.once and not call.copied and bool(call.digest)
     return covered and approval.remembers(state.approval, call.digest, now)
-
-
-def _tier(setup: Setup, state: State, contract: Contract, call: Call) -> tuple[Tier, do.AskPerson | None]:
-    """The tier as risk sees it and trust raises it; and the question, where it may not run by itself."""
-    judged = _judged(setup, state, contract, call)
-    asks = do.AskPerson(judged.tier, judged.why, judged.once, judged.once) if judged.decision == "ask" else None
-    return judged.tier, asks
 
 
 def _judged(setup: Setup, state: State, contract: Contract, call: Call) -> Judged:

@@ -91,6 +91,10 @@ DECODED = 2
 """An encoding within an encoding."""
 PASSES, SHORT = 4, 4_000
 """A text of at most so many characters is looked at again after it was cut, for what stands side by side only then."""
+MOST_CLEAN = 500
+"""Texts that are remembered as clean."""
+NAME = "\0name "
+"""Begins what is remembered of a name, of which less is asked than of a text."""
 FAILED = Scrubbed("[SCRUB ERROR]")
 NAMES = ("name", "key", "header", "field", "variable", "Name", "Key")
 VALUES = ("value", "val", "values", "Value", "content")
@@ -128,6 +132,8 @@ class Filter:
     """Finds all `LITERALS` of a text at once, where an engine does it faster than one by one."""
     number: Callable[[Json], str] | None = field(default=None, repr=False)
     """Gives the placeholder of a value; None: `replacement` stands for all."""
+    clean: dict[str, int] = field(default_factory=dict[str, int], repr=False, compare=False)
+    """Short texts without a secret, and how much was known then: the same words come again and again."""
 
     def text(self, text: str) -> Scrubbed:
         """A text without secrets; `FAILED` where this filter fails."""
@@ -208,14 +214,23 @@ class Filter:
             yield from encoded.spans(text, finds)
 
     def _text(self, text: str) -> str:
+        if self.clean.get(text) == len(self.known):
+            return text
         for _ in range(PASSES if len(text) <= SHORT else 1):
             spans = self.spans(text)
             if not spans:
+                self._remember(text)
                 break
             learned = [self._learn(text[start:end]) for start, end, rule in spans if rule != "known value"]
             text = self._cut(text, spans)
             text = self._known(text) if any(learned) else text
         return text
+
+    def _remember(self, text: str) -> None:
+        if len(text) <= SHORT:
+            if len(self.clean) >= MOST_CLEAN:
+                self.clean.clear()
+            self.clean[text] = len(self.known)
 
     def _cut(self, text: str, spans: Iterable[tuple[int, int, str]]) -> str:
         pieces: list[str] = []
@@ -263,9 +278,16 @@ class Filter:
 
     def _named(self, value: JsonObject) -> Iterator[tuple[str, Json]]:
         """With names that hold no secret themselves; two that come out alike would be one."""
+        size = len(self.known)
         for name, inner in value.items():
+            if self.clean.get(NAME + name) == size:
+                yield name, inner
+                continue
             bare = self._known(str(name))
-            yield (bare if bare.isidentifier() and len(bare) < LONG_NAME else self._text(bare)), inner
+            bare = bare if bare.isidentifier() and len(bare) < LONG_NAME else self._text(bare)
+            if bare == name:
+                self._remember(NAME + name)
+            yield bare, inner
 
     def _under(self, name: str, value: Json, depth: int) -> Json:
         weakly = keynames.weak(name) and isinstance(value, str) and random(value, LEAST_WEAK)

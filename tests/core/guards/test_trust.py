@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from agentctl.core import decisions as do
-from agentctl.core.decide_call import _fallback, _tier
+from agentctl.core.decide_call import _fallback, _judged
 from agentctl.core.events import ApprovalRequested, ModelAsked, RunStarted, Stamped, ToolFinished
 from agentctl.core.guards import approval, budget, loops, risk, trust
 from agentctl.core.guards.trust import Rules, State, check
@@ -231,9 +230,8 @@ def test_a_fallback_that_would_have_to_ask_does_not_stand_in():
     setup = make_setup(policy(MAIN, trust=Rules()), (SAVE,))
     known = replace(played(Reply("done")).state, trust=state("page"))
     at = played(asks(call("save")), auto="safe").state.inflight.calls[0]
-    _, question = _tier(setup, known, SAVE, Call(at, {}))
 
-    assert isinstance(question, do.AskPerson)
+    assert "ask" == _judged(setup, known, SAVE, Call(at, {})).decision
 
 
 def test_a_call_that_would_carry_the_system_prompt_out_is_refused_and_one_that_reads_is_not():
