@@ -17,7 +17,7 @@ from agentctl.models.caching import lifetime_s
 from agentctl.runner import changes, exact, shell, words
 from agentctl.runner.world import World
 
-REMEMBERS = "remembers {tool} with exactly these arguments: in this run, for an hour"
+REMEMBERS = "this exact call of {tool} again, in this run, for an hour"
 
 
 def requested(world: World, call: CallState, contract: Contract, decision: do.AskPerson) -> ApprovalRequested:

@@ -136,7 +136,7 @@ async def test_the_very_same_call_runs_again_and_no_other(stage: Stage, log):
     assert [{"id": "A-1"}, {"id": "A-2"}] == [question.args for question in person.asked]
     assert 3 == len(lines(log))
     assert 2 == len([at for at in stage.events(Decided) if at.decision == "remembered"])
-    assert "remembers send with exactly these arguments" in person.asked[0].remembers
+    assert "this exact call of send again" in person.asked[0].remembers
 
 
 async def test_what_is_remembered_does_not_outlive_the_run_or_the_policy(stage: Stage, log):
