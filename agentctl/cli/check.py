@@ -53,7 +53,7 @@ def _policy(name: str) -> tuple[str, list[str]]:
     from agentctl.runner import reviewer
 
     loaded = load.load_policy(name)
-    if refused := [*unbuilt.refusals(loaded), *_priceless(loaded), *reviewer.missing(loaded)]:
+    if refused := [*_priceless(loaded), *reviewer.missing(loaded)]:
         raise invalid(refused)
     notes = [*rule_review.notes(loaded), *rule_paths.notes(loaded), *unbuilt.notices(loaded)]
     return f"policy {loaded.name} ({display(loaded.path)})", notes
@@ -67,7 +67,7 @@ def _task(file: Path) -> tuple[str, list[str]]:
 
     loaded = load_task(file)
     policy = load.policy_of(loaded)
-    if refused := [*unbuilt.refusals(policy, loaded), *_priceless(policy), *reviewer.missing(policy)]:
+    if refused := [*unbuilt.refusals(loaded), *_priceless(policy), *reviewer.missing(policy)]:
         raise invalid(refused)
     rules = [*rule_review.notes(policy, loaded), *rule_paths.notes(policy, loaded)]
     notes = [*loaded.warnings, *rules, *unbuilt.notices(policy)]

@@ -10,7 +10,7 @@ from typing import get_args
 import jsonschema
 import pytest
 
-from agentctl.config import describe, json_schema, load, paths, schema, shape, unbuilt, writing
+from agentctl.config import describe, json_schema, load, paths, schema, shape, writing
 from agentctl.core.policy import Policy
 from agentctl.core.task import Task
 from agentctl.core.tiers import Tier
@@ -94,7 +94,6 @@ def test_a_new_policy_says_every_key_and_changes_nothing(tmp_path, standard):
     loaded = load.load_policy(tmp_path / "new.toml")
 
     assert standard.digest == loaded.digest
-    assert [] == unbuilt.refusals(loaded)
     for kind in tables(Policy):
         for name in shape.keys(kind):
             if (kind, name) != (Policy, "name") and kind.__name__ not in {"Rule", "When", "PriceTable"}:
@@ -235,7 +234,6 @@ def test_the_schema_refuses_what_the_types_refuse_and_nothing_more():
 def shipped(name):
     loaded = load.load_policy(name)
     assert paths.is_shipped(loaded.path)
-    assert [] == unbuilt.refusals(loaded)
     return loaded.policy
 
 
