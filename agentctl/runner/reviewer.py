@@ -43,7 +43,7 @@ def of(loaded: LoadedPolicy) -> Reviewer | None:
     if not (rules.enabled and rules.command):
         return None
     found = loaded.merged.source(("approval", "command"))
-    folder = (loaded.path if found is None else paths.expanded(found[0].file)).parent
+    folder = (loaded.path if found is None else paths.expanded(found[0].file)).absolute().parent
     return Reviewer(rules.command, folder, rules.timeout_s, loaded.policy.sandbox.env)
 
 

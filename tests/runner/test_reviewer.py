@@ -152,6 +152,17 @@ async def test_no_tool_of_the_run_rewrites_it(stage: Stage, reviewer, log):
     assert "echo '{}'" not in (stage.folder / "review.sh").read_text()
 
 
+async def test_a_policy_that_is_named_by_a_relative_path_has_its_reviewer_beside_it(
+    stage: Stage, reviewer, log, monkeypatch
+):
+    reviewer(said("approve"))
+    monkeypatch.chdir(stage.folder.parent)
+
+    await stage.run(policy=f"{stage.folder.name}/policy.toml")
+
+    assert [("approve", "reviewer review.sh", "")] == decisions(stage)
+
+
 async def test_it_is_given_none_of_our_keys(stage: Stage, reviewer, log):
     reviewer(f"env > {stage.folder}/env; {said('deny')}")
 
