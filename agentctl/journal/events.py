@@ -14,6 +14,7 @@ from agentctl.core.clock import SKEW_S
 from agentctl.core.events import Stamped, ToolFinished, ToolStarted
 from agentctl.core.guards.results import MINUTE_S, MOST_STARTS
 from agentctl.journal import bodies, codec, inbox, lease, sealed
+from agentctl.journal.failpoints import failpoint
 from agentctl.journal.sealed import Sealed
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
@@ -88,6 +89,7 @@ def append(tx: Tx, epoch: int, draft: Draft, change: Change, now: float) -> floa
     for (_, _, text), (form, data) in zip(draft.texts, draft.packed, strict=True):
         if form == bodies.FILED:
             tx.execute("INSERT OR IGNORE INTO blobs VALUES(?, ?, ?)", (data, len(text), now))
+    failpoint("events-inserted")
     _calls(tx, draft.events, epoch)
     _beside(tx, draft, change, now)
     return until
@@ -170,6 +172,7 @@ def _beside(tx: Tx, draft: Draft, change: Change, now: float) -> None:
         sealed.put(tx, draft.events[0].run_id, original)
     if change.letters:
         inbox.mark_taken(tx, change.letters, now)
+        failpoint("letter-taken")
     if change.also is not None:
         change.also(tx)
 

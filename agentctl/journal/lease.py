@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from agentctl.errors import Forbidden, LeaseLost
+from agentctl.journal.failpoints import failpoint
 from agentctl.journal.runs import RunRow
 from agentctl.journal.tx import Tx
 
@@ -53,6 +54,7 @@ def take(tx: Tx, run_id: str, owner: str, now: float) -> int:
         " WHERE run_id = ? RETURNING epoch",
         (owner, now, now + LEASE_S, run_id),
     ).fetchone()
+    failpoint("lease-taken")
     return int(epoch)
 
 

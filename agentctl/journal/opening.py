@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 from agentctl.errors import Invalid, StoreMissing, StoreUnusable
 from agentctl.journal import schema
 from agentctl.journal.bodies import sync_folder
+from agentctl.journal.failpoints import failpoint
 from agentctl.journal.faults import CANT_OPEN, CORRUPT, refused, unusable
 from agentctl.journal.turnstile import Turnstile
 
@@ -114,12 +115,14 @@ def _make(path: Path, lock_timeout_s: float) -> None:
     turn.enter()
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        failpoint("store-empty")
         connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
         try:
             schema.prepare_writer(connection, int(lock_timeout_s * 1000))
             schema.make(connection)
         finally:
             connection.close()
+        failpoint("store-made")
         sync_folder(path.parent)
     finally:
         turn.leave()

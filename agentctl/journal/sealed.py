@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from agentctl import ownkeys
 from agentctl.errors import StoreUnusable
+from agentctl.journal.failpoints import failpoint
 from agentctl.journal.faults import unusable
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
@@ -172,8 +173,10 @@ def _make(path: Path) -> None:
     try:
         os.write(fd, secrets.token_bytes(KEY_BYTES))
         os.fsync(fd)
+        failpoint("seal-before-link")
         with contextlib.suppress(FileExistsError):  # somebody was faster: theirs is the key
             os.link(part, path)
+        failpoint("seal-after-link")
     finally:
         os.close(fd)
         part.unlink()

@@ -14,6 +14,7 @@ from agentctl.core.prices import micro
 from agentctl.core.state import fold
 from agentctl.errors import Forbidden, Usage
 from agentctl.journal import lease
+from agentctl.journal.failpoints import failpoint
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
 from agentctl.runner import explanation, numbered, plan, reaping, recall, relearning, starting, words
@@ -56,7 +57,9 @@ async def run(order: Order, *, store: str | Store | None, listener: Listener, ap
                 listener.note(note)
             new = starting.new(order, complete, journal.clock())
             await journal.create_run(new)
+            failpoint("run-created")
             epoch = await journal.take(new.run_id, lease.new_owner())
+            failpoint("run-taken")
             opening = Drive(
                 journal, complete, order, listener, approver, new.run_id, new.session_id, epoch, filled.secrets
             )
@@ -98,6 +101,7 @@ async def resume(
         planned = plan.make(order, only_lower=False, store=journal)
         numbered.refuse_late(events, row.run_id, to_model=planned.policy.scrub.to_model)
         epoch = await journal.take(row.run_id, lease.new_owner())
+        failpoint("run-taken-over")
         async with served(planned, journal, listener) as complete:
             events = journal.events(row.run_id)
             known = recall.original_start(journal, row.run_id, events)

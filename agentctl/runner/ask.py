@@ -63,6 +63,7 @@ async def _granted(world: World, provider: Provider, action: do.AskModel, hold: 
         let_go(world, probed, started)
         world.recorder.settle(hold, cut)
         raise
+    failpoint("after-model-reply")
     made = Made(provider, action, hold, started, _ms(world, started), probe)
     match outcome:
         case Reply() if action.purpose == "summary":
@@ -72,6 +73,7 @@ async def _granted(world: World, provider: Provider, action: do.AskModel, hold: 
         case Failure():
             await _failed(world, made, outcome)
     world.recorder.post()  # what was paid for is on its way to the disk before anything else begins
+    failpoint("settle-posted")
 
 
 @dataclass(frozen=True, slots=True)

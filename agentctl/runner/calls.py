@@ -218,6 +218,7 @@ async def _run(world: World, exact: Call, contract: Contract, tier: Tier, *, clo
         await _weigh(weighed, answer, probe=probe)
         if not contract.read_only:
             await world.recorder.flush(durable=True)
+            failpoint("after-outcome")
         return
 
 
@@ -248,6 +249,7 @@ def _unhealthy(world: World, call: CallState) -> None:
 
 async def _attempt(world: World, intent: ToolStarted) -> tuple[Envelope, int]:
     world.recorder.record(intent)
+    failpoint("before-intent")
     if intent.effect:
         await world.recorder.own()
     failpoint("after-intent")

@@ -28,6 +28,7 @@ from agentctl.core.guards import scrub
 from agentctl.core.policy import Provider
 from agentctl.core.state import State, fold
 from agentctl.errors import AgentctlError, Defect, LeaseLost, StoreUnusable
+from agentctl.journal.failpoints import failpoint
 from agentctl.journal.store import Store
 from agentctl.models.base import Model, open_model
 from agentctl.records import dataclass
@@ -137,8 +138,11 @@ async def _end(at: Drive, world: World, stop: do.Stop) -> None:
             world.scrub.text(stop.message),
         )
     )
+    failpoint("before-end")
     await world.recorder.flush(durable=True)
+    failpoint("after-end")
     await at.journal.release(at.run_id, at.epoch)
+    failpoint("released")
 
 
 async def _standin(at: Drive, stack: AsyncExitStack) -> StandIn | None:

@@ -26,6 +26,7 @@ from agentctl.journal import admission, circuits, events, lease, pace, rehearsed
 from agentctl.journal.admission import Granted, Request
 from agentctl.journal.circuits import Ask, Outcome, Told
 from agentctl.journal.events import Change, Draft
+from agentctl.journal.failpoints import failpoint
 from agentctl.journal.sealed import Sealed
 from agentctl.journal.store import Store
 from agentctl.journal.tx import Tx
@@ -158,9 +159,11 @@ class Recorder:
                     events.append(tx, epoch, self._store.packed(queued), bare, now)
                 case _:
                     pass
+            failpoint("reserved")
             return answer
 
         run_id = self.identity.run_id
+        failpoint("before-reserve")
         answer = await self._store.submit(work, durable=True, run_id=run_id, before=self._store.packer(draft))
         if isinstance(answer, Granted):
             self._fold(probing if answer.probe else stamped)
@@ -213,6 +216,7 @@ class Recorder:
         def beside(tx: Tx) -> None:
             for hold_id, micro, tokens in settled:
                 admission.settle(tx, hold_id, micro, tokens)
+                failpoint("settled")
             for outcome in outcomes:
                 circuits.record(tx, outcome, clock())
             if ended:

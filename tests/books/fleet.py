@@ -27,8 +27,8 @@ ROOT = Path(__file__).parents[2]
 class Fleet:
     """The test's end of the line to the zygote."""
 
-    def __init__(self, folder: Path, *, warm: bool = False) -> None:
-        """`warm`: for whole runs; the members have imported what a run imports."""
+    def __init__(self, folder: Path, *, warm: bool = False, work: str = "", **env: str) -> None:
+        """`warm`: for whole runs; the members have imported what a run imports. `work`: what they can do, a module."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._gates: dict[str, IO[str]] = {}
@@ -37,9 +37,9 @@ class Fleet:
         self._count = 0
         self._errors = (folder / "errors").open("w+")
         self._zygote = subprocess.Popen(
-            [sys.executable, "-m", "tests.books.zygote", *["warm"] * warm],
+            [sys.executable, "-m", "tests.books.zygote", *["warm"] * warm, *[work] * bool(work)],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -7,6 +7,7 @@ sends it a signal. On stdout, one a line: what members say, `{"member": 3, "pid"
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import signal
@@ -14,8 +15,7 @@ import sys
 import threading
 import traceback
 
-from tests.books import work
-
+work = importlib.import_module(next((word for word in sys.argv[1:] if "." in word), "tests.books.work"))
 pids: dict[int, int] = {}
 
 
