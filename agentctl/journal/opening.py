@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from agentctl.errors import Invalid, StoreMissing, StoreUnusable
 from agentctl.journal import schema
-from agentctl.journal.bodies import sync_folder
+from agentctl.journal.bodies import make_folder, sync_folder
 from agentctl.journal.failpoints import failpoint
 from agentctl.journal.faults import CANT_OPEN, CORRUPT, refused, unusable
 from agentctl.journal.turnstile import Turnstile
@@ -110,7 +110,7 @@ def _allowed(path: Path, make: Make) -> None:
 
 
 def _make(path: Path, lock_timeout_s: float) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     turn = Turnstile(path, lock_timeout_s)
     turn.enter()
     try:

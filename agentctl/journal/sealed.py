@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from agentctl import ownkeys
 from agentctl.errors import StoreUnusable
+from agentctl.journal.bodies import make_folder, sync_folder
 from agentctl.journal.failpoints import failpoint
 from agentctl.journal.faults import unusable
 from agentctl.journal.tx import Tx
@@ -167,7 +168,7 @@ def _read(path: Path) -> bytes:
 
 
 def _make(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     part = path.with_name(f".seal.key.{secrets.token_hex(4)}")
     fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -177,6 +178,7 @@ def _make(path: Path) -> None:
         with contextlib.suppress(FileExistsError):  # somebody was faster: theirs is the key
             os.link(part, path)
         failpoint("seal-after-link")
+        sync_folder(path.parent)  # lost, it would take everything sealed with it
     finally:
         os.close(fd)
         part.unlink()

@@ -50,6 +50,7 @@ async def _granted(world: World, provider: Provider, action: do.AskModel, hold: 
     if action.chosen_why:
         world.recorder.record(Decided("before_model", "route", "choose", f"{provider.name}: {action.chosen_why}"))
     failpoint("after-model-intent")
+    await world.recorder.own()
     started = world.clock()
     probed = world.books.provider(provider, hold) if probe else None
     if world.interrupt.code:

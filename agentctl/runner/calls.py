@@ -251,8 +251,9 @@ async def _attempt(world: World, intent: ToolStarted) -> tuple[Envelope, int]:
     world.recorder.record(intent)
     failpoint("before-intent")
     if intent.effect:
-        await world.recorder.own()
+        await world.recorder.flush(durable=True)
     failpoint("after-intent")
+    await world.recorder.own()
     started, run_id = world.clock(), world.recorder.identity.run_id
     args = world.args(intent.call_id)
     made = Invocation(run_id, intent.call_id, intent.idempotency_key, args, intent.timeout_s)

@@ -65,6 +65,7 @@ class Recorder:
         self._clock = clock
         self._written = ""
         self._timer: asyncio.TimerHandle | None = None
+        self._ours_at = _awake_or_asleep()
         self._empty()
 
     def _empty(self) -> None:
@@ -174,16 +175,16 @@ class Recorder:
         if not self._events:
             await self._store.submit(_nothing, durable=durable, run_id=self.identity.run_id)
             return
-        stamped, change = tuple(self._events), self._change()
+        stamped, change, began = tuple(self._events), self._change(), _awake_or_asleep()
         await self._store.append(self.identity.epoch, stamped, change, durable=durable)
+        self._ours_at = began
 
     async def own(self) -> None:
-        """`flush` durably, and be sure that the lease is ours now: this process may have slept in between."""
-        began = time.monotonic()
-        await self.flush(durable=True)
-        while time.monotonic() - began > lease.RENEW_S:
-            began = time.monotonic()
+        """Be sure that the lease is ours now: this process may have slept since it last wrote. Asked before a start."""
+        while _awake_or_asleep() - self._ours_at > lease.RENEW_S:
+            began = _awake_or_asleep()
             await self._store.submit(self._renew, run_id=self.identity.run_id)
+            self._ours_at = began
 
     def _renew(self, tx: Tx) -> float:
         return lease.renew(tx, self.identity.run_id, self.identity.epoch, self._clock())
@@ -241,6 +242,11 @@ class Recorder:
         """Whether `resume` can go on with the run as it stands."""
         run = self.state.run
         return run.status in {"running", "parked", "paused", "stopped", "crashed"} or run.reason == "providers"
+
+
+def _awake_or_asleep() -> float:
+    """Seconds that no clock sets back and that go on while the machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def _nothing(tx: Tx) -> None:

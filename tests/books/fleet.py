@@ -80,6 +80,11 @@ class Fleet:
         with self._change:
             return [line for line in self._lines if line["member"] == member and not {"pid", "ended"} & line.keys()]
 
+    def pid(self, member: int) -> int | None:
+        """Its process; None: it is not born yet."""
+        with self._change:
+            return next((line["pid"] for line in self._lines if line["member"] == member and "pid" in line), None)
+
     def ended(self, member: int) -> int | None:
         """Its return code; None: it lives."""
         with self._change:

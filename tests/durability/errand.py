@@ -56,6 +56,7 @@ REPLIES = [
 ]
 MOST_LIVES = 60
 KILLED = -9
+PAUSED = (130, 143)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class Life:
 class Errand:
     """One run of the errand in a folder of its own, from the first driver to the last."""
 
-    def __init__(self, folder: Path, model: Model, fleet: Fleet) -> None:
+    def __init__(self, folder: Path, model: Model, fleet: Fleet, *, asks: bool = True) -> None:
+        """`asks`: a person has to approve `wire`; else everything runs by itself."""
         self.folder, self.model, self.fleet = folder, model, fleet
         self.home = folder / "home"
         self.data = self.home / "data"
@@ -79,11 +81,12 @@ class Errand:
         self.run_id = ""
         self.lives: list[Life] = []
         self.billed_from = len(model.bill)
+        self.billed_before = 0
         self.lost: list[str] = []
         """What went wrong, in words: empty for a whole errand."""
-        self._lay_out()
+        self._lay_out("medium" if asks else "high")
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, auto_approve: str) -> None:
         for each in (self.home, self.folder / "tools"):
             each.mkdir(parents=True)
         self.effects_file.touch()
@@ -98,8 +101,10 @@ class Errand:
             tools.append(entry | {"parameters": schema, "untrusted": False} | contract)
         provider = {"name": "main", "sdk": "openai", "api": "chat", "model": MODELS["chat"], "price": PRICE}
         provider |= {"key_env": "STAGE_KEY", "base_url": self.model.url}
-        policy = {"version": 1, "providers": [provider], **QUICK, "risk": {"auto_approve": "medium"}}
-        policy |= {"budget": {"run_usd": 1_000.0, "hourly_usd": 1_000.0, "user_daily_usd": 1_000.0}}
+        policy = {"version": 1, "providers": [provider], **QUICK, "risk": {"auto_approve": auto_approve}}
+        policy |= {
+            "budget": {"run_usd": 1_000.0, "hourly_usd": 1_000.0, "user_daily_usd": 1_000.0, "max_wall_s": 1_000_000.0}
+        }
         (self.folder / "policy.toml").write_text(tomli_w.dumps(policy))
         task = {"version": 1, "name": "errand", "policy": "policy.toml", "system": "You are a clerk.", "tools": tools}
         (self.folder / "task.toml").write_text(tomli_w.dumps(task | {"goal": "Do what has to be done."}))
@@ -120,7 +125,7 @@ class Errand:
         code = self.fleet.ended(member)
         life = Life(code or said.get("code", 1), said)
         self.lives.append(life)
-        self._find_run()
+        self.find_run()
         return life
 
     def to_the_end(self, **more: Any) -> Life:
@@ -129,7 +134,7 @@ class Errand:
             life = self.live(**more)
             if life.code == 12:
                 self.answer()
-            elif life.code != 130:
+            elif life.code not in PAUSED:
                 return life
         raise AssertionError(f"no end after {MOST_LIVES} drivers: {self.lives[-3:]}")
 
@@ -145,6 +150,13 @@ class Errand:
             kind = "deny" if began and happened else "approve"
             store.leave(self.run_id, kind, by="ada", call_id=call_id, asked_seq=asked.seq)
 
+    def begin_again(self, billed: int) -> None:
+        """Another disk lies in the folder, and so many replies had been billed: nothing else is remembered."""
+        self.run_id, self.lives, self.lost = "", [], []
+        self.acks.write_text("")
+        self.billed_from, self.billed_before = len(self.model.bill), billed
+        self.find_run()
+
     # --- what is there ---
 
     @contextmanager
@@ -152,7 +164,8 @@ class Errand:
         with open_store(f"sqlite:///{self.data}/agentctl.db", seal_dir=self.data) as store:
             yield store
 
-    def _find_run(self) -> None:
+    def find_run(self) -> None:
+        """Learn which run there is to be resumed, if any."""
         path = self.data / "agentctl.db"
         if self.run_id or not path.exists():
             return
@@ -162,6 +175,14 @@ class Errand:
             # A run without a first event has nothing to be resumed: its user runs the task anew.
             row = connection.execute("SELECT run_id FROM runs WHERE next_seq > 1 ORDER BY created DESC").fetchone()
         self.run_id = row[0] if row else ""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to be resumed."""
+        if not self.run_id:
+            return False
+        with self.store() as store:
+            return store.run(self.run_id).status == "completed"
 
     def effects(self) -> Counter[tuple[str, str]]:
         """How often each effect happened, by tool and key."""
@@ -218,7 +239,7 @@ class Errand:
         keys = [f"run_usd:{row.run_id}" for row in store.runs()]
         budgets = store.read(lambda tx: [ledger.budget(tx, key, 0) for key in keys])
         spent, held = sum(each.spent for each in budgets), sum(each.held for each in budgets)
-        served = len(self.model.bill) - self.billed_from
+        served = len(self.model.bill) - self.billed_from + self.billed_before
         if (spent, held) != (costs, 0):
             yield f"the ledger says {spent} spent and {held} held, the events {costs}"
         if spent < served * COST_MICRO:

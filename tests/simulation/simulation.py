@@ -266,7 +266,7 @@ class Simulation:
         patch.setattr(drive, "random", SimpleNamespace(random=self.dice.random))
         patch.setattr(starting, "secrets", SimpleNamespace(token_hex=lambda _: f"{next(numbers):010x}"))
         patch.setattr(lease, "new_owner", lambda: f"host{next(numbers)}/boot/ns:7:0:{next(numbers)}")
-        patch.setattr(recorder, "time", SimpleNamespace(monotonic=self.loop.time))
+        patch.setattr(recorder, "_awake_or_asleep", self.loop.time)
         for module in (ask, calls):
             patch.setattr(module, "failpoint", failpoint)
         for module, seam in ((loop, "next_action"), (calls, "before_tool"), (calls, "after_tool")):

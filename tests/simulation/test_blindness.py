@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agentctl.core import transcript
-from agentctl.core.events import ToolFinished
+from agentctl.core.events import ToolFinished, ToolStarted
 from agentctl.core.guards import budget, risk
 from agentctl.journal import admission, ledger
 from agentctl.runner import loop, recorder
@@ -21,9 +21,13 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def no_intent(patch: pytest.MonkeyPatch) -> None:
-    async def own(self: Any) -> None: ...
+    real = recorder.Recorder.flush
 
-    patch.setattr(recorder.Recorder, "own", own)
+    async def flush(self: Any, *, durable: bool = False) -> None:
+        if not (self._events and isinstance(self._events[-1].event, ToolStarted)):
+            await real(self, durable=durable)
+
+    patch.setattr(recorder.Recorder, "flush", flush)
 
 
 def no_reservation(patch: pytest.MonkeyPatch) -> None:
