@@ -45,7 +45,12 @@ def unpack(folder: Path, form: int, data: str | bytes) -> str:
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    sync_file(folder, os.O_DIRECTORY)
+
+
+def sync_file(path: Path, flags: int = 0) -> None:
+    """Make what is in a file survive a power cut."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         os.fsync(fd)
     finally:

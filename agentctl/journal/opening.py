@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from agentctl.errors import Invalid, StoreMissing, StoreUnusable
 from agentctl.journal import schema
-from agentctl.journal.bodies import make_folder, sync_folder
+from agentctl.journal.bodies import make_folder, sync_file, sync_folder
 from agentctl.journal.failpoints import failpoint
 from agentctl.journal.faults import CANT_OPEN, CORRUPT, refused, unusable
 from agentctl.journal.turnstile import Turnstile
@@ -114,19 +114,38 @@ def _make(path: Path, lock_timeout_s: float) -> None:
     turn = Turnstile(path, lock_timeout_s)
     turn.enter()
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        failpoint("store-empty")
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
-        try:
-            schema.prepare_writer(connection, int(lock_timeout_s * 1000))
-            schema.make(connection)
-        finally:
-            connection.close()
-        failpoint("store-made")
-        sync_folder(path.parent)
+        if _has_content(path):
+            _migrate(path, lock_timeout_s)
+        else:
+            _make_anew(Path(os.path.realpath(path)), lock_timeout_s)
     finally:
         turn.leave()
         turn.close()
+
+
+def _make_anew(path: Path, lock_timeout_s: float) -> None:
+    """Under another name first: a store that is there is whole, whenever the power goes."""
+    part = path.with_name(f".{path.name}.part")
+    for stem in (part, path):  # what lies beside no store belongs to none
+        for end in ("-journal", "-wal", "-shm"):
+            stem.with_name(f"{stem.name}{end}").unlink(missing_ok=True)
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    failpoint("store-empty")
+    _migrate(part, lock_timeout_s)
+    sync_file(part)
+    part.rename(path)
+    failpoint("store-made")
+    sync_folder(path.parent)
+
+
+def _migrate(path: Path, lock_timeout_s: float) -> None:
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
+    try:
+        schema.prepare_writer(connection, int(lock_timeout_s * 1000))
+        schema.make(connection)
+    finally:
+        connection.close()
 
 
 def connect_reader(path: Path, lock_timeout_s: float) -> sqlite3.Connection:

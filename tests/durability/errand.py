@@ -12,7 +12,7 @@ Each effect is a line `nanoseconds tool key`, appended and synced by the tool it
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,11 +169,13 @@ class Errand:
         path = self.data / "agentctl.db"
         if self.run_id or not path.exists():
             return
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchone():
-                return
-            # A run without a first event has nothing to be resumed: its user runs the task anew.
-            row = connection.execute("SELECT run_id FROM runs WHERE next_seq > 1 ORDER BY created DESC").fetchone()
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            try:
+                # A run without a first event has nothing to be resumed: its user runs the task anew.
+                query = "SELECT run_id FROM runs WHERE next_seq > 1 ORDER BY created DESC"
+                row = connection.execute(query).fetchone()
+            except sqlite3.OperationalError:  # the store is half made; whether it heals is for the driver to show
+                row = None
         self.run_id = row[0] if row else ""
 
     @property
