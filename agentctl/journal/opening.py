@@ -126,24 +126,32 @@ def _make(path: Path, lock_timeout_s: float) -> None:
 def _make_anew(path: Path, lock_timeout_s: float) -> None:
     """Under another name first: a store that is there is whole, whenever the power goes."""
     part = path.with_name(f".{path.name}.part")
-    for stem in (part, path):  # what lies beside no store belongs to none
-        for end in ("-journal", "-wal", "-shm"):
-            stem.with_name(f"{stem.name}{end}").unlink(missing_ok=True)
     part.unlink(missing_ok=True)
+    for stem in (part, path):  # what lies beside no store belongs to none
+        _unlink_companions(stem)
     os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     failpoint("store-empty")
-    _migrate(part, lock_timeout_s)
+    _migrate(part, lock_timeout_s, fold=True)
+    _unlink_companions(part)
     sync_file(part)
     part.rename(path)
     failpoint("store-made")
     sync_folder(path.parent)
 
 
-def _migrate(path: Path, lock_timeout_s: float) -> None:
+def _unlink_companions(path: Path) -> None:
+    for end in ("-journal", "-wal", "-shm"):
+        path.with_name(f"{path.name}{end}").unlink(missing_ok=True)
+
+
+def _migrate(path: Path, lock_timeout_s: float, *, fold: bool = False) -> None:
+    """`fold`: until the file alone holds everything."""
     connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
     try:
         schema.prepare_writer(connection, int(lock_timeout_s * 1000))
         schema.make(connection)
+        if fold:  # a close that can't do it says nothing
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
         connection.close()
 

@@ -40,7 +40,7 @@ def test_of_twenty_owners_one_drives(errand):
 
 @pytest.mark.parametrize("where", STOPS)
 def test_a_driver_that_wakes_after_a_takeover_writes_nothing_and_starts_nothing(errand, where):
-    """E31: it was suspended there, its lease ran out, and another one took the run to its end."""
+    """E30: it was suspended there, its lease ran out, and another one took the run to its end."""
     sleeper = errand.start(where, stops=True, renew_s=0.2)
     errand.fleet.until(lambda: _is_stopped(errand, sleeper))
     errand.find_run()
@@ -89,7 +89,7 @@ def test_told_to_stop_at_any_time_a_run_is_saved_and_goes_on(errand, number):
 @pytest.mark.parametrize("ahead", [3_600.0, -3_600.0, 86_400.0])
 @pytest.mark.parametrize("sleeps", [0, 30, 60])
 def test_a_clock_that_jumps_neither_loses_nor_repeats_anything(errand, ahead, sleeps):
-    """E31: as after the sleep of a laptop, or when a clock is set."""
+    """As after the sleep of a laptop, or when a clock is set."""
     errand.live("before-outcome:3", ahead=ahead, sleeps=sleeps)
 
     assert 0 == errand.to_the_end().code

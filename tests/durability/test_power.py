@@ -22,6 +22,17 @@ def test_a_power_cut_loses_no_intent_outcome_or_spend(straight, how):
     assert ([], 0, 0) == (cuts.faults, cuts.duplicates, cuts.told)
 
 
+@pytest.mark.parametrize("how", CUTS)
+def test_a_store_that_was_being_made_is_there_as_a_whole_or_not_at_all(straight, how):
+    recording, cuts = Recording.of(straight()), Cuts()
+
+    for number in range(2, 32, 3):
+        cut(recording, number, how, cuts)
+
+    assert ([], 0) == (cuts.faults, cuts.told)
+    assert cuts.anew == cuts.cuts
+
+
 def test_were_nothing_synced_the_same_cuts_would_find_it(straight):
     """The negative control."""
     recording, cuts = Recording.of(straight(), careless=True), Cuts()

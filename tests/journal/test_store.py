@@ -24,6 +24,24 @@ def finished(call_id="c1.0", final=True):
     return ToolFinished(call_id, "send_refund", "success", None, False, 8, {}, 3, final=final)
 
 
+# --- Making one ---
+
+
+@pytest.mark.parametrize(
+    "left", [".agentctl.db.part", ".agentctl.db.part-wal", "agentctl.db-journal", "agentctl.db-wal"]
+)
+def test_what_a_maker_that_died_left_behind_is_no_part_of_the_store(opened, tmp_path, left):
+    """E19"""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / left).write_bytes(b"half a store" * 1_000)
+
+    with opened() as store:
+        assert [] == store.runs()
+        assert [("ok",)] == store.read(lambda tx: tx.execute("PRAGMA integrity_check").fetchall())
+
+    assert not list((tmp_path / "home").glob(".*"))
+
+
 # --- Events ---------------------------------------------------------------------------------------
 
 

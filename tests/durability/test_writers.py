@@ -1,0 +1,17 @@
+"""Many processes write at once: no event is lost, and the ledger is what was billed.
+
+Fifty of them, with their waits: `tests/bench/writers.py`.
+"""
+
+import pytest
+
+from tests.bench.writers import measured
+
+
+@pytest.mark.slow
+def test_many_writers_lose_no_event_and_no_cent(tmp_path):
+    figures = measured(tmp_path, processes=10, rate=20.0, seconds=2.0)
+
+    assert (0, 0) == (figures.lost, figures.held)
+    assert figures.billed == figures.spent > 0
+    assert len(figures.waits) == figures.events > 0
