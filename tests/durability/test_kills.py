@@ -15,7 +15,7 @@ REPEATED = (
     *("settled", "settle-posted"),
 )
 """What one driver passes several times."""
-ARMED = [f"{point}:1" for point in POINTS] + [f"{point}:{passage}" for point in REPEATED for passage in (2, 4)]
+ARMED = [f"{point}:1" for point in POINTS] + [f"{point}:{passage}" for point in REPEATED for passage in (2, 3)]
 
 
 def test_failpoints_have_names_of_their_own():
