@@ -36,10 +36,21 @@ def pack(folder: Path, text: str) -> tuple[int, str | bytes]:
     return FILED, digest
 
 
+def path_of(folder: Path, digest: str) -> Path:
+    """Where a filed text lies."""
+    return folder / digest[:2] / digest
+
+
+def keep(folder: Path, digest: str, text: str) -> None:
+    """File a text that was filed before, should it be gone since."""
+    if not path_of(folder, digest).exists():
+        _file(folder, digest, zlib.compress(text.encode(), 1))
+
+
 def unpack(folder: Path, form: int, data: str | bytes) -> str:
     """The text again."""
     if isinstance(data, str):
-        return data if form == PLAIN else _read(folder / data[:2] / data).decode()
+        return data if form == PLAIN else _read(path_of(folder, data)).decode()
     return zlib.decompress(data).decode()
 
 
@@ -66,7 +77,7 @@ def make_folder(folder: Path) -> None:
 
 
 def _file(folder: Path, digest: str, body: bytes) -> None:
-    path = folder / digest[:2] / digest
+    path = path_of(folder, digest)
     if not path.exists():
         for each in (folder, path.parent):
             each.mkdir(mode=0o700, exist_ok=True)

@@ -8,12 +8,13 @@ an outcome is seen there as `started`, in doubt.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import field
 from pathlib import Path
 
 from agentctl.core.clock import SKEW_S
 from agentctl.core.events import Stamped, ToolFinished, ToolStarted
 from agentctl.core.guards.results import MINUTE_S, MOST_STARTS
-from agentctl.journal import bodies, codec, inbox, lease, sealed
+from agentctl.journal import bodies, chain, codec, inbox, lease, sealed
 from agentctl.journal.failpoints import failpoint
 from agentctl.journal.sealed import Sealed
 from agentctl.journal.tx import Tx
@@ -61,6 +62,10 @@ class Draft:
     events: Sequence[Stamped]
     texts: list[tuple[str, int, str]]
     packed: list[tuple[int, str | bytes]]
+    folder: Path = Path()
+    """Of the blobs."""
+    digests: list[bytes] = field(default_factory=list[bytes])
+    """What the chain takes from each text."""
 
     @classmethod
     def of(cls, events: Sequence[Stamped]) -> Draft:
@@ -75,19 +80,19 @@ class Draft:
     def pack(self, folder: Path) -> None:
         """Compress what is long, file what is huge."""
         self.packed = [bodies.pack(folder, text) for _, _, text in self.texts]
+        self.digests = [chain.body(text) for _, _, text in self.texts]
+        self.folder = folder
 
 
 def append(tx: Tx, epoch: int, draft: Draft, change: Change, now: float) -> float:
     """Write the events and renew the lease; until when it holds. LeaseLost where the fence does not open."""
     until = now + lease.LEASE_S
     _fence(tx, draft, epoch, change, now, until)
-    rows = [
-        (s.run_id, s.seq, epoch, s.ts, s.session_id, s.step, tag, version, form, data)
-        for s, (tag, version, _), (form, data) in zip(draft.events, draft.texts, draft.packed, strict=True)
-    ]
-    tx.executemany("INSERT INTO events VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    tx.executemany("INSERT INTO events VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _rows(tx, draft, epoch))
     for (_, _, text), (form, data) in zip(draft.texts, draft.packed, strict=True):
         if form == bodies.FILED:
+            # Under the lock: a prune may just have removed an equal one.
+            bodies.keep(draft.folder, str(data), text)
             tx.execute("INSERT OR IGNORE INTO blobs VALUES(?, ?, ?)", (data, len(text), now))
     failpoint("events-inserted")
     _calls(tx, draft.events, epoch)
@@ -149,6 +154,18 @@ def starts_of_the_session(tx: Tx, run_id: str, tools: Sequence[str], now: float)
         if tool in tools:
             found[tool] = (*found.get(tool, ()), started)[-MOST_STARTS:]
     return found
+
+
+def _rows(tx: Tx, draft: Draft, epoch: int) -> list[tuple[object, ...]]:
+    """The rows, each with its link to the one before."""
+    start = draft.events[0]
+    at = chain.before(tx, draft.folder, start.run_id, start.seq)
+    rows: list[tuple[object, ...]] = []
+    parts = zip(draft.events, draft.texts, draft.packed, draft.digests, strict=True)
+    for s, (tag, version, _), (form, data), digest in parts:
+        at = chain.link(at, chain.Place(s.seq, epoch, s.ts, s.session_id, s.step, tag, version), digest)
+        rows.append((s.run_id, s.seq, epoch, s.ts, s.session_id, s.step, tag, version, form, data, at))
+    return rows
 
 
 def _fence(tx: Tx, draft: Draft, epoch: int, change: Change, now: float, until: float) -> None:

@@ -143,7 +143,21 @@ _LIMITS = """
 ALTER TABLE token_buckets ADD COLUMN most INTEGER;
 """
 
-MIGRATIONS: Final = (_FIRST, _PINS, _SHARED, _LISTINGS, _REAPED, _QUEUE, _LIMITS)
+# What links an event to the one before it (`chain.py`); null in events of before. Once it is there, it stays, too.
+_CHAIN = """
+ALTER TABLE events ADD COLUMN link BLOB;
+CREATE INDEX events_unlinked ON events(run_id) WHERE link IS NULL;
+DROP TRIGGER events_stay;
+CREATE TRIGGER events_stay BEFORE UPDATE ON events
+WHEN OLD.link IS NOT NULL OR NEW.link IS NULL OR (
+  NEW.run_id, NEW.seq, NEW.epoch, NEW.ts, NEW.session_id, NEW.step, NEW.type, NEW.v, NEW.form, NEW.data
+) IS NOT (
+  OLD.run_id, OLD.seq, OLD.epoch, OLD.ts, OLD.session_id, OLD.step, OLD.type, OLD.v, OLD.form, OLD.data
+)
+BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+"""
+
+MIGRATIONS: Final = (_FIRST, _PINS, _SHARED, _LISTINGS, _REAPED, _QUEUE, _LIMITS, _CHAIN)
 VERSION: Final = len(MIGRATIONS)
 
 

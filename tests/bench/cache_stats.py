@@ -50,7 +50,7 @@ def filled(path: Path) -> None:
                 )  # fmt: skip
                 rows = [started[number % 7], *[reply, tool, tool] * CALLS]
                 tx.executemany(
-                    "INSERT INTO events VALUES(?, ?, 1, ?, 's', 1, ?, ?, ?, ?)",
+                    "INSERT INTO events VALUES(?, ?, 1, ?, 's', 1, ?, ?, ?, ?, NULL)",
                     [
                         (run_id, seq, ts + seq / 100, tag, version, *bodies.pack(path.parent / "blobs", data))
                         for seq, (tag, version, data) in enumerate(rows, 1)

@@ -52,7 +52,7 @@ def made(path, tmp_path, events=200):
     with open_store(f"sqlite:///{path}", seal_dir=tmp_path) as store:
         store.write(lambda tx: runs.create(tx, RUN))
         rows = [("r_1", seq, 1, 1.0, "s", 1, "thinking", 1, 0, "x" * 500) for seq in range(events)]
-        store.write(lambda tx: tx.executemany(f"INSERT INTO events VALUES({'?,' * 9}?)", rows))
+        store.write(lambda tx: tx.executemany(f"INSERT INTO events VALUES({'?,' * 10}NULL)", rows))
 
 
 # --- What is there --------------------------------------------------------------------------------

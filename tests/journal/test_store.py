@@ -133,7 +133,7 @@ async def test_an_append_to_no_run_says_so(store, stamp):
 async def test_a_kind_that_nobody_knows_is_left_out(store, driven, stamp):
     await store.append(driven(), stamp("a", "b"))
     row = ("r_1", 3, 1, 1.0, "s_1", 1, "invented_later", 1, 0, "{}")
-    store.write(lambda tx: tx.execute("INSERT INTO events VALUES(?,?,?,?,?,?,?,?,?,?)", row))
+    store.write(lambda tx: tx.execute("INSERT INTO events VALUES(?,?,?,?,?,?,?,?,?,?,NULL)", row))
 
     assert stamp("a", "b") == store.events("r_1")
 
