@@ -21,6 +21,13 @@ Group: TypeAlias = tuple[str, str, str, tuple[Member, ...]]
 NOUNS: tuple[tuple[str, str, str, str, tuple[Member, ...]], ...] = (
     (
         "See",
+        "runs",
+        "runs.runs",
+        "agentctl runs --status parked --since 3d",
+        (("prune", "pruning.prune", "agentctl runs prune --older-than 30d --dry-run"),),
+    ),
+    (
+        "See",
         "budget",
         "budget.budget",
         "agentctl budget --user ada",

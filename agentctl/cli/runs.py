@@ -22,6 +22,7 @@ TONES: dict[str, Tone] = {
 
 
 def runs(
+    ctx: typer.Context,
     *,
     status: Annotated[
         str | None,
@@ -34,7 +35,9 @@ def runs(
     as_json: AsJson = False,
     store: StoreUrl = None,
 ) -> None:
-    """List the runs of the store, newest first"""
+    """List the runs of the store, newest first; or delete old ones"""
+    if options.leads_on(ctx):
+        return
     from agentctl.journal import lease
     from agentctl.journal import runs as table
 

@@ -12,12 +12,13 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     (PEOPLE, "approvals", "approvals.approvals", "agentctl approvals --json"),
     (PEOPLE, "approve", "deciding.approve", "agentctl approve r_a3f7b2"),
     (PEOPLE, "deny", "deciding.deny", 'agentctl deny r_a3f7b2 c3.0 --why "ask the customer first"'),
-    (SEE, "runs", "runs.runs", "agentctl runs --status parked --since 3d"),
     (SEE, "show", "show.show", "agentctl show r_a3f7b2"),
     (SEE, "trace", "trace.trace", "agentctl trace r_a3f7b2 --inputs"),
     (SEE, "events", "events.events", "agentctl events r_a3f7b2 -f | jq .event_type"),
     (SEE, "help", "topics.show", "agentctl help budgets"),
     (STORE, "doctor", "doctor.doctor", "agentctl doctor"),
+    (STORE, "export", "bundles.export", "agentctl export r_a3f7b2 --out order.zip"),
+    (STORE, "verify", "bundles.verify", "agentctl verify order.zip"),
 )
 GROUPS: tuple[nouns.Group, ...] = (
     (
@@ -87,6 +88,16 @@ GROUPS: tuple[nouns.Group, ...] = (
             ("set", "auth.store", "agentctl auth set anthropic"),
             ("list", "auth.listing", "agentctl auth list"),
             ("remove", "auth.remove", "agentctl auth remove anthropic"),
+        ),
+    ),
+    (
+        STORE,
+        "store",
+        "The file that holds all runs",
+        (
+            ("check", "store.check", "agentctl store check --repair"),
+            ("migrate", "store.migrate", "agentctl store migrate"),
+            ("backup", "store.backup", "agentctl store backup agentctl.backup.db"),
         ),
     ),
 )

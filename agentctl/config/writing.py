@@ -49,12 +49,13 @@ def template(standard: LoadedPolicy, name: str) -> str:
     return "\n".join([HEADER.format(name=name), *_policy(standard.policy, style, skipped=_rules(standard))]) + "\n"
 
 
-def merged(loaded: LoadedPolicy, standard: LoadedPolicy) -> str:
-    """A loaded policy as one file, without parents of its own."""
+def merged(loaded: LoadedPolicy, standard: LoadedPolicy, *, placed: bool = True) -> str:
+    """A loaded policy as one file, without parents of its own; `placed`: with where each value is from."""
     origins = loaded.origins
     places = {path: f"{file}:{line}" for path, (file, line) in origins.items()}
-    style = _Style(explained=False, beside=lambda path: places.get(path, "built in"))
-    head = f"# {loaded.name}: the merged policy, with where each value is from ({loaded.digest[:12]})"
+    style = _Style(explained=False, beside=lambda path: places.get(path, "built in") if placed else "")
+    whence = ", with where each value is from" if placed else ""
+    head = f"# {loaded.name}: the merged policy{whence} ({loaded.digest[:12]})"
     return "\n".join([head, *_policy(loaded.policy, style, skipped=_rules(standard))]) + "\n"
 
 

@@ -1,0 +1,116 @@
+"""Whether a store is whole: its file, each run's events, and the tables that are derived from them.
+
+Nothing is changed, and everything is read at one moment, so that runs may go on meanwhile. What is found names the run
+and the event; `mending.py` does what `mend` says.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+from agentctl.journal import bodies, chain, derived, walking
+from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
+
+Mend = Literal["salvage", "cut", "rebuild"]
+MOST_SAID: Final = 20
+"""Of the file's own faults."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong."""
+
+    kind: str
+    """`file`, `reference`, `event`, `blob`, `tool_calls`, `ledger`, `blobs`."""
+    said: str
+    mend: Mend
+    """`salvage`: what can be read goes into a new file. `cut`: the run ends before this event. `rebuild`: nothing is
+    lost."""
+    run_id: str = ""
+    seq: int = 0
+    """0: no single event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a look at a store came to."""
+
+    findings: tuple[Finding, ...]
+    runs: int = 0
+    events: int = 0
+    unlinked: int = 0
+    """Runs of before, whose events have no links yet: an altered one can't be told."""
+
+
+def check(tx: Tx, folder: Path) -> Report:
+    """Look at everything; `folder` is that of the blobs. A file that SQLite can't read ends the look: it says so."""
+    found: list[Finding] = []
+    try:
+        tx.execute("BEGIN")
+        found.extend(look(tx, folder))
+        (runs,) = tx.execute("SELECT count(*) FROM runs").fetchone()
+        (events,) = tx.execute("SELECT count(*) FROM events").fetchone()
+        return Report(tuple(found), runs, events, len(chain.unlinked(tx)))
+    except sqlite3.DatabaseError as error:
+        return Report((*found, Finding("file", str(error), "salvage")))
+    finally:
+        if tx.in_transaction:
+            tx.execute("ROLLBACK")
+
+
+def look(tx: Tx, folder: Path) -> Iterator[Finding]:
+    """`check` within a transaction of the caller; sqlite3.DatabaseError where the file can't be read on."""
+    yield from _file(tx)
+    yield from _references(tx)
+    for run_id, next_seq in tx.execute("SELECT run_id, next_seq FROM runs ORDER BY run_id").fetchall():
+        yield from _run(tx, folder, run_id, next_seq)
+    yield from _ledger(tx)
+    yield from _blobs(tx)
+
+
+def _file(tx: Tx) -> Iterator[Finding]:
+    for (said,) in tx.execute(f"PRAGMA integrity_check({MOST_SAID})").fetchall():
+        for line in [] if said == "ok" else str(said).splitlines():
+            yield Finding("file", line, "salvage")
+
+
+def _references(tx: Tx) -> Iterator[Finding]:
+    counts: dict[str, int] = {}
+    for table, *_ in tx.execute("PRAGMA foreign_key_check").fetchall():
+        counts[table] = counts.get(table, 0) + 1
+    for table, count in counts.items():
+        yield Finding("reference", f"{count} rows of {table} belong to no run", "rebuild")
+
+
+def _run(tx: Tx, folder: Path, run_id: str, next_seq: int) -> Iterator[Finding]:
+    faults = list(walking.faults(tx, folder, run_id, next_seq))
+    for fault in faults:
+        yield Finding("blob" if fault.blob else "event", fault.said, "cut", run_id, fault.seq)
+    if not faults:  # what is derived from events that are wrong says nothing
+        wrong = derived.calls_that_differ(tx, folder, run_id)
+        if wrong:
+            said = f"the table of tool calls does not follow from the events: {', '.join(wrong)}"
+            yield Finding("tool_calls", said, "rebuild", run_id)
+
+
+def _ledger(tx: Tx) -> Iterator[Finding]:
+    for hold in derived.unreadable_holds(tx):
+        yield Finding("ledger", f"the hold {hold} names its budgets in no readable form", "rebuild")
+    for (scope, start), (is_held, should) in derived.held(tx).items():
+        if is_held != should:
+            said = f"{scope} holds ${is_held / 1e6:,.4f}, its open holds add up to ${should / 1e6:,.4f}"
+            yield Finding("ledger", f"{said}{f' (window {start})' if start else ''}", "rebuild")
+
+
+def _blobs(tx: Tx) -> Iterator[Finding]:
+    rows = tx.execute(
+        "SELECT count(DISTINCT data) FROM events WHERE form = ? AND data NOT IN (SELECT digest FROM blobs)",
+        (bodies.FILED,),
+    )
+    (count,) = rows.fetchone()
+    if count:
+        yield Finding("blobs", f"{count} filed texts are not in the list of blobs", "rebuild")

@@ -1,0 +1,91 @@
+"""What follows from other rows, worked out anew: a run's tool calls from its events, what is held from the holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from agentctl.core.events import ToolFinished, ToolStarted
+from agentctl.journal import bodies, codec
+from agentctl.journal.codec import TAGS
+from agentctl.journal.tx import Tx
+
+COLUMNS = "call_id, state, tool, effect, attempt, idem_key, timeout_s, epoch, started_seq, started"
+Row = tuple[object, ...]
+
+
+def calls(tx: Tx, folder: Path, run_id: str) -> dict[str, Row]:
+    """The rows of `tool_calls` that the events of a run make, by call."""
+    rows = tx.execute(
+        "SELECT seq, epoch, ts, type, v, form, data FROM events WHERE run_id = ? AND type IN (?, ?) ORDER BY seq",
+        (run_id, TAGS[ToolStarted], TAGS[ToolFinished]),
+    )
+    found: dict[str, Row] = {}
+    for seq, epoch, ts, tag, version, form, data in rows:
+        match codec.decode(tag, version, bodies.unpack(folder, form, data), where=f"{run_id} seq {seq}"):
+            case ToolStarted() as event:
+                found[event.call_id] = (
+                    event.call_id, "started", event.tool, int(event.effect), event.attempt,
+                    event.idempotency_key, float(event.timeout_s), epoch, seq, ts,
+                )  # fmt: skip
+            case ToolFinished() as event:
+                state = "finished" if event.final else "retrying"
+                _, _, *rest = found.get(event.call_id, (event.call_id, "", event.tool, 0, 0, "", 0.0, epoch, 0, 0.0))
+                rest[5] = epoch
+                found[event.call_id] = (event.call_id, state, *rest)
+            case _:
+                pass
+    return found
+
+
+def calls_that_differ(tx: Tx, folder: Path, run_id: str) -> list[str]:
+    """The calls whose row is not the one that the events make."""
+    rows = tx.execute(f"SELECT {COLUMNS} FROM tool_calls WHERE run_id = ?", (run_id,)).fetchall()  # noqa: S608  # constants
+    there = {str(row[0]): tuple(row) for row in rows}
+    wanted = calls(tx, folder, run_id)
+    return sorted(call for call in there.keys() | wanted.keys() if there.get(call) != wanted.get(call))
+
+
+def rebuild_calls(tx: Tx, folder: Path, run_id: str) -> None:
+    """Make the rows of a run anew."""
+    tx.execute("DELETE FROM tool_calls WHERE run_id = ?", (run_id,))
+    tx.executemany(
+        f"INSERT INTO tool_calls(run_id, {COLUMNS}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # constants
+        [(run_id, *row) for row in calls(tx, folder, run_id).values()],
+    )
+
+
+def held(tx: Tx) -> dict[tuple[str, int], tuple[int, int]]:
+    """By budget: what it says is held, and what its open holds add up to. Where both are nothing, it is left out."""
+    sums: dict[tuple[str, int], int] = {}
+    for amount, text in tx.execute("SELECT amount, scopes FROM holds WHERE state = 'open'").fetchall():
+        for scope, start in _scopes(text) or ():
+            sums[scope, start] = sums.get((scope, start), 0) + amount
+    rows = tx.execute("SELECT scope, window_start, held FROM budgets WHERE held <> 0").fetchall()
+    there = {(scope, start): amount for scope, start, amount in rows}
+    return {at: (there.get(at, 0), sums.get(at, 0)) for at in sorted(there.keys() | sums.keys())}
+
+
+def unreadable_holds(tx: Tx) -> list[str]:
+    """Open holds that name their budgets in no readable form: nothing could ever settle them."""
+    rows = tx.execute("SELECT hold_id, scopes FROM holds WHERE state = 'open'").fetchall()
+    return [str(hold_id) for hold_id, text in rows if _scopes(text) is None]
+
+
+def _scopes(text: str) -> list[tuple[str, int]] | None:
+    try:
+        return [(str(scope), int(start)) for scope, start, *_ in json.loads(text)]
+    except (ValueError, TypeError):
+        return None
+
+
+def rebuild_held(tx: Tx) -> None:
+    """Make every budget hold what its open holds add up to; an unreadable hold counts in none."""
+    tx.executemany("UPDATE holds SET scopes = '[]' WHERE hold_id = ?", [(each,) for each in unreadable_holds(tx)])
+    for (scope, start), (is_held, should) in held(tx).items():
+        if is_held != should:
+            tx.execute(
+                "INSERT INTO budgets(scope, window_start, held) VALUES(?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET held = excluded.held",
+                (scope, start, should),
+            )

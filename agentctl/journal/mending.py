@@ -1,0 +1,196 @@
+"""`store check --repair`: a copy first, then what can't be kept is cut off and what can be worked out is made anew.
+
+- A run loses its events from the first one that is wrong, never one before it. What its lost events did is not known:
+  unless it was over, it is cancelled, so that no resume does anything twice.
+- A file that SQLite can't read goes into a new one, row by row, as far as rows can be read.
+- Nobody may drive a run meanwhile; the turn at the store is held throughout.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from agentctl.core.events import RunStarted
+from agentctl.errors import Forbidden, StoreUnusable
+from agentctl.journal import bodies, checking, codec, derived, lease, runs, salvaging, schema
+from agentctl.journal.checking import Finding
+from agentctl.journal.inbox import OVER
+from agentctl.journal.turnstile import Turnstile
+from agentctl.journal.tx import Tx
+from agentctl.records import dataclass
+
+BUSY_MS: Final = 30_000
+REASON: Final = "repaired"
+_STAYS: Final = "events_leave_with_their_run"
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What a repair could not keep."""
+
+    run_id: str
+    """Empty: no run's."""
+    first: int
+    last: int
+    """The events that are gone, both included; 0: none."""
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What was done."""
+
+    copy: Path
+    """The store as it was."""
+    lost: tuple[Lost, ...]
+    rebuilt: tuple[str, ...]
+
+
+def repair(path: Path, findings: Sequence[Finding], now: float) -> Mended:
+    """Mend what was found. `now`: seconds since the epoch.
+
+    Raises:
+        Forbidden: a run is being driven.
+        StoreUnusable: the file can't be copied or written.
+    """
+    turn = Turnstile(path, BUSY_MS / 1000)
+    turn.enter()
+    try:
+        nobody_drives(path, now)
+        copy = _copy(path, now)
+        lost: list[Lost] = []
+        folder = path.parent / "blobs"
+        if any(finding.mend == "salvage" for finding in findings):
+            lost += [Lost("", 0, 0, said) for said in salvaging.salvage(copy, path)]
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)) as tx:
+            schema.prepare_writer(tx, BUSY_MS)
+            tx.execute("PRAGMA synchronous = FULL")
+            tx.execute("BEGIN IMMEDIATE")
+            more, rebuilt = _mend(tx, folder)
+            tx.execute("COMMIT")
+        return Mended(copy, (*lost, *more), tuple(rebuilt))
+    finally:
+        turn.leave()
+        turn.close()
+
+
+def nobody_drives(path: Path, now: float) -> None:
+    """Raise Forbidden where a run of the store is driven; what can't be read is driven by nobody."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)) as tx:
+            driven = [row for row in runs.listing(tx, limit=1_000_000) if is_driven(row, now)]
+    except sqlite3.DatabaseError:
+        return
+    if driven:
+        raise Forbidden(
+            f"{driven[0].run_id} is driven by {lease.describe(driven[0].owner)}: nothing was changed",
+            hint="Wait for it, or stop that process; then try again.",
+        )
+
+
+def is_driven(row: runs.RunRow, now: float) -> bool:
+    """Whether somebody who may be alive has the run."""
+    return not lease.abandoned(row.owner, row.lease_until, now)
+
+
+def _copy(path: Path, now: float) -> Path:
+    copy = path.with_name(f"{path.name}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}")
+    if copy.exists():
+        raise StoreUnusable(f"{copy}: it is there already", hint="Try again in a second.")
+    for tail in ("", "-wal"):
+        source, target = path.with_name(path.name + tail), copy.with_name(copy.name + tail)
+        if source.exists():
+            shutil.copyfile(source, target)
+            target.chmod(0o600)
+            with target.open("rb") as file:
+                os.fsync(file.fileno())
+    bodies.sync_folder(path.parent)
+    return copy
+
+
+def _mend(tx: Tx, folder: Path) -> tuple[list[Lost], list[str]]:
+    """Within one transaction. The look is repeated: what was found before may have been salvaged."""
+    rebuilt = _adopt(tx, folder)
+    lost: list[Lost] = []
+    cut: dict[str, Finding] = {}
+    for finding in checking.look(tx, folder):
+        if finding.mend == "cut":
+            first = cut.setdefault(finding.run_id, finding)
+            cut[finding.run_id] = min(first, finding, key=lambda each: each.seq)
+    if cut:
+        (trigger,) = tx.execute("SELECT sql FROM sqlite_master WHERE name = ?", (_STAYS,)).fetchone()
+        tx.execute(f"DROP TRIGGER {_STAYS}")
+        lost = [_cut(tx, finding) for finding in cut.values()]
+        tx.execute(trigger)
+    for (run_id,) in tx.execute("SELECT run_id FROM runs").fetchall():
+        if derived.calls_that_differ(tx, folder, run_id):
+            derived.rebuild_calls(tx, folder, run_id)
+            rebuilt.append(f"the tool calls of {run_id}")
+    if derived.unreadable_holds(tx) or any(is_held != should for is_held, should in derived.held(tx).values()):
+        derived.rebuild_held(tx)
+        rebuilt.append("what budgets hold")
+    _list_blobs(tx)
+    return lost, rebuilt
+
+
+def _cut(tx: Tx, fault: Finding) -> Lost:
+    run_id, first = fault.run_id, fault.seq
+    (next_seq, status) = tx.execute("SELECT next_seq, status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    (last,) = tx.execute("SELECT max(seq) FROM events WHERE run_id = ?", (run_id,)).fetchone()
+    tx.execute("DELETE FROM events WHERE run_id = ? AND seq >= ?", (run_id, first))
+    tx.execute(
+        "UPDATE runs SET next_seq = ?, owner = '', lease_until = 0, epoch = epoch + 1 WHERE run_id = ?", (first, run_id)
+    )
+    if status not in OVER:
+        tx.execute("UPDATE runs SET status = 'cancelled', reason = ? WHERE run_id = ?", (REASON, run_id))
+    return Lost(run_id, first, max(next_seq - 1, last or 0), fault.said)
+
+
+def _adopt(tx: Tx, folder: Path) -> list[str]:
+    """Events whose run's row is gone get one again; other rows of no run are dropped."""
+    said: list[str] = []
+    gone = "run_id NOT IN (SELECT run_id FROM runs)"
+    for (run_id,) in tx.execute(f"SELECT DISTINCT run_id FROM events WHERE {gone}").fetchall():  # noqa: S608  # constant
+        _row_again(tx, folder, run_id)
+        said.append(f"the row of {run_id}, which is cancelled now")
+    for table in ("specs", "tool_calls", "sealed", "inbox"):
+        tx.execute(f"DELETE FROM {table} WHERE {gone}")  # noqa: S608  # constants
+    return said
+
+
+def _row_again(tx: Tx, folder: Path, run_id: str) -> None:
+    row = tx.execute(
+        "SELECT session_id, ts, type, v, form, data FROM events WHERE run_id = ? ORDER BY seq LIMIT 1", (run_id,)
+    ).fetchone()
+    session, ts, tag, version, form, data = row
+    (last, updated, epoch) = tx.execute(
+        "SELECT max(seq), max(ts), max(epoch) FROM events WHERE run_id = ?", (run_id,)
+    ).fetchone()
+    try:
+        event = codec.decode(tag, version, bodies.unpack(folder, form, data))
+    except Exception:  # noqa: BLE001 -- whatever is wrong with it is found, and cut, afterwards
+        event = None
+    task, user, tenant = (event.task, event.user, event.tenant) if isinstance(event, RunStarted) else ("", "", "")
+    rehearsed = int(isinstance(event, RunStarted) and event.rehearsed)
+    tx.execute(
+        "INSERT INTO runs(run_id, session_id, user_id, tenant_id, task, status, reason, next_seq, epoch, rehearsed,"
+        " created, updated) VALUES(?, ?, ?, ?, ?, 'cancelled', ?, ?, ?, ?, ?, ?)",
+        (run_id, session, user, tenant, task, REASON, last + 1, epoch, rehearsed, ts, updated),
+    )
+    tx.execute(
+        "INSERT OR IGNORE INTO specs(run_id, spec) VALUES(?, ?)",
+        (run_id, '{"task": "", "policy": null, "max_usd": null}'),
+    )
+
+
+def _list_blobs(tx: Tx) -> None:
+    tx.execute(
+        "INSERT OR IGNORE INTO blobs SELECT data, 0, min(ts) FROM events WHERE form = ? GROUP BY data", (bodies.FILED,)
+    )

@@ -1,0 +1,291 @@
+"""A store says what is wrong with it, and mends it: a copy first, then no more lost than the damaged end of a run."""
+
+import sqlite3
+import time
+from contextlib import closing, contextmanager
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agentctl.errors import Forbidden
+from agentctl.journal import checking, lease, ledger, mending, opening
+from agentctl.journal.events import Change
+from agentctl.journal.ledger import Scope
+from tests.journal.golden import EXPECTED
+from tests.journal.test_store import finished, started
+
+LARGE = "filed " * 20_000
+
+
+@contextmanager
+def behind(store):
+    """The file without its guards, as another program sees it."""
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as tx:
+        triggers = tx.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            tx.execute(f"DROP TRIGGER {name}")
+        yield tx
+        for _, sql in triggers:
+            tx.execute(sql)
+
+
+def report(path):
+    with closing(opening.connect_reader(path, 1.0)) as tx:
+        return checking.check(tx, path.parent / "blobs")
+
+
+def said(store):
+    return [(each.kind, each.run_id, each.seq) for each in report(store.path).findings]
+
+
+@pytest.fixture
+def lived(store, driven, stamp):
+    """A store with two runs that nobody drives; the first has 30 events."""
+
+    async def make():
+        epoch = driven()
+        await store.append(epoch, stamp(*EXPECTED["0.1.0"][:20]))
+        await store.append(epoch, stamp("short", "packed " * 400, LARGE, seq=21), Change("paused", "SIGINT"))
+        for seq, event in enumerate(EXPECTED["0.1.0"][20:27], 24):
+            await store.append(epoch, stamp(event, seq=seq))
+        other = driven("r_2")
+        await store.append(other, stamp(started(), "x", finished(), run_id="r_2"), Change("completed", "done"))
+        await store.release("r_1", epoch)
+        await store.release("r_2", other)
+        store.write(lambda tx: ledger.reserve(tx, "r_1:9", "r_1", 70, [Scope("run_usd:r_1", 0, None)]))
+        return store
+
+    return make
+
+
+async def test_a_store_that_lived_is_whole(lived):
+    store = await lived()
+    found = report(store.path)
+
+    assert () == found.findings
+    assert (2, 33, 0) == (found.runs, found.events, found.unlinked)
+
+
+ALTERATIONS = (
+    'UPDATE events SET data = \'{"text":"other"}\', form = 0',
+    "UPDATE events SET ts = ts + 1",
+    "UPDATE events SET step = step + 1",
+    "UPDATE events SET epoch = epoch + 1",
+    "UPDATE events SET session_id = 's_2'",
+    "UPDATE events SET v = v + 1",
+    "UPDATE events SET type = 'invented'",
+    "UPDATE events SET link = x'00'",
+    "UPDATE events SET link = zeroblob(32)",
+    "UPDATE events SET link = NULL",
+    "DELETE FROM events",
+)
+
+
+@pytest.mark.parametrize("how", ALTERATIONS)
+@pytest.mark.parametrize("seq", [1, 2, 23, 29, 30])
+async def test_every_single_change_is_found_and_named(lived, how, seq):
+    store = await lived()
+    with behind(store) as tx:
+        tx.execute(f"{how} WHERE run_id = 'r_1' AND seq = {seq}")
+
+    found = [each for each in report(store.path).findings if each.kind in {"event", "blob"}]
+
+    assert [("r_1", seq)] == [(each.run_id, each.seq) for each in found]
+    assert f"event {seq} " in found[0].said
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations(range(1, 8)))
+async def test_events_in_another_order_are_found(opened, tmp_path_factory, driven, stamp, order):
+    store = opened(f"sqlite:///{tmp_path_factory.mktemp('s')}/a.db")
+    from agentctl.journal import runs
+    from agentctl.journal.runs import NewRun
+
+    store.write(lambda tx: runs.create(tx, NewRun("r_1", "s_1", "ada", "t", "{}", 1.0)))
+    await store.append(0, stamp(*"abcdefg"))
+    with behind(store) as tx:
+        tx.execute("UPDATE events SET seq = -seq")
+        tx.executemany("UPDATE events SET seq = ? WHERE seq = ?", [(to, -at) for at, to in enumerate(order, 1)])
+
+    named = [seq for kind, _, seq in said(store)]
+    moved = [at for at, to in enumerate(order, 1) if at != to]
+
+    assert bool(moved) == bool(named)
+    assert named[:1] == moved[:1]
+
+
+@pytest.mark.parametrize("seq", [1, 2, 15, 29, 30])
+async def test_a_cut_end_is_found(lived, seq):
+    store = await lived()
+    with behind(store) as tx:
+        tx.execute(f"DELETE FROM events WHERE run_id = 'r_1' AND seq >= {seq}")
+
+    first = report(store.path).findings[0]
+
+    assert ("r_1", seq) == (first.run_id, first.seq)
+    assert first.said == (f"events {seq} to 30 are missing" if seq < 30 else "event 30 is missing")
+
+
+async def test_an_added_event_is_found(lived):
+    store = await lived()
+    with behind(store) as tx:
+        tx.execute(
+            "INSERT INTO events SELECT run_id, 31, epoch, ts, session_id, step, type, v, form, data, link"
+            " FROM events WHERE run_id = 'r_1' AND seq = 21"
+        )
+
+    assert {("event", "r_1", 31)} == set(said(store))
+
+
+@pytest.mark.parametrize("damage", ["unlink", "alter"])
+async def test_a_large_text_that_is_gone_or_altered_is_found(lived, damage):
+    store = await lived()
+    (blob,) = store.path.parent.glob("blobs/??/*")
+    if damage == "unlink":
+        blob.unlink()
+    else:
+        blob.write_bytes(b"x")
+
+    assert [("blob", "r_1", 23)] == said(store)
+
+
+@pytest.mark.parametrize(
+    ("how", "kind"),
+    [
+        ("DELETE FROM tool_calls WHERE run_id = 'r_2'", "tool_calls"),
+        ("UPDATE tool_calls SET state = 'started' WHERE run_id = 'r_2'", "tool_calls"),
+        ("UPDATE budgets SET held = 71", "ledger"),
+        ("DELETE FROM budgets", "ledger"),
+        ("UPDATE holds SET scopes = 'x'", "ledger"),
+        ("DELETE FROM blobs", "blobs"),
+    ],
+)
+async def test_a_derived_table_that_does_not_follow_is_found_and_made_anew(lived, how, kind):
+    store = await lived()
+    with behind(store) as tx:
+        tx.execute(how)
+    found = report(store.path)
+    assert {kind} == {each.kind for each in found.findings}
+    store.close()
+
+    mended = mending.repair(store.path, found.findings, time.time())
+
+    assert () == mended.lost
+    assert () == report(store.path).findings
+    assert mended.copy.exists()
+
+
+# --- Repair ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("seq", "status"), [(1, "paused"), (12, "parked"), (23, "completed"), (30, "failed")])
+async def test_a_run_loses_its_damaged_end_and_nothing_more(lived, opened, seq, status):
+    store = await lived()
+    before = store.events("r_1")[: seq - 1]
+    other = store.events("r_2")
+    store.write(lambda tx: tx.execute("UPDATE runs SET status = ? WHERE run_id = 'r_1'", (status,)))
+    store.close()
+    with behind(store) as tx:
+        tx.execute(f"UPDATE events SET ts = 7 WHERE run_id = 'r_1' AND seq = {seq}")
+
+    mended = mending.repair(store.path, report(store.path).findings, time.time())
+    again = opened()
+
+    assert [("r_1", seq, 30)] == [(lost.run_id, lost.first, lost.last) for lost in mended.lost]
+    assert before == again.events("r_1")
+    assert other == again.events("r_2")
+    assert seq == again.run("r_1").next_seq
+    over = status in {"completed", "failed"}
+    assert (status if over else "cancelled") == again.run("r_1").status
+    assert () == report(store.path).findings
+
+
+async def test_the_copy_is_the_store_as_it_was(lived):
+    store = await lived()
+    store.close()
+    with behind(store) as tx:
+        tx.execute("UPDATE events SET ts = 7 WHERE run_id = 'r_1' AND seq = 5")
+    found = report(store.path)
+
+    mended = mending.repair(store.path, found.findings, time.time())
+
+    assert found == report(mended.copy)
+    assert 0o600 == mended.copy.stat().st_mode & 0o777
+
+
+async def test_nobody_repairs_under_a_driver(lived):
+    store = await lived()
+    store.write(lambda tx: lease.take(tx, "r_1", lease.new_owner(), time.time()))
+
+    with pytest.raises(Forbidden, match="r_1 is driven by process"):
+        mending.repair(store.path, (), time.time())
+    assert [] == list(store.path.parent.glob("agentctl.db.2*"))
+
+
+async def test_events_whose_run_is_gone_get_a_row_that_cannot_be_resumed(lived, opened):
+    store = await lived()
+    kept = store.events("r_1")
+    store.close()
+    with behind(store) as tx:
+        tx.execute("DELETE FROM runs WHERE run_id = 'r_1'")
+    found = report(store.path)
+    assert "reference" in {each.kind for each in found.findings}
+
+    mending.repair(store.path, found.findings, time.time())
+    again = opened()
+
+    assert kept == again.events("r_1")
+    assert ("cancelled", "order-triage", "ada") == (
+        again.run("r_1").status, again.run("r_1").task, again.run("r_1").user_id,
+    )  # fmt: skip
+    assert () == report(store.path).findings
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", range(1, 22, 2))
+async def test_a_file_with_a_bad_page_is_read_as_far_as_it_can_be(lived, opened, stamp, page):
+    """A page of zeros: what SQLite still gives is kept, and what is left is whole."""
+    store = await lived()
+    for number in range(3, 8):
+        store.write(lambda tx, name=f"r_{number}": new_run(tx, name))
+        await store.append(0, stamp(*["word " * 190] * 20, run_id=f"r_{number}"))
+    whole = {name: store.events(name) for name in (f"r_{number}" for number in range(1, 8))}
+    store.close()
+    with closing(sqlite3.connect(store.path)) as tx:
+        tx.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    raw = bytearray(store.path.read_bytes())
+    if page * 8192 >= len(raw):
+        pytest.skip("the file is shorter")
+    raw[page * 8192 : (page + 1) * 8192] = bytes(8192)
+    store.path.write_bytes(raw)
+
+    found = report(store.path)
+    assert found.findings
+    mended = mending.repair(store.path, found.findings, time.time())
+    assert () == report(store.path).findings
+    again = opened()
+    lost = {each.run_id: each.first for each in mended.lost if each.run_id}
+    assert again.runs()
+    for row in again.runs():
+        assert whole[row.run_id][: lost.get(row.run_id, 99) - 1] == again.events(row.run_id)
+    assert raw == mended.copy.read_bytes()
+
+
+def new_run(tx, name):
+    from agentctl.journal import runs
+    from agentctl.journal.runs import NewRun
+
+    runs.create(tx, NewRun(name, "s_1", "ada", "t", "{}", 1.0))
+
+
+async def test_a_file_of_which_nothing_can_be_read_is_left_alone(lived):
+    store = await lived()
+    store.close()
+    raw = bytearray(store.path.read_bytes())
+    raw[100:] = b"\xff" * (len(raw) - 100)
+    store.path.write_bytes(raw)
+
+    with pytest.raises(Exception, match="nothing in it can be read"):
+        mending.repair(store.path, report(store.path).findings, time.time())
+    assert raw == store.path.read_bytes()
