@@ -38,13 +38,14 @@ def runs(
     """List the runs of the store, newest first; or delete old ones"""
     if options.leads_on(ctx):
         return
-    from agentctl.journal import lease
+    from agentctl.journal import lease, schema
     from agentctl.journal import runs as table
 
     begun, now = options.since(since), time.time()
     with options.reading(store) as tx:
         # A crashed run is one that says `running` and whose driver is gone: no query knows that.
         asked = "running" if status == "crashed" else status
+        size = schema.size(tx)
         rows = table.listing(tx, status=asked or "", user=user or "", task=task or "", since=begun, limit=limit + 1)
     told = [(row, "crashed" if lease.crashed(row, now) else row.status) for row in rows]
     kept = [(row, word) for row, word in told if not status or word == status]
@@ -57,6 +58,7 @@ def runs(
     render.table(COLUMNS, [_cells(row, word, now) for row, word in kept[:limit]], [_tone(word) for _, word in kept])
     if len(rows) > limit:
         render.say(f"more than {limit}: --limit shows more", "quiet")
+    render.say(f"the store: {size / 1e6:,.1f} MB", "quiet")
 
 
 def _tone(status: str) -> Tone:
