@@ -133,4 +133,4 @@ def backup(
         render.as_json(body)
         return
     render.out(f"{target}: {copied.runs:,} runs, {copied.events:,} events, {copied.size / 1e6:,.1f} MB")
-    render.say("the key that opens sealed originals is not in it (agentctl help store)", "quiet")
+    render.say("the key that opens sealed originals is not in it (agentctl help upkeep)", "quiet")

@@ -1,0 +1,269 @@
+"""`store check`, `store migrate`, `store backup`, `runs prune`, `export` and `verify` over recorded runs."""
+
+import json
+import sqlite3
+import zipfile
+from contextlib import closing
+
+import pytest
+
+from agentctl.config import paths
+from agentctl.core import events as e
+from agentctl.journal import lease, opening, schema
+from agentctl.journal.store import open_store
+from tests.cli.conftest import replied, started
+from tests.journal.test_chain import forget_links
+
+DAY = 86_400
+DONE = e.Completed("completed", "done", 0, 18_400, "On its way.")
+
+
+@pytest.fixture
+def path(record):
+    record("r_aaa111", started(), replied(), DONE)
+    record("r_bbb222", started("Other."), replied(), DONE, ago=60 * DAY)
+    return aged()
+
+
+def aged():
+    """As if nobody had written to a run since it began; each in a session of its own."""
+    found = opening.path_of(paths.store_url())
+    alter(found, "UPDATE runs SET updated = created, session_id = run_id")
+    return found
+
+
+def alter(path, statement):
+    with closing(sqlite3.connect(path)) as tx:
+        triggers = tx.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            tx.execute(f"DROP TRIGGER {name}")
+        tx.execute(statement)
+        for _, sql in triggers:
+            tx.execute(sql)
+        tx.commit()
+
+
+BAD = "UPDATE events SET ts = 7 WHERE run_id = 'r_aaa111' AND seq = 2"
+
+
+# --- store ----------------------------------------------------------------------------------------
+
+
+def test_a_whole_store_says_so(agentctl, path):
+    called = agentctl("store", "check")
+
+    assert (0, "whole: 2 runs, 6 events\n") == (called.code, called.out)
+    body = agentctl("store", "check", "--json").json
+    assert (True, [], None) == (body["whole"], body["items"], body["repaired"])
+
+
+def test_no_store_yet_is_a_whole_one_and_a_named_one_must_be_there(agentctl, isolated, tmp_path):
+    assert 0 == agentctl("store", "check").code
+    assert 3 == agentctl("store", "check", "--store", f"sqlite:///{tmp_path}/none.db").code
+    assert 3 == agentctl("store", "backup", tmp_path / "copy.db").code
+    assert 0 == agentctl("runs", "prune", "--older-than", "1d").code
+    assert [] == list(isolated.rglob("*.db"))
+
+
+def test_an_altered_event_is_named_and_ends_with_17(agentctl, path):
+    alter(path, BAD)
+    called = agentctl("store", "check")
+
+    assert 17 == called.code
+    assert "r_aaa111: event 2 (model_reply) was altered\n" == called.out
+    assert "store check --repair" in called.err
+    body = agentctl("store", "check", "--json").json
+    assert {
+        "kind": "event",
+        "run_id": "r_aaa111",
+        "seq": 2,
+        "message": "event 2 (model_reply) was altered",
+        "mend": "cut",
+    } == body["items"][0]
+
+
+def test_a_repair_says_what_was_lost_and_where_the_copy_is(agentctl, path):
+    alter(path, BAD)
+    called = agentctl("store", "check", "--repair")
+
+    assert 0 == called.code, called.err
+    assert "r_aaa111: events 2 to 3 are lost: event 2 (model_reply) was altered" in called.out
+    (copy,) = path.parent.glob("agentctl.db.2*Z")
+    assert f"copy of the store as it was: {copy}" in called.out
+    assert 17 == agentctl("store", "check", "--store", f"sqlite:///{copy}").code
+    assert 0 == agentctl("store", "check").code
+    assert 1 == len(agentctl("events", "r_aaa111").out.splitlines())
+    assert "completed" in agentctl("show", "r_aaa111").out
+
+
+def test_a_cut_run_that_was_not_over_cannot_be_resumed(agentctl, record):
+    record("r_ccc333", started(), replied(), e.Completed("paused", "SIGINT", 130, 0, ""), status="paused", reason="")
+    alter(opening.path_of(paths.store_url()), "UPDATE events SET ts = 7 WHERE seq = 3")
+    body = agentctl("store", "check", "--repair", "--json").json
+
+    assert [{"run_id": "r_ccc333", "first": 3, "last": 3, "message": "event 3 (complete) was altered"}] == (
+        body["repaired"]["lost"]
+    )
+    called = agentctl("resume", "r_ccc333")
+    assert (20, True) == (called.code, "cancelled (repaired) and can't be resumed" in called.err)
+
+
+def test_a_damaged_file_is_found_and_what_can_be_read_is_kept(agentctl, path):
+    with closing(sqlite3.connect(path)) as tx:
+        tx.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (root,) = tx.execute("SELECT rootpage FROM sqlite_master WHERE name = 'runs_by_age'").fetchone()
+    raw = bytearray(path.read_bytes())
+    raw[(root - 1) * 8192 : root * 8192] = b"\xff" * 8192
+    path.write_bytes(raw)
+
+    called = agentctl("store", "check", "--repair")
+
+    assert 0 == called.code, called.out
+    assert "whole: 2 runs, 6 events" in called.out
+
+
+def test_a_newer_store_is_refused_with_one_line(agentctl, path):
+    alter(path, f"PRAGMA user_version = {schema.VERSION + 1}")
+    for command in (("store", "check", "--repair"), ("store", "migrate"), ("runs", "prune", "--older-than", "1d")):
+        called = agentctl(*command)
+
+        assert 3 == called.code
+        assert "written by a newer agentctl" in called.err.splitlines()[0]
+
+
+def test_what_is_no_store_is_refused_and_left_alone(agentctl, tmp_path):
+    (tmp_path / "a.db").write_bytes(b"hello" * 2000)
+    called = agentctl("store", "check", "--repair", "--store", f"sqlite:///{tmp_path}/a.db")
+
+    assert (3, b"hello" * 2000) == (called.code, (tmp_path / "a.db").read_bytes())
+
+
+def test_migrate_links_the_runs_of_before(agentctl, path):
+    forget_links(path)
+    called = agentctl("store", "check")
+    assert (0, True) == (called.code, "2 runs of an earlier version have no links yet" in called.err)
+
+    assert {"version": schema.VERSION, "linked": 2} == agentctl("store", "migrate", "--json").json
+    assert 0 == agentctl("store", "check", "--json").json["unlinked"]
+    assert f"store version {schema.VERSION}\n" == agentctl("store", "migrate").out
+
+
+def test_a_backup_is_a_store(agentctl, path, tmp_path):
+    (tmp_path / "copies").mkdir()
+    called = agentctl("store", "backup", tmp_path / "copies" / "a.db")
+
+    assert 0 == called.code, called.err
+    assert 2 == len(agentctl("runs", "--json", "--store", f"sqlite:///{tmp_path}/copies/a.db").json["items"])
+    assert 20 == agentctl("store", "backup", tmp_path / "copies" / "a.db").code
+
+
+# --- runs prune -----------------------------------------------------------------------------------
+
+
+def test_prune_says_what_it_would_do_and_does_it(agentctl, path):
+    dry = agentctl("runs", "prune", "--older-than", "30d", "--dry-run")
+
+    assert "r_bbb222  completed" in dry.out
+    assert "1 runs would be deleted" in dry.out
+    assert 2 == len(agentctl("runs", "--json").json["items"])
+
+    body = agentctl("runs", "prune", "--older-than", "30d", "--json").json
+    assert (1, [{"run_id": "r_bbb222", "status": "completed"}]) == (body["deleted"], body["items"])
+    assert body["bytes_after"] <= body["bytes_before"]
+    assert ["r_aaa111"] == [item["run_id"] for item in agentctl("runs", "--json").json["items"]]
+    assert 0 == agentctl("store", "check").code
+
+
+def test_prune_needs_an_age_and_says_what_stays(agentctl, path, record):
+    record("r_ccc333", started(), status="parked", reason="approval", ago=60 * DAY)
+    aged()
+
+    assert 2 == agentctl("runs", "prune").code
+    assert 2 == agentctl("runs", "prune", "--older-than", "soon").code
+    assert "1 stay: parked" in agentctl("runs", "prune", "--older-than", "30d").err
+    assert 1 == agentctl("runs", "prune", "--older-than", "30d", "--all", "--json").json["deleted"]
+
+
+def test_runs_shows_how_large_the_store_is(agentctl, path):
+    assert "the store: 0." in agentctl("runs").err
+    assert "MB, 2 runs" in agentctl("doctor").out
+
+
+def test_a_driven_run_stays_and_the_store_is_not_repaired_under_it(agentctl, path):
+    with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:
+        store.write(lambda tx: lease.take(tx, "r_bbb222", lease.new_owner(), store.clock()))
+        alter(path, BAD)
+
+        assert "1 stay: driven" in agentctl("runs", "prune", "--older-than", "30d", "--all").err
+        assert 20 == agentctl("store", "check", "--repair").code
+
+
+# --- export, verify -------------------------------------------------------------------------------
+
+
+def test_an_exported_run_is_whole_and_the_same_bytes_each_time(agentctl, path, tmp_path):
+    first, again = tmp_path / "a.zip", tmp_path / "b.zip"
+    made = agentctl("export", "r_aaa111", "--out", first)
+
+    assert 0 == made.code, made.err
+    kept = made.out.splitlines()[1].removeprefix("chain ")
+    whole = agentctl("verify", first, "--chain", kept)
+    assert (0, f"whole: r_aaa111, 3 events, chain {kept}\n") == (whole.code, whole.out)
+    assert 0 == agentctl("export", "aaa111", "--out", again).code
+    assert first.read_bytes() == again.read_bytes()
+    with zipfile.ZipFile(first) as archive:
+        lines = archive.read("events.jsonl").decode().splitlines()
+        assert archive.read("trace.txt").decode() == agentctl("trace", "r_aaa111").out
+        assert b"On its way.\n" == archive.read("answer.txt")
+    shown = [json.loads(line) for line in agentctl("events", "r_aaa111").out.splitlines()]
+    extra = ("ts", "epoch", "v", "link")
+    assert shown == [{k: v for k, v in json.loads(line).items() if k not in extra} for line in lines]
+
+
+def test_a_run_of_before_has_the_links_that_it_would_get(agentctl, path, tmp_path):
+    agentctl("export", "r_aaa111", "--out", tmp_path / "a.zip")
+    forget_links(path)
+    agentctl("export", "r_aaa111", "--out", tmp_path / "b.zip")
+
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_an_altered_bundle_is_named_and_ends_with_17(agentctl, path, tmp_path):
+    agentctl("export", "r_aaa111", "--out", tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive, zipfile.ZipFile(tmp_path / "b.zip", "w") as other:
+        for name in archive.namelist():
+            other.writestr(name, archive.read(name).replace(b"18400", b"18401").replace(b"0.0184", b"0.0185"))
+    called = agentctl("verify", tmp_path / "b.zip")
+
+    assert 17 == called.code
+    assert "event 2 ('model_reply') was altered" in called.out
+    body = agentctl("verify", tmp_path / "b.zip", "--json").json
+    assert (False, "r_aaa111") == (body["whole"], body["run_id"])
+    assert 17 == agentctl("verify", tmp_path / "a.zip", "--chain", "0" * 64).code
+
+
+def test_nothing_is_written_over_unless_it_is_said(agentctl, path, tmp_path):
+    (tmp_path / "a.zip").write_text("mine")
+
+    assert 2 == agentctl("export", "r_aaa111", "--out", tmp_path / "a.zip").code
+    assert "mine" == (tmp_path / "a.zip").read_text()
+    assert 0 == agentctl("export", "r_aaa111", "--out", tmp_path / "a.zip", "--force").code
+    assert 2 == agentctl("export", "r_aaa111", "--out", tmp_path / "no" / "a.zip").code
+    assert ["a.zip"] == [each.name for each in tmp_path.iterdir()]
+
+
+def test_a_run_that_is_not_whole_is_not_exported(agentctl, path, tmp_path):
+    alter(path, BAD)
+    called = agentctl("export", "r_aaa111", "--out", tmp_path / "a.zip")
+
+    assert 3 == called.code
+    assert "r_aaa111 is not whole: event 2 (model_reply) was altered" in called.err
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [("export", "r_nope"), ("verify", "none.zip"), ("verify", "x", "--chain", "12")])
+def test_what_is_not_there_is_a_line(agentctl, path, words):
+    called = agentctl(*words)
+
+    assert called.code == (20 if "r_nope" in words else 2 if "12" in words else 3)
+    assert called.err.startswith("error: ")
