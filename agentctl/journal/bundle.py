@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -72,12 +73,13 @@ def manifest(about: JsonObject) -> bytes:
 
 
 def write(path: Path, about: JsonObject, files: dict[str, Iterable[bytes]]) -> JsonObject:
-    """Write a bundle; its manifest. `about`: what the manifest says beside its files.
+    """Write a bundle to a file that is not there yet; its manifest. `about`: what that says beside the files.
 
     Raises:
         Invalid: a file of it would be too large.
     """
     held: JsonObject = {}
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # whose eyes it is for is open
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name in FILES:
             if name in files:

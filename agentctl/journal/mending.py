@@ -21,6 +21,7 @@ from agentctl.core.events import RunStarted
 from agentctl.errors import Forbidden, StoreUnusable
 from agentctl.journal import bodies, checking, codec, derived, lease, runs, salvaging, schema
 from agentctl.journal.checking import Finding
+from agentctl.journal.faults import unusable
 from agentctl.journal.inbox import OVER
 from agentctl.journal.turnstile import Turnstile
 from agentctl.journal.tx import Tx
@@ -76,6 +77,8 @@ def repair(path: Path, findings: Sequence[Finding], now: float) -> Mended:
             more, rebuilt = _mend(tx, folder)
             tx.execute("COMMIT")
         return Mended(copy, (*lost, *more), tuple(rebuilt))
+    except (sqlite3.Error, OSError) as error:
+        raise unusable(error, path) from error
     finally:
         turn.leave()
         turn.close()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from agentctl.journal import bodies, ledger, opening, rehearsed, runs, schema
+from agentctl.journal.faults import unusable
 from agentctl.journal.inbox import OVER
 from agentctl.journal.mending import BUSY_MS, is_driven
 from agentctl.journal.runs import RunRow
@@ -123,7 +124,11 @@ def _remove(tx: Tx, path: Path) -> bool:
 
 
 def shrink(path: Path) -> None:
-    """Give the space that is free in the file back to the disk. Others wait meanwhile: nobody should be driving."""
+    """Give the space that is free in the file back to the disk. Others wait meanwhile: nobody should be driving.
+
+    Raises:
+        StoreUnusable: the disk has no room for a second copy, or the file is locked. Nothing is lost.
+    """
     turn = Turnstile(path, BUSY_MS / 1000)
     turn.enter()
     try:
@@ -131,6 +136,8 @@ def shrink(path: Path) -> None:
             schema.prepare_writer(tx, BUSY_MS)
             tx.execute("VACUUM")
             tx.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.Error as error:
+        raise unusable(error, path) from error
     finally:
         turn.leave()
         turn.close()
