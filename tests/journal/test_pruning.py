@@ -174,3 +174,25 @@ async def test_a_copy_is_written_over_nothing(store, driven, tmp_path):
     with pytest.raises(Exception, match="can't be opened"):
         backup.backup(store.path, tmp_path / "no" / "folder.db")
     assert "mine" == (tmp_path / "there").read_text()
+
+
+@pytest.mark.slow
+async def test_a_large_text_that_comes_again_while_its_equals_are_swept_is_kept(opened, old):
+    """Writers file a text before they name it; whoever sweeps in between must not cost them the text."""
+    import asyncio
+
+    store, other, folder = old.store, opened(), old.store.path.parent / "blobs"
+    await old("r_1", LARGE)
+    prune(store)
+    await old("r_live", days=0)
+    epoch = await store.take("r_live", "else/x/y:1:1:c")
+    from agentctl.core.events import Stamped, Thought
+
+    sweeping = asyncio.gather(*(asyncio.to_thread(pruning.sweep, other, folder) for _ in range(60)))
+    for seq in range(2, 42):
+        text = LARGE if seq % 2 else f"{LARGE}{seq % 5}"
+        await store.append(epoch, [Stamped("r_live", seq, "s", 1, NOW, Thought(text))])
+    await sweeping
+
+    assert 41 == len(store.events("r_live"))
+    assert () == report(store.path).findings
