@@ -31,6 +31,8 @@ MANIFEST: Final = "manifest.json"
 FILES: Final = (EVENTS, "trace.txt", "answer.txt", "policy.toml", "prices.json")
 MOST: Final = 1 << 30
 """Bytes of a file in a bundle, and of a bundle."""
+MOST_LINE: Final = 64 << 20
+"""Bytes of an event in a bundle."""
 DATA: Final = ',"data":'
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """The first moment that a ZIP archive can name."""
@@ -46,8 +48,15 @@ class Linked:
 
 
 def line(run_id: str, event: Linked) -> bytes:
-    """An event as a line of `events.jsonl`."""
-    return f"{head(run_id, event.place, event.link)}{event.text}}}\n".encode()
+    """An event as a line of `events.jsonl`.
+
+    Raises:
+        Invalid: it is too long.
+    """
+    made = f"{head(run_id, event.place, event.link)}{event.text}}}\n".encode()
+    if len(made) > MOST_LINE:
+        raise Invalid(f"event {event.place.seq} has more than {MOST_LINE:,} bytes: no bundle was made")
+    return made
 
 
 def head(run_id: str, at: Place, link: bytes) -> str:

@@ -211,6 +211,18 @@ def test_a_bomb_with_an_honest_manifest_ends_at_its_size(made, tmp_path):
     assert ("trace.txt was altered",) == verifying.verify(packed(tmp_path / "x.zip", files)).problems
 
 
+def test_one_line_without_end_is_read_in_pieces(made, tmp_path):
+    found = changed(made, tmp_path, lambda lines: [*lines, b" " * (bundle.MOST_LINE + 99)], honest=True)
+
+    assert (f"{EVENTS}: 2 lines were added that are no events",) == found
+
+
+def test_an_event_that_nobody_would_read_again_is_not_exported():
+    event = next(linked(count=1))
+    with pytest.raises(Invalid, match="event 1 has more than"):
+        bundle.line("r_1", Linked(event.place, "x" * bundle.MOST_LINE, event.link))
+
+
 def test_json_that_is_nested_without_end_is_a_line(made, tmp_path):
     files = {**parts(made), MANIFEST: b'{"a":' * 9_000}
 
