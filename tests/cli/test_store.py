@@ -1,7 +1,10 @@
 """`store check`, `store migrate`, `store backup`, `runs prune`, `export` and `verify` over recorded runs."""
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 import zipfile
 from contextlib import closing
 
@@ -182,6 +185,20 @@ def test_prune_needs_an_age_and_says_what_stays(agentctl, path, record):
     assert 2 == agentctl("runs", "prune", "--older-than", "soon").code
     assert "1 stay: parked" in agentctl("runs", "prune", "--older-than", "30d").err
     assert 1 == agentctl("runs", "prune", "--older-than", "30d", "--all", "--json").json["deleted"]
+
+
+@pytest.mark.parametrize("point", ["writer-before-commit:1", "writer-after-commit:1", "writer-before-commit:2"])
+def test_a_prune_that_is_killed_leaves_a_whole_store_and_is_done_again(agentctl, path, record, point):
+    record("r_ccc333", started(), e.Thought("filed " * 20_000), DONE, ago=60 * DAY)
+    aged()
+    command = [sys.executable, "-m", "agentctl", "runs", "prune", "--older-than", "30d"]
+    done = subprocess.run(command, env={**os.environ, "AGENTCTL_FAILPOINT": point}, check=False, capture_output=True)
+
+    assert -9 == done.returncode
+    assert 0 == agentctl("store", "check").code
+    assert 0 == agentctl("runs", "prune", "--older-than", "30d").code
+    assert ["r_aaa111"] == [item["run_id"] for item in agentctl("runs", "--json").json["items"]]
+    assert [] == list(path.parent.glob("blobs/??/*"))
 
 
 def test_runs_shows_how_large_the_store_is(agentctl, path):
