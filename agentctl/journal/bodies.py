@@ -24,12 +24,15 @@ PLAIN_MOST: Final = 1024
 ROW_MOST: Final = 64 * 1024
 
 
-def pack(folder: Path, text: str) -> tuple[int, str | bytes]:
-    """The form and what the row holds. Writes the file where there is one."""
+def pack(folder: Path | None, text: str) -> tuple[int, str | bytes]:
+    """The form and what the row holds. Writes the file where there is one.
+
+    Without a folder rows hold all of it, and only bytes: PostgreSQL moves long ones out of the row by itself.
+    """
     if len(text) <= PLAIN_MOST:
-        return PLAIN, text
+        return PLAIN, text if folder is not None else text.encode()
     raw = text.encode()
-    if len(raw) <= ROW_MOST:
+    if folder is None or len(raw) <= ROW_MOST:
         return PACKED, zlib.compress(raw, 1)
     digest = hashlib.sha256(raw).hexdigest()
     _file(folder, digest, zlib.compress(raw, 1))
@@ -41,17 +44,21 @@ def path_of(folder: Path, digest: str) -> Path:
     return folder / digest[:2] / digest
 
 
-def keep(folder: Path, digest: str, text: str) -> None:
+def keep(folder: Path | None, digest: str, text: str) -> None:
     """File a text that was filed before, should it be gone since."""
-    if not path_of(folder, digest).exists():
+    if folder is not None and not path_of(folder, digest).exists():
         _file(folder, digest, zlib.compress(text.encode(), 1))
 
 
-def unpack(folder: Path, form: int, data: str | bytes) -> str:
+def unpack(folder: Path | None, form: int, data: str | bytes) -> str:
     """The text again."""
-    if isinstance(data, str):
-        return data if form == PLAIN else _read(path_of(folder, data)).decode()
-    return zlib.decompress(data).decode()
+    if isinstance(data, bytes):
+        return (data if form == PLAIN else zlib.decompress(data)).decode()
+    if form == PLAIN:
+        return data
+    if folder is None:
+        raise StoreUnusable(f"blob {data}: it is kept in a file, and this store has none", hint="Restore it from a copy.")
+    return _read(path_of(folder, data)).decode()
 
 
 def sync_folder(folder: Path) -> None:

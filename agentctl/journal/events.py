@@ -77,8 +77,8 @@ class Draft:
             raise ValueError("one append holds consecutive events of one run")
         return cls(events, [codec.encode(stamped.event) for stamped in events], [])
 
-    def pack(self, folder: Path) -> None:
-        """Compress what is long, file what is huge."""
+    def pack(self, folder: Path | None) -> None:
+        """Compress what is long, file what is huge where there are files."""
         self.packed = [bodies.pack(folder, text) for _, _, text in self.texts]
         self.digests = [chain.body(text) for _, _, text in self.texts]
         self.folder = folder
@@ -93,14 +93,14 @@ def append(tx: Tx, epoch: int, draft: Draft, change: Change, now: float) -> floa
         if form == bodies.FILED:
             # Under the lock: a prune may just have removed an equal one.
             bodies.keep(draft.folder, str(data), text)
-            tx.execute("INSERT OR IGNORE INTO blobs VALUES(?, ?, ?)", (data, len(text), now))
+            tx.execute("INSERT INTO blobs VALUES(?, ?, ?) ON CONFLICT DO NOTHING", (data, len(text), now))
     failpoint("events-inserted")
     _calls(tx, draft.events, epoch)
     _beside(tx, draft, change, now)
     return until
 
 
-def read(tx: Tx, folder: Path, run_id: str, after: int, limit: int) -> tuple[list[Stamped], int]:
+def read(tx: Tx, folder: Path | None, run_id: str, after: int, limit: int) -> tuple[list[Stamped], int]:
     """Up to `limit` events above `after`, and the seq of the last row; kinds that nobody knows are left out."""
     rows = tx.execute(
         "SELECT seq, ts, session_id, step, type, v, form, data FROM events"
@@ -216,7 +216,7 @@ def _calls(tx: Tx, events: Sequence[Stamped], epoch: int) -> None:
         tx.executemany(
             "INSERT INTO tool_calls(state, run_id, call_id, tool, effect, attempt, idem_key, timeout_s,"
             " epoch, started_seq, started) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET state = excluded.state, attempt = excluded.attempt,"
+            " ON CONFLICT(run_id, call_id) DO UPDATE SET state = excluded.state, attempt = excluded.attempt,"
             " idem_key = excluded.idem_key, timeout_s = excluded.timeout_s, epoch = excluded.epoch,"
             " started_seq = excluded.started_seq, started = excluded.started",
             list(begun.values()),
@@ -226,6 +226,6 @@ def _calls(tx: Tx, events: Sequence[Stamped], epoch: int) -> None:
 def _finished(tx: Tx, run_id: str, event: ToolFinished, state: str, epoch: int) -> None:
     tx.execute(
         "INSERT INTO tool_calls(run_id, call_id, state, tool, epoch) VALUES(?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET state = excluded.state, epoch = excluded.epoch",
+        " ON CONFLICT(run_id, call_id) DO UPDATE SET state = excluded.state, epoch = excluded.epoch",
         (run_id, event.call_id, state, event.tool, epoch),
     )

@@ -71,7 +71,7 @@ def unusable(error: Exception, path: Path) -> Exception:
     return refused(path, found, str(error)) if found else error
 
 
-def refused(path: Path, fault: tuple[str, str], detail: str = "") -> StoreUnusable:
+def refused(path: Path | str, fault: tuple[str, str], detail: str = "") -> StoreUnusable:
     """One line about this store."""
     said = f" ({detail})" if detail else ""
     return StoreUnusable(f"store {path}: {fault[0]}{said}", hint=fault[1])

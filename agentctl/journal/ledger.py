@@ -82,8 +82,8 @@ def reserve(
         _is_held(tx, hold_id, amount)
         return None
     tx.executemany(
-        "INSERT INTO budgets(scope, window_start, cap, held) VALUES(?, ?, ?, ?) ON CONFLICT DO"
-        " UPDATE SET held = held + excluded.held, cap = excluded.cap",
+        "INSERT INTO budgets(scope, window_start, cap, held) VALUES(?, ?, ?, ?)"
+        " ON CONFLICT(scope, window_start) DO UPDATE SET held = budgets.held + excluded.held, cap = excluded.cap",
         [(s.key, s.window_start, s.cap if s.limit is None else s.limit, amount) for s in scopes],
     )
     return None

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
-from typing import Final, Literal, TypeAlias
+from typing import Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from agentctl.errors import Invalid, StoreMissing, StoreUnusable
 from agentctl.journal import schema
@@ -48,7 +48,7 @@ def path_of(url: str) -> Path:
     """The file that a URL names."""
     if url.startswith(("postgresql://", "postgres://")):
         raise Invalid(
-            "PostgreSQL stores are not in this version",
+            "a PostgreSQL store has no file (`sqlite:///path` was expected here)",
             hint="Use a file: --store sqlite:////path/to/agentctl.db",
         )
     rest = url.removeprefix(SCHEME)
@@ -180,24 +180,44 @@ def connect_nowhere() -> sqlite3.Connection:
     return connection
 
 
-class Readers:
+class Closes(Protocol):
+    """A connection."""
+
+    def close(self) -> object:
+        """End it."""
+        ...
+
+
+C = TypeVar("C", bound=Closes)
+
+
+class Readers(Generic[C]):
     """A reading connection for each thread that asks."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, connect: Callable[[], C]) -> None:
         self._connect = connect
         self._local = threading.local()
         self._guard = threading.Lock()
-        self._all: list[sqlite3.Connection] = []
+        self._all: list[C] = []
 
-    def mine(self) -> sqlite3.Connection:
+    def mine(self) -> C:
         """This thread's."""
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        found: C | None = getattr(self._local, "connection", None)
         if found is None:
             found = self._connect()
             self._local.connection = found
             with self._guard:
                 self._all.append(found)
         return found
+
+    def drop(self) -> None:
+        """Close this thread's: it is good for nothing any more."""
+        found: C | None = getattr(self._local, "connection", None)
+        if found is not None:
+            self._local.connection = None
+            with self._guard:
+                self._all.remove(found)
+            found.close()
 
     def close(self) -> None:
         """Close them all; no thread may be reading."""

@@ -94,8 +94,8 @@ def ask(tx: Tx, place: Place, demands: Sequence[Demand], now: float, max_wait_s:
         leave(tx, place.owner)
         return TooLong(slowest, waited + seconds)
     tx.executemany(
-        "INSERT INTO waiting(scope, owner, since, amount, seen) VALUES(?, ?, ?, ?, ?) ON CONFLICT DO"
-        " UPDATE SET since = excluded.since, amount = excluded.amount, seen = excluded.seen",
+        "INSERT INTO waiting(scope, owner, since, amount, seen) VALUES(?, ?, ?, ?, ?)"
+        " ON CONFLICT(scope, owner) DO UPDATE SET since = excluded.since, amount = excluded.amount, seen = excluded.seen",
         [(demand.scope, place.owner, place.since, _taken(demand), now) for demand in demands],
     )
     return Wait(slowest, seconds)
@@ -105,9 +105,10 @@ def take(tx: Tx, demands: Sequence[Demand], now: float) -> tuple[Booking, ...]:
     """Book every demand into the slice of now."""
     at = pace.slice_of(now)
     tx.executemany(
-        "INSERT INTO token_buckets(scope, bucket_start, tokens, held, most) VALUES(?, ?, ?, ?, ?) ON CONFLICT DO"
-        " UPDATE SET tokens = tokens + excluded.tokens, held = held + excluded.held,"
-        " most = CASE WHEN tokens > most THEN most ELSE excluded.most END",
+        "INSERT INTO token_buckets(scope, bucket_start, tokens, held, most) VALUES(?, ?, ?, ?, ?)"
+        " ON CONFLICT(scope, bucket_start) DO UPDATE SET"
+        " tokens = token_buckets.tokens + excluded.tokens, held = token_buckets.held + excluded.held, most ="
+        " CASE WHEN token_buckets.tokens > token_buckets.most THEN token_buckets.most ELSE excluded.most END",
         [(demand.scope, at, demand.amount, demand.amount, demand.limit) for demand in demands],
     )
     return tuple(Booking(demand, at) for demand in demands)
@@ -234,7 +235,7 @@ def _forget(tx: Tx, limits: Mapping[str, int], now: float) -> None:
     oldest, unheard = pace.slice_of(now) - pace.WINDOW, now - pace.WINDOW
     tx.executemany(
         "DELETE FROM token_buckets WHERE scope = ? AND bucket_start < ? - ? *"  # as `pace.over` says
-        " COALESCE(min(?, max(0, tokens - 1) / max(1, most)), 0)",
+        " CASE WHEN most IS NULL THEN 0 ELSE min(?, max(0, tokens - 1) / max(1, most)) END",
         [(scope, oldest, pace.APART, pace.MOST_PIECES - 1) for scope in limits],
     )
     tx.executemany("DELETE FROM waiting WHERE scope = ? AND seen < ?", [(scope, unheard) for scope in limits])

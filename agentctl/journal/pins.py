@@ -67,8 +67,8 @@ def pin(tx: Tx, server: str, seen: Mapping[str, str], now: float) -> None:
     """These definitions, by tool, were seen just now."""
     tx.executemany(
         "INSERT INTO pins(server, tool, digest, definition, first_seen, last_seen) VALUES(?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT(server, tool) DO UPDATE SET last_seen = max(last_seen, excluded.last_seen)"
-        " WHERE digest = excluded.digest",
+        " ON CONFLICT(server, tool) DO UPDATE SET last_seen = max(pins.last_seen, excluded.last_seen)"
+        " WHERE pins.digest = excluded.digest",
         [(server, tool, digest_of(each), each, now, now) for tool, each in seen.items()],
     )
 

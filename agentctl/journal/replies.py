@@ -15,7 +15,7 @@ from agentctl.journal.codec import TAGS
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
 
-_WANTED = "r.created >= ? AND (? = '' OR r.task IN (?, ?)) AND (? OR NOT r.rehearsed)"
+_WANTED = "r.created >= ? AND (? = '' OR r.task IN (?, ?)) AND (? = 1 OR r.rehearsed = 0)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Which:
     @property
     def values(self) -> tuple[object, ...]:
         """What stands for the question marks."""
-        return self.since, self.task, self.task, self.also or self.task, self.rehearsed
+        return self.since, self.task, self.task, self.also or self.task, int(self.rehearsed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Origin:
     created: float
 
 
-def replies(tx: Tx, folder: Path, which: Which) -> Iterator[tuple[Origin, ModelReplied]]:
+def replies(tx: Tx, folder: Path | None, which: Which) -> Iterator[tuple[Origin, ModelReplied]]:
     """Every reply with its run, in the order of time. Their texts and calls are left out."""
     rows = tx.execute(
         "SELECT r.run_id, r.task, r.rehearsed, r.created, e.ts, e.v, e.form,"  # noqa: S608  # constants
@@ -63,7 +63,7 @@ def replies(tx: Tx, folder: Path, which: Which) -> Iterator[tuple[Origin, ModelR
             yield Origin(run_id, task, bool(rehearsed), created), event
 
 
-def starts(tx: Tx, folder: Path, which: Which) -> Iterator[tuple[Origin, RunStarted]]:
+def starts(tx: Tx, folder: Path | None, which: Which) -> Iterator[tuple[Origin, RunStarted]]:
     """How each run began, in the order in which they did."""
     rows = tx.execute(
         "SELECT r.run_id, r.task, r.rehearsed, r.created, e.v, e.form, e.data"  # noqa: S608  # constants

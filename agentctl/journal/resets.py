@@ -32,8 +32,10 @@ def reset(tx: Tx, scope: str, window_start: int, sender: str, now: float) -> int
 
 def listing(tx: Tx) -> dict[tuple[str, int], Reset]:
     """By scope and window. They are few: people make them."""
-    rows = tx.execute(
-        # With max() SQLite takes the other columns from the row that has it.
-        "SELECT scope, window_start, sum(spent), sender, max(at) FROM resets GROUP BY scope, window_start"
-    )
-    return {(str(scope), int(start)): Reset(*rest) for scope, start, *rest in rows.fetchall()}
+    found: dict[tuple[str, int], Reset] = {}
+    for scope, start, spent, sender, at in tx.execute(
+        "SELECT scope, window_start, spent, sender, at FROM resets ORDER BY at"
+    ).fetchall():
+        before = found.get((scope, start))
+        found[scope, start] = Reset(spent + (before.spent if before else 0), sender, at)
+    return found

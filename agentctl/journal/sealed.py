@@ -90,11 +90,19 @@ class Seal:
         return AESGCM(self._encrypting)
 
 
-def load(folder: Path) -> Seal:
-    """The key from the environment, else from the folder, where one is made if there is none."""
+def load(folder: Path | None) -> Seal:
+    """The key from the environment, else from the folder, where one is made if there is none.
+
+    Without a folder it can only be given: several machines share the store.
+    """
     if given := ownkeys.get(VARIABLE):
         ownkeys.withhold((VARIABLE,))
         return Seal(_decoded(given), VARIABLE)
+    if folder is None:
+        raise StoreUnusable(
+            f"{VARIABLE} is not set: on a PostgreSQL store the key that seals originals is given, never made",
+            hint=f"export {VARIABLE}=$(openssl rand -base64 32), the same on every machine, and keep a copy.",
+        )
     path = folder / "seal.key"
     try:
         return Seal(_read(path), str(path))
@@ -111,7 +119,7 @@ def load(folder: Path) -> Seal:
 def put(tx: Tx, run_id: str, sealed: Sealed) -> None:
     """Keep it, in the transaction of the event that names it."""
     tx.execute(
-        "INSERT OR IGNORE INTO sealed(run_id, digest, body) VALUES(?, ?, ?)",
+        "INSERT INTO sealed(run_id, digest, body) VALUES(?, ?, ?) ON CONFLICT DO NOTHING",
         (run_id, sealed.digest, sealed.body),
     )
 

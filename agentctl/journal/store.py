@@ -1,32 +1,33 @@
-"""The door to a store: one SQLite file, its blobs beside it, one writer and one reader per thread.
+"""The door to a store: one writer, and one reader per thread, of a SQLite file or a PostgreSQL database.
 
     store = open_store("sqlite:////home/ada/.local/share/agentctl/agentctl.db", seal_dir=folder)
+    store = open_store("postgresql://agents@db.internal/agents", seal_dir=folder)
 
 - Writes are queued to one thread (`writer.py`) and awaited; `post` and `append_soon` do not wait. A store belongs to
   the process that opened it: open it after a fork, close it before the process ends (leaving does so too).
 - Reads happen on the caller's thread in transactions of one statement: a reader that stays would keep the log from
-  being folded back. They take tens of microseconds and may be made on an event loop.
+  being folded back. They take tens of microseconds (PostgreSQL: a round trip) and may be made on an event loop.
 - asyncio is imported by whoever waits on a loop: commands that only read start 20 ms sooner without it.
-- Whatever is wrong with the file comes out as one `StoreUnusable` line, never as SQLite's own error.
+- Whatever is wrong with the store comes out as one `StoreUnusable` line, never as the database's own error.
 """
 
 from __future__ import annotations
 
 import atexit
-import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from agentctl.core.events import Stamped
-from agentctl.journal import events, inbox, lease, runs, sealed
+from agentctl.journal import doors, events, inbox, lease, runs, sealed
+from agentctl.journal.engine import Engine
 from agentctl.journal.events import Change, Draft, InDoubt
-from agentctl.journal.faults import unusable
-from agentctl.journal.opening import Make, Readers, connect_nowhere, connect_reader, path_of, prepared
+from agentctl.journal.opening import Make
 from agentctl.journal.runs import NewRun, RunRow
 from agentctl.journal.tx import Tx
 from agentctl.journal.writer import Job, Writer
@@ -46,35 +47,32 @@ def open_store(
     clock: Callable[[], float] = time.time,
     make: Make = "all",
 ) -> Store:
-    """The store at `sqlite:///relative/path` or `sqlite:////absolute/path`.
+    """The store at `sqlite:///relative/path`, `sqlite:////absolute/path` or `postgresql://user@host/database`.
 
     Raises:
         StoreMissing: there is none, and `make` forbids to make it.
         StoreUnusable: it can't be read, or can't be made.
     """
-    path = prepared(url, lock_timeout_s, make)
-    readers = Readers(lambda: connect_reader(path, lock_timeout_s))
-    return Store(path, readers, seal_dir=seal_dir, lock_timeout_s=lock_timeout_s, clock=clock)
+    return Store(doors.engine(url, lock_timeout_s, make), seal_dir=seal_dir, clock=clock)
 
 
 def empty_store(url: str, *, seal_dir: Path) -> Store:
     """A store without runs, for who reads where there is none: nothing is made, and nothing can be written."""
-    return Store(path_of(url), Readers(connect_nowhere), seal_dir=seal_dir, lock_timeout_s=0.0, clock=time.time)
+    return Store(doors.nowhere(url), seal_dir=seal_dir, clock=time.time)
 
 
 class Store:
     """Made by `open_store` and `empty_store`."""
 
-    def __init__(
-        self, path: Path, readers: Readers, *, seal_dir: Path, lock_timeout_s: float, clock: Callable[[], float]
-    ) -> None:
-        self.path = path
+    def __init__(self, engine: Engine, *, seal_dir: Path, clock: Callable[[], float]) -> None:
+        self.path = engine.path
+        """Its file; None: it has none."""
         self.clock = clock
-        self._blobs = path.parent / "blobs"
-        self._seal_dir = seal_dir
+        self._blobs = engine.path and engine.path.parent / "blobs"
+        self._seal_dir = seal_dir if engine.path else None
         self._seal_guard = threading.Lock()
-        self._writer = Writer(path, lock_timeout_s=lock_timeout_s)
-        self._readers = readers
+        self._writer = Writer(engine)
+        self._engine = engine
         atexit.register(self._writer.close)
 
     def __enter__(self) -> Self:
@@ -84,10 +82,10 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Write what is queued, then let the file go. Raises what befell posted work that nobody was told of."""
+        """Write what is queued, then let the store go. Raises what befell posted work that nobody was told of."""
         atexit.unregister(self._writer.close)
         error = self._writer.close()
-        self._readers.close()
+        self._engine.close()
         if error is not None:
             raise error
 
@@ -201,10 +199,7 @@ class Store:
 
     def read(self, query: Callable[[Tx], T]) -> T:
         """Ask something on this thread's reading connection."""
-        try:
-            return query(self._readers.mine())
-        except (sqlite3.Error, OSError) as error:
-            raise unusable(error, self.path) from error
+        return self._engine.read(query)
 
     def run(self, name: str) -> RunRow:
         """The run with this id, or the only one whose id begins with it."""
@@ -253,21 +248,14 @@ class Store:
 
     async def follow(self, run_id: str, after: int = 0, poll_s: float = POLL_S) -> AsyncIterator[Stamped]:
         """Every event above `after` and every later one as it is committed; whoever follows decides when to stop."""
-        import asyncio
-
-        version = -1
-        while True:
-            (seen,) = self.read(lambda tx: tx.execute("PRAGMA data_version").fetchone())
-            if seen == version:
-                await asyncio.sleep(poll_s)
-                continue
-            version = seen
-            last = -1
-            while last != after:
-                after = max(after, last)
-                page, last = self._page(run_id, after, PAGE)
-                for stamped in page:
-                    yield stamped
+        async with aclosing(self._engine.ticks(run_id, poll_s)) as ticks:
+            async for _ in ticks:
+                last = -1
+                while last != after:
+                    after = max(after, last)
+                    page, last = self._page(run_id, after, PAGE)
+                    for stamped in page:
+                        yield stamped
 
     def _page(self, run_id: str, after: int, limit: int) -> tuple[list[Stamped], int]:
         return self.read(lambda tx: events.read(tx, self._blobs, run_id, after, limit))

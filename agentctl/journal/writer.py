@@ -4,29 +4,24 @@ Work is queued from any thread or event loop. Whatever is queued when the thread
 turn, one transaction, where there are several a savepoint for each, so that one that fails spoils nothing for the
 others. Nobody is told of success before the commit.
 
-- `synchronous` is NORMAL, and FULL for a commit that holds at least one durable piece of work: a killed process loses
-  nothing acknowledged, a power cut nothing durable.
+- A commit that holds at least one durable piece of work is durable as a whole: a killed process loses nothing
+  acknowledged, a power cut nothing durable.
 - What was queued is written, in order, whether or not somebody still waits for it. A cancelled wait is no rollback.
 - Posted work has nobody waiting. When it fails, nothing more of that run is written until a `submit` of the same run
   has been told why: its events stay without gaps, and other runs do not notice.
 - `before` is done on this thread ahead of the turn: what is slow and needs no lock (compression, blob files).
-- An I/O error may end SQLite's transaction by itself: it is asked before anything is rolled back.
+- How a transaction is made is the engine's (`sqlite.py`, `postgres/`), which may do the work of a batch again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from agentctl.journal import schema
-from agentctl.journal.failpoints import failpoint
-from agentctl.journal.faults import unusable
-from agentctl.journal.turnstile import Turnstile
+from agentctl.journal.engine import Engine
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
 
@@ -36,7 +31,7 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE: Final = 256
 IDLE_S: Final = 2.0
-"""After so long without work the log is folded back into the database, if nobody reads."""
+"""After so long without work the engine may tidy up."""
 
 Waiter: TypeAlias = "asyncio.Future[Any] | concurrent.futures.Future[Any]"
 
@@ -63,16 +58,12 @@ class Job:
 class Writer:
     """Started by the first piece of work. `close` does what is queued and ends the thread."""
 
-    def __init__(self, path: Path, *, lock_timeout_s: float) -> None:
-        self._path = path
-        self._lock_timeout_s = lock_timeout_s
-        self._turn = Turnstile(path, lock_timeout_s)
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._closed = False
-        self._tx: sqlite3.Connection | None = None
-        self._full = False
         self._dirty = False
         self._told_nobody: dict[str, Exception] = {}
 
@@ -81,7 +72,7 @@ class Writer:
         if self._thread is None:
             self._start()
         if self._closed:
-            raise RuntimeError(f"{self._path} is closed")
+            raise RuntimeError(f"{self._engine.name} is closed")
         self._jobs.put(job)
 
     def close(self) -> Exception | None:
@@ -109,7 +100,8 @@ class Writer:
             try:
                 first = self._jobs.get(timeout=IDLE_S if self._dirty else None)
             except Empty:
-                self._fold_log()
+                self._dirty = False
+                self._engine.idle()
                 continue
             batch: list[Job] = []
             while first is not None:
@@ -123,9 +115,7 @@ class Writer:
             going = first is not None
             if batch:
                 self._write(batch)
-        if self._tx is not None:
-            self._tx.close()
-        self._turn.close()
+        self._engine.let_go()
 
     def _write(self, batch: list[Job]) -> None:
         for job in batch:
@@ -144,7 +134,7 @@ class Writer:
         try:
             work()
         except Exception as error:  # noqa: BLE001 -- the work is anybody's
-            told = unusable(error, self._path)
+            told = self._engine.told(error)
             for job in jobs:
                 if job.error is None:
                     self._fail(job, told)
@@ -155,24 +145,19 @@ class Writer:
             self._told_nobody.setdefault(job.run_id, error)
 
     def _transact(self, jobs: list[Job]) -> None:
-        tx = self._tx or self._connect()
-        self._set_level(tx, full=any(job.durable for job in jobs))
-        self._turn.enter()
-        try:
-            tx.execute("BEGIN IMMEDIATE")
+        durable = any(job.durable for job in jobs)
+        told = dict(self._told_nobody)
+
+        def work(tx: Tx) -> None:
+            # What an attempt that came to nothing has left here is forgotten.
+            self._told_nobody = dict(told)
+            for job in jobs:
+                job.error = None
             for job in jobs:
                 self._apply(tx, job, alone=len(jobs) == 1)
-            failpoint("writer-before-commit")
-            tx.execute("COMMIT")
-            failpoint("writer-after-commit")
-            self._dirty = True
-        except BaseException:  # whatever it was, nothing of this batch may stay half done
-            if tx.in_transaction:
-                with contextlib.suppress(sqlite3.Error):
-                    tx.execute("ROLLBACK")
-            raise
-        finally:
-            self._turn.leave()
+
+        self._engine.transact(work, durable=durable, runs={job.run_id for job in jobs if job.run_id})
+        self._dirty = True
 
     def _apply(self, tx: Tx, job: Job, *, alone: bool) -> None:
         if job.run_id and (earlier := self._told_nobody.get(job.run_id)):
@@ -186,39 +171,10 @@ class Writer:
         tx.execute("SAVEPOINT job")
         self._try([job], lambda: job.do(tx))
         if job.error is not None:
-            if not tx.in_transaction:
-                raise job.error  # SQLite has taken back what the others did, too
+            if not self._engine.is_open():
+                raise job.error
             tx.execute("ROLLBACK TO job")
         tx.execute("RELEASE job")
-
-    def _set_level(self, tx: Tx, *, full: bool) -> None:
-        if full != self._full:
-            tx.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
-            self._full = full
-
-    def _connect(self) -> sqlite3.Connection:
-        tx = sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, isolation_level=None, cached_statements=256)
-        try:
-            schema.prepare_writer(tx, int(self._lock_timeout_s * 1000))
-        except sqlite3.Error:
-            tx.close()
-            raise
-        self._tx = tx
-        self._full = False
-        return tx
-
-    def _fold_log(self) -> None:
-        self._dirty = False
-        if self._tx is None or not self._turn.try_enter():
-            return
-        try:
-            self._tx.execute("PRAGMA busy_timeout = 0").fetchall()
-            self._tx.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.Error:
-            pass  # housekeeping: the next commit meets whatever is wrong and tells it
-        finally:
-            self._tx.execute(f"PRAGMA busy_timeout = {int(self._lock_timeout_s * 1000)}").fetchall()
-            self._turn.leave()
 
     # --- telling ---
 
