@@ -57,7 +57,9 @@ def unpack(folder: Path | None, form: int, data: str | bytes) -> str:
     if form == PLAIN:
         return data
     if folder is None:
-        raise StoreUnusable(f"blob {data}: it is kept in a file, and this store has none", hint="Restore it from a copy.")
+        raise StoreUnusable(
+            f"blob {data}: it is kept in a file, and this store has none", hint="Restore it from a copy."
+        )
     return _read(path_of(folder, data)).decode()
 
 

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Generator
 from pathlib import Path
 
+from agentctl.errors import StoreUnusable
 from agentctl.journal import opening
 from agentctl.journal.engine import Engine
 from agentctl.journal.faults import unusable
@@ -38,8 +39,8 @@ def engine(url: str, lock_timeout_s: float, make: Make) -> Engine:
         StoreUnusable: it can't be read, or can't be made.
     """
     if is_server(url):
-        from agentctl.journal.postgres.engine import opened
-
+        with _driver():
+            from agentctl.journal.postgres.engine import opened
         return opened(url, lock_timeout_s, make)
     path = opening.prepared(url, lock_timeout_s, make)
     readers = Readers(lambda: opening.connect_reader(path, lock_timeout_s))
@@ -60,8 +61,8 @@ def tables(url: str, lock_timeout_s: float) -> Generator[Tx]:
         StoreUnusable: it can't be read.
     """
     if is_server(url):
-        from agentctl.journal.postgres import engine as postgres
-
+        with _driver():
+            from agentctl.journal.postgres import engine as postgres
         with postgres.tables(url, lock_timeout_s) as tx:
             yield tx
         return
@@ -71,3 +72,15 @@ def tables(url: str, lock_timeout_s: float) -> Generator[Tx]:
             yield connection
     except sqlite3.Error as error:
         raise unusable(error, path) from error
+
+
+@contextlib.contextmanager
+def _driver() -> Generator[None]:
+    """Say what to install where the driver of a server is missing, or the library under it."""
+    try:
+        yield
+    except ImportError as error:
+        raise StoreUnusable(
+            f"a PostgreSQL store needs a driver that is not here ({str(error).partition(chr(10))[0]})",
+            hint="pip install 'agentctl[postgres]'",
+        ) from error

@@ -58,7 +58,7 @@ _BY_ERRNO = {
 }
 
 
-def unusable(error: Exception, path: Path) -> Exception:
+def unusable(error: Exception, path: Path | str) -> Exception:
     """The error for a person; a broken statement or constraint is a defect of ours and stays what it is."""
     if isinstance(error, UnicodeDecodeError) or "Could not decode to UTF-8" in str(error):
         found: tuple[str, str] | None = CORRUPT

@@ -210,6 +210,10 @@ class Readers(Generic[C]):
                 self._all.append(found)
         return found
 
+    def has(self) -> bool:
+        """Whether this thread has one."""
+        return getattr(self._local, "connection", None) is not None
+
     def drop(self) -> None:
         """Close this thread's: it is good for nothing any more."""
         found: C | None = getattr(self._local, "connection", None)

@@ -95,7 +95,8 @@ def ask(tx: Tx, place: Place, demands: Sequence[Demand], now: float, max_wait_s:
         return TooLong(slowest, waited + seconds)
     tx.executemany(
         "INSERT INTO waiting(scope, owner, since, amount, seen) VALUES(?, ?, ?, ?, ?)"
-        " ON CONFLICT(scope, owner) DO UPDATE SET since = excluded.since, amount = excluded.amount, seen = excluded.seen",
+        " ON CONFLICT(scope, owner) DO UPDATE SET"
+        " since = excluded.since, amount = excluded.amount, seen = excluded.seen",
         [(demand.scope, place.owner, place.since, _taken(demand), now) for demand in demands],
     )
     return Wait(slowest, seconds)
@@ -176,7 +177,7 @@ def _look(tx: Tx, limits: Mapping[str, int], place: Place, now: float) -> tuple[
     """
     at, scopes = pace.slice_of(now), tuple(limits)
     minutes, oldest, newest = {scope: _Minute({}, {}) for scope in scopes}, at - pace.WINDOW, at + pace.WINDOW
-    among, stale, queued = ", ".join("?" * len(scopes)), 0, False
+    among, stale, queued = ", ".join("?" * len(scopes)) or "NULL", 0, False
     for scope, start, tokens, held, most in tx.execute(
         f"SELECT scope, bucket_start, tokens, held, most FROM token_buckets WHERE scope IN ({among})",  # noqa: S608  # marks
         scopes,

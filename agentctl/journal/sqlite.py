@@ -1,4 +1,4 @@
-"""A store in a SQLite file: one connection that writes, by turns with other processes, and one that reads per thread."""
+"""A store in a SQLite file: one connection writes, in turn with other processes; each thread that reads has its own."""
 
 from __future__ import annotations
 

@@ -18,8 +18,9 @@ from typing import Literal
 
 from agentctl.config import keys, load, paths
 from agentctl.core.guards import circuit
-from agentctl.errors import Invalid
-from agentctl.journal import lease, opening, reaper, runs
+from agentctl.errors import Invalid, StoreMissing
+from agentctl.journal import doors, lease, opening, reaper, runs, sealed
+from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
 from agentctl.runner import outages
 from agentctl.tools.sandbox import probe
@@ -87,6 +88,9 @@ def _keyring() -> Check:
 
 def _store(flag: str | None) -> Iterator[Check]:
     url = paths.store_url(flag)
+    if doors.is_server(url):
+        yield from _server(url)
+        return
     try:
         path = opening.path_of(url)
     except Invalid as error:
@@ -98,25 +102,57 @@ def _store(flag: str | None) -> Iterator[Check]:
     try:
         opening.prepared(url, LOCK_S)
         with closing(opening.connect_reader(path, LOCK_S)) as connection:
-            rows = runs.listing(connection, status="running")
-            (count,) = connection.execute("SELECT count(*) FROM runs").fetchone()
-            now = time.time()
-            shared = list(_shared(connection, now))
+            count, inside = _inside(connection, time.time())
     except Invalid as error:
         yield Check("store", "file", "fail", error.message, error.hint)
         return
     except sqlite3.Error as error:
         yield Check("store", "file", "fail", f"{path}: {error}", "agentctl --store names another one")
         return
-    yield _file(path, int(count))
+    yield _file(path, count)
     yield from _beside(path)
-    yield from shared
-    for row in rows:
-        if lease.crashed(row, now):
-            yield Check("store", row.run_id, "warn", f"{row.task}: crashed", f"agentctl resume {row.run_id}")
+    yield from inside
 
 
-def _shared(connection: sqlite3.Connection, now: float) -> Iterator[Check]:
+def _server(url: str) -> Iterator[Check]:
+    """A store on a PostgreSQL server: what it is, and whether runs can use it."""
+    try:
+        with doors.tables(url, LOCK_S) as tx:
+            version, size, name, standby = tx.execute(
+                "SELECT current_setting('server_version'), pg_database_size(current_database()),"
+                " current_database()::text, pg_is_in_recovery()"
+            ).fetchone()
+            count, inside = _inside(tx, time.time())
+    except StoreMissing as error:
+        yield Check("store", "server", "ok", f"{error.message.partition(': ')[0]}: made by the first run")
+        return
+    except Invalid as error:
+        yield Check("store", "server", "fail", error.message, error.hint)
+        return
+    said = f"PostgreSQL {version.partition(' ')[0]}, database {name}: {size / 1e6:,.1f} MB, {count:,} runs"
+    if standby:
+        yield Check("store", "server", "warn", f"{said}, a standby: it can't be written", "--store names the primary")
+    else:
+        yield Check("store", "server", "ok", said)
+    try:
+        sealed.load(None)
+    except Invalid as error:
+        yield Check("store", "seal key", "warn", error.message, error.hint)
+    yield from inside
+
+
+def _inside(tx: Tx, now: float) -> tuple[int, list[Check]]:
+    """How many runs there are, what of the books is odd, and which runs crashed."""
+    (count,) = tx.execute("SELECT count(*) FROM runs").fetchone()
+    crashed = [
+        Check("store", row.run_id, "warn", f"{row.task}: crashed", f"agentctl resume {row.run_id}")
+        for row in runs.listing(tx, status="running")
+        if lease.crashed(row, now)
+    ]
+    return int(count), [*_shared(tx, now), *crashed]
+
+
+def _shared(connection: Tx, now: float) -> Iterator[Check]:
     """What dead drivers still hold, and who is left alone for a while, by the rules of `standard`."""
     held = [each for each in reaper.orphans(connection, now) if not each.rehearsed]
     if held:

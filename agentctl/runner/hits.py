@@ -13,7 +13,7 @@ from agentctl.core.guards.cache import rewritten
 from agentctl.core.hits import Call, Change, Key, Line
 from agentctl.core.policy import Policy
 from agentctl.core.prices import Price
-from agentctl.journal.opening import path_of
+from agentctl.journal import doors
 from agentctl.journal.replies import Which, replies, starts
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
@@ -43,7 +43,7 @@ def gathered(asked: Asked, store: str | None) -> tuple[list[Line], float]:
     """
     name, policy = _judged(asked)
     which = Which(asked.since, name, f"{name}{WARMING}" if name else "", asked.rehearsed)
-    folder = path_of(paths.store_url(store)).parent / "blobs"
+    folder = doors.blobs_of(paths.store_url(store))
     with stores.tables(store) as tx:
         changes = _changes(tx, folder, which)
         return hits.lines(_calls(tx, folder, which), changes, _prices(policy)), policy.cache.min_hit_ratio
@@ -71,13 +71,13 @@ def _prices(policy: Policy) -> Callable[[str], Price | None]:
     return price
 
 
-def _calls(tx: Tx, folder: Path, which: Which) -> Iterator[Call]:
+def _calls(tx: Tx, folder: Path | None, which: Which) -> Iterator[Call]:
     for origin, reply in replies(tx, folder, which):
         key = Key(origin.task, origin.rehearsed, reply.provider, reply.model)
         yield Call(key, origin.created, reply.usage)
 
 
-def _changes(tx: Tx, folder: Path, which: Which) -> dict[tuple[str, bool], Change]:
+def _changes(tx: Tx, folder: Path | None, which: Which) -> dict[tuple[str, bool], Change]:
     """When each task's prefix last became another one, and what of it."""
     last: dict[tuple[str, bool], RunStarted] = {}
     found: dict[tuple[str, bool], Change] = {}

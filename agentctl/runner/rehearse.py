@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from agentctl.approvals.base import Answer, Question
+from agentctl.config import paths
 from agentctl.core import envelope
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
@@ -89,12 +90,13 @@ def go_on(standin: StandIn, run_id: str, events: Sequence[Stamped]) -> None:
 
 
 @contextmanager
-def remembering(standin: StandIn, store: Path, clock: Callable[[], float]) -> Generator[None]:
+def remembering(standin: StandIn, store: Path | None, clock: Callable[[], float]) -> Generator[None]:
     """Let it find what rehearsals on the same store have cached, and leave them what it caches. C53
 
-    The file stands beside the store, and no real provider ever sees it.
+    The file stands beside the store, or in the data folder where that is no file; no real provider ever sees it.
     """
-    path = store.with_name(f"{store.name}.rehearsal-cache")
+    beside = store or paths.data_dir() / "postgresql"
+    path = beside.with_name(f"{beside.name}.rehearsal-cache")
     standin.cached.update(kept.read(path, clock()))
     try:
         yield

@@ -1,19 +1,19 @@
 """Which store a command works on, and what it may make of it where there is none.
 
-A run makes the file of a store that somebody named, never its folder: that would hide a slip in the path. Whoever only
+A run makes the file of a store that somebody named, never its folder: that would hide a slip in the path; in a database
+it makes the tables. Whoever only
 reads makes nothing: a named store that is not there is an error, the default one an empty store.
 """
 
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from agentctl.config import paths
-from agentctl.errors import StoreMissing
-from agentctl.journal import faults, opening
+from agentctl.errors import StoreMissing, StoreUnusable
+from agentctl.journal import doors, opening
 from agentctl.journal.tx import Tx
 
 if TYPE_CHECKING:
@@ -32,7 +32,20 @@ def open_journal(flag: str | None) -> Store:
     from agentctl.journal.store import open_store
 
     make: opening.Make = "file" if paths.is_named(flag) else "all"
-    return open_store(paths.store_url(flag), seal_dir=paths.data_dir(), make=make)
+    url = paths.store_url(flag)
+    store = open_store(url, seal_dir=paths.data_dir(), make=make)
+    if doors.is_server(url):
+        _sealing(store)
+    return store
+
+
+def _sealing(store: Store) -> None:
+    """A key that nobody makes: whether it was given is told before the run begins."""
+    try:
+        _ = store.seal
+    except StoreUnusable:
+        store.close()
+        raise
 
 
 def existing(flag: str | None) -> Store:
@@ -56,20 +69,11 @@ def existing(flag: str | None) -> Store:
 @contextlib.contextmanager
 def tables(flag: str | None) -> Generator[Tx]:
     """The tables of `existing` alone, for what has to be quick: no events, no seals, no writer."""
-    url = paths.store_url(flag)
-    path = opening.path_of(url)
-    try:
-        with contextlib.closing(_connected(flag, url)) as connection:
-            yield connection
-    except sqlite3.Error as error:
-        raise faults.unusable(error, path) from error
-
-
-def _connected(flag: str | None, url: str) -> sqlite3.Connection:
-    try:
-        path = opening.prepared(url, LOCK_S, make="nothing")
-    except StoreMissing:
-        if paths.is_named(flag):
-            raise
-        return opening.connect_nowhere()
-    return opening.connect_reader(path, LOCK_S)
+    with contextlib.ExitStack() as stack:
+        try:
+            tx = stack.enter_context(doors.tables(paths.store_url(flag), LOCK_S))
+        except StoreMissing:
+            if paths.is_named(flag):
+                raise
+            tx = stack.enter_context(contextlib.closing(opening.connect_nowhere()))
+        yield tx

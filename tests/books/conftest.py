@@ -7,10 +7,10 @@ import pytest
 
 from agentctl.journal.store import Store
 from tests.books.fleet import Fleet
-from tests.journal.conftest import opened, store, url
+from tests.journal.conftest import kind, opened, store, url
 from tests.runner.conftest import clock, stage, stages
 
-__all__ = ["clock", "opened", "stage", "stages", "store", "url"]
+__all__ = ["clock", "kind", "opened", "stage", "stages", "store", "url"]
 
 
 @pytest.fixture
@@ -40,6 +40,6 @@ def drivers(fleets: Callable[..., Fleet]) -> Fleet:
 
 
 @pytest.fixture
-def place(store: Store, url: str) -> dict[str, str]:
+def place(store: Store, url: str, tmp_path: Path) -> dict[str, str]:
     """Where a member finds the test's store."""
-    return {"url": url, "keys": str(store.path.parent / "keys")}
+    return {"url": url, "keys": str(tmp_path / "keys")}

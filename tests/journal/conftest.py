@@ -1,6 +1,8 @@
 """A store in an empty folder, runs in it, and processes that share it."""
 
+import base64
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -14,13 +16,29 @@ from agentctl.core.events import Event, Stamped, Thought
 from agentctl.journal import lease, runs
 from agentctl.journal.runs import NewRun
 from agentctl.journal.store import Store, open_store
+from tests.journal import server
 
 ROOT = Path(__file__).parent.parent.parent
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test of a store runs on both kinds; `on_sqlite` keeps one to files."""
+    if request.param == "postgres" and (missing := server.missing()):
+        request.node.user_properties.extend(("needs", name) for name in missing)
+        pytest.skip(f"needs {' and '.join(missing)}")
+    return str(request.param)
+
+
+on_sqlite = pytest.mark.parametrize("kind", ["sqlite"])
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/home/agentctl.db"
+def url(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    if kind == "sqlite":
+        return f"sqlite:///{tmp_path}/home/agentctl.db"
+    monkeypatch.setenv("AGENTCTL_SEAL_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
+    return server.database()
 
 
 @pytest.fixture

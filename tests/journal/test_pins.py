@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agentctl.journal import pins, schema
+from tests.journal.conftest import on_sqlite
 
 FS, DB = "fs 01", "db 02"
 
@@ -58,6 +59,7 @@ def test_lone_surrogates_have_a_digest():
     assert pins.digest_of("\ud800") != pins.digest_of("?")
 
 
+@on_sqlite
 def test_a_store_of_before_gets_the_tables(opened, url):
     path = Path(url.removeprefix("sqlite:///"))
     path.parent.mkdir(parents=True, exist_ok=True)

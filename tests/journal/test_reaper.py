@@ -7,6 +7,7 @@ import pytest
 from agentctl.journal import lease, ledger, reaper, runs
 from agentctl.journal.ledger import Scope
 from agentctl.journal.runs import NewRun
+from tests.journal.conftest import on_sqlite
 
 RUN, DAY = Scope("run_usd:r_1", 0, None), Scope("user_daily_usd:ada", 86_400, None)
 NOW = 1_000_000.0
@@ -108,6 +109,7 @@ def test_the_holds_of_a_run_that_was_removed_are_settled_too(tx, held):
     assert 1 == len(tx(reaper.reap, NOW))
 
 
+@on_sqlite
 def test_looking_for_them_reads_the_open_holds_alone(store, held):
     held()
     told = store.read(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agentctl.errors import StoreUnusable
 from agentctl.journal import sealed
 from agentctl.journal.sealed import Seal
+from tests.journal.conftest import on_sqlite
 
 SEAL = Seal(b"k" * 32, "test")
 
@@ -146,6 +147,7 @@ def test_nothing_is_loaded_before_it_is_needed():
     assert "[]" == done.stdout.strip()
 
 
+@on_sqlite
 def test_a_destroyed_original_leaves_no_bytes(store, driven):
     driven()
     body = b"ciphertext " * 500
