@@ -24,9 +24,8 @@ ROOT = Path(__file__).parent.parent.parent
 @pytest.fixture(params=["sqlite", "postgres"])
 def kind(request: pytest.FixtureRequest) -> str:
     """Every test of a store runs on both kinds; `on_sqlite` keeps one to files."""
-    if request.param == "postgres" and (missing := server.missing()):
-        request.node.user_properties.extend(("needs", name) for name in missing)
-        pytest.skip(f"needs {' and '.join(missing)}")
+    if request.param == "postgres":
+        server.or_skip(request.node)
     return str(request.param)
 
 

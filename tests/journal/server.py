@@ -15,8 +15,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
+import pytest
 
-from tests.conftest import find_program
+from tests.conftest import find_program, pytest_runtest_setup
 
 NEEDED = ("postgres", "initdb")
 SETTINGS = {
@@ -30,9 +31,10 @@ PR_SET_PDEATHSIG = 1
 _numbers = itertools.count()
 
 
-def missing() -> list[str]:
-    """The programs that are not here."""
-    return [name for name in NEEDED if find_program(name) is None]
+def or_skip(item: pytest.Item) -> None:
+    """Leave the test out where the programs are not here, as `needs` does."""
+    item.add_marker(pytest.mark.needs(*NEEDED))
+    pytest_runtest_setup(item)
 
 
 def database() -> str:
