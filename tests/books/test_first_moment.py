@@ -3,8 +3,10 @@
 import sqlite3
 
 from agentctl.journal import schema
+from tests.journal.conftest import on_sqlite
 
 
+@on_sqlite
 def test_a_store_that_another_process_makes_at_this_very_moment_is_taken_for_ours(opened, url, monkeypatch):
     """D07: whoever comes second is not told that the store is another program's."""
     path = url.removeprefix("sqlite:///")

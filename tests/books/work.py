@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import json
 import os
 import random
 import tempfile
@@ -73,13 +74,12 @@ def judged(tx: Any, request: Request) -> admission.Answer:
 
 def counted(tx: Any, key: str) -> tuple[int, int]:
     """What the holds of a scope say is spent and held."""
-    (row,) = tx.execute(
-        "SELECT COALESCE(sum(actual) FILTER (WHERE state = 'settled'), 0),"
-        " COALESCE(sum(amount) FILTER (WHERE state = 'open'), 0)"
-        " FROM holds WHERE EXISTS (SELECT 1 FROM json_each(scopes) WHERE json_extract(value, '$[0]') = ?)",
-        (key,),
-    ).fetchall()
-    return int(row[0]), int(row[1])
+    spent, held = 0, 0
+    for state, amount, actual, scopes in tx.execute("SELECT state, amount, actual, scopes FROM holds").fetchall():
+        if key in [scope for scope, *_ in json.loads(scopes)]:
+            spent += actual if state == "settled" else 0
+            held += amount if state == "open" else 0
+    return spent, held
 
 
 def timed(tx: Any, request: Request, clock: Callable[[], float]) -> tuple[float, admission.Answer]:

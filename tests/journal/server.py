@@ -108,7 +108,7 @@ class _Server:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                preexec_fn=_die_with_the_test,
+                preexec_fn=_die_with_the_test,  # noqa: PLW1509  # one system call
                 **user,
             )
 

@@ -15,6 +15,7 @@ from agentctl.errors import Invalid, StoreUnusable
 from agentctl.journal import bodies, runs, schema
 from agentctl.journal.runs import NewRun
 from agentctl.journal.store import open_store
+
 RUN = NewRun("r_1", "s_1", "ada", "task", "{}", 1.0)
 
 
@@ -22,8 +23,6 @@ RUN = NewRun("r_1", "s_1", "ada", "task", "{}", 1.0)
 def kind():
     """What befalls a file; `postgres/` says what befalls a server."""
     return "sqlite"
-
-
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from agentctl.journal import failpoints, lease, ledger
 
 PACKAGE = Path(failpoints.__file__).parent
 FILES = {
-    "sqlite": (PACKAGE / "writer.py", PACKAGE / "bodies.py"),
+    "sqlite": (PACKAGE / "sqlite.py", PACKAGE / "bodies.py"),
     "postgres": tuple((PACKAGE / "postgres").glob("*.py")),
 }
 POINTS = {

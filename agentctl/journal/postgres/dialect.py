@@ -30,22 +30,22 @@ SCRIPT: Final = (
 )
 trigger = re.compile(r"CREATE TRIGGER (\w+).*?END;", re.DOTALL)
 
-_REFUSE: Final = "BEGIN RAISE EXCEPTION 'events are append-only' USING ERRCODE = 'integrity_constraint_violation'; END"
+_REFUSE: Final = "RAISE EXCEPTION 'events are append-only' USING ERRCODE = 'integrity_constraint_violation';"
 TRIGGERS: Final = {
     "events_stay": f"""
-CREATE FUNCTION events_stay() RETURNS trigger LANGUAGE plpgsql AS $$ {_REFUSE} $$;
+CREATE FUNCTION events_stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {_REFUSE} END $$;
 CREATE TRIGGER events_stay BEFORE UPDATE ON events FOR EACH ROW EXECUTE FUNCTION events_stay();
 CREATE TRIGGER events_are_not_emptied BEFORE TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION events_stay();
 """,
     "events_leave_with_their_run": f"""
 CREATE FUNCTION events_leave_with_their_run() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF EXISTS (SELECT 1 FROM agentctl.runs WHERE run_id = OLD.run_id) THEN {_REFUSE}; END IF;
+  IF EXISTS (SELECT 1 FROM agentctl.runs WHERE run_id = OLD.run_id) THEN {_REFUSE} END IF;
   RETURN OLD;
 END $$;
 CREATE TRIGGER events_leave_with_their_run BEFORE DELETE ON events
 FOR EACH ROW EXECUTE FUNCTION events_leave_with_their_run();
-""",
+""",  # noqa: S608  # constants
 }
 
 

@@ -11,15 +11,16 @@ from agentctl.journal import faults
 from agentctl.journal.faults import FULL, refused
 
 KEPT: Final = "everything acknowledged is kept, and `agentctl resume` continues"
-LOST = ("the server can't be reached", f"Check that it runs, the URL and the network; {KEPT}.")
+LOST = (
+    "it can't be connected to",
+    f"Check that the server runs, the URL and the user (PGPASSWORD and ~/.pgpass are read); {KEPT}.",
+)
 LOCKED = ("it is locked by another process", "Let it finish, or end its session (`pg_stat_activity` names it).")
 READ_ONLY = ("it can't be written: the server is a standby or read-only", "Name the primary with --store.")
 FORBIDDEN = (
     "this user may not do that there",
     "The user needs CREATE on the database for the first run, else ownership of the schema `agentctl`.",
 )
-NO_ENTRY = ("the server lets this user not in", "Check user and password; PGPASSWORD and ~/.pgpass are read.")
-NO_DATABASE = ("there is no such database", "createdb makes it; the name is the last part of the URL.")
 DAMAGED = ("the database is damaged", "Restore it from a backup.")
 RESOURCES = ("the server is short of something", f"See its log; {KEPT}.")
 
@@ -29,11 +30,10 @@ _BY_STATE = {
     "25006": READ_ONLY,
     "25P03": LOST,
     "42501": FORBIDDEN,
-    "3D000": NO_DATABASE,
     "XX001": DAMAGED,
     "XX002": DAMAGED,
 }
-_BY_CLASS = {"08": LOST, "28": NO_ENTRY, "53": RESOURCES, "57": LOST, "58": RESOURCES}
+_BY_CLASS = {"08": LOST, "53": RESOURCES, "57": LOST, "58": RESOURCES}
 AGAIN: Final = ("40001", "40P01")
 """Another transaction was preferred: nothing was done."""
 

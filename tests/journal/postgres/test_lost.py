@@ -139,7 +139,7 @@ def test_a_server_that_stays_away_is_told_in_one_line(wire, wired, tmp_path, mon
         store.runs()
         wire.cut = lambda _said, _from_server: True
         for use in (store.runs, lambda: store.write(add)):
-            with pytest.raises(StoreUnusable, match=r"^store postgresql://agentctl@/t\w+: the server can't be reached"):
+            with pytest.raises(StoreUnusable, match=r"^store postgresql://agentctl@/t\w+: it can't be connected to"):
                 use()
 
 

@@ -1,0 +1,73 @@
+"""The program on a PostgreSQL store: a run that is killed, followed and resumed, and what the commands say of it."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.journal import server
+
+
+@pytest.fixture
+def url(request, monkeypatch):
+    server.or_skip(request.node)
+    made = server.database()
+    monkeypatch.setenv("AGENTCTL_STORE", made)
+    monkeypatch.setenv("AGENTCTL_SEAL_KEY", base64.b64encode(os.urandom(32)).decode())
+    return made
+
+
+def begin(*arguments, **env):
+    return subprocess.Popen(
+        [sys.executable, "-m", "agentctl", *map(str, arguments)],
+        env={**os.environ, **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_is_followed_and_resumed(agentctl, url, demo):
+    """G6 H3"""
+    told = agentctl("doctor", "--json").json["items"]
+    assert "made by the first run" in next(each["said"] for each in told if each["name"] == "server")
+    killed = begin(
+        "run", demo / "task.toml", "--rehearse", "--var", "order=A-1001", AGENTCTL_FAILPOINT="server-after-commit:6"
+    )
+    _, err = killed.communicate(timeout=60)
+    assert -signal.SIGKILL == killed.returncode, err
+    (row,) = agentctl("runs", "--json").json["items"]
+    assert "crashed" == row["status"]
+    told = agentctl("doctor", "--json").json["items"]
+    assert f"agentctl resume {row['run_id']}" in [each["fix"] for each in told]
+    assert any("PostgreSQL" in each["said"] and "1 runs" in each["said"] for each in told)
+
+    follower = begin("events", row["run_id"], "-f")
+    resumed = agentctl("resume", row["run_id"], "--json")
+    assert (0, "completed") == (resumed.code, resumed.json["status"]), resumed.err
+    seen, err = follower.communicate(timeout=60)
+
+    assert seen == agentctl("events", row["run_id"]).out, err
+    lines = [json.loads(line) for line in seen.splitlines()]
+    assert list(range(1, len(lines) + 1)) == [line["seq"] for line in lines]
+    kinds = [line["event_type"] for line in lines]
+    assert 1 == kinds.count("run_started") == kinds.count("resumed")
+    assert agentctl("budget", "--rehearsed").code == agentctl("cache", "stats", "--rehearsed").code == 0
+    assert agentctl("trace", row["run_id"]).code == agentctl("circuits").code == 0
+    with server.asking(url.partition("?")[0].rpartition("/")[2]) as operator:
+        assert [] == operator.execute("SELECT * FROM agentctl.holds WHERE state = 'open'").fetchall()
+        assert [] == operator.execute("SELECT * FROM agentctl.sealed").fetchall()
+
+
+def test_a_server_that_is_not_there_is_3_and_told_by_doctor(agentctl):
+    called = agentctl("doctor", "--store", "postgresql://ada@127.0.0.1:1/db", "--json")
+    (check,) = [each for each in called.json["items"] if each["name"] == "server"]
+
+    assert (3, "fail") == (called.code, check["state"])
+    assert check["said"].startswith("store postgresql://ada@127.0.0.1:1/db: it can't be connected to")
