@@ -20,7 +20,7 @@ def watched(store, seen):
     """What stands in every scope, in one look: never over its cap, and what is held is the open holds."""
 
     def look(tx):
-        tx.execute("BEGIN")
+        tx.execute("BEGIN" if store.path else "BEGIN ISOLATION LEVEL REPEATABLE READ")
         try:
             found = [(one.key, one.limit, one.spent, one.held) for one in ledger.budgets(tx)]
             return found, [counted(tx, key) for key, *_ in found]

@@ -19,6 +19,7 @@ from agentctl.journal import admission, circuits, ledger
 from agentctl.journal.admission import Granted, Request, Wait
 from agentctl.journal.circuits import Ask, Outcome
 from agentctl.journal.ledger import Refused, Scope
+from agentctl.journal.postgres import engine  # noqa: F401  # members are forked from who has it
 from agentctl.journal.store import Store, open_store
 from agentctl.runner import api
 from agentctl.runner.admitting import NAP_S

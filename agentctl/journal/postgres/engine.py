@@ -142,7 +142,7 @@ class Postgres:
                 in_doubt = True
                 _commit(tx.connection)
                 failpoint("server-after-commit")
-            except Exception as error:
+            except Exception as error:  # the work is anybody's, and nothing of it may stay half done
                 again = self._roll_back() or getattr(error, "sqlstate", None) in AGAIN
                 if last or not again:
                     raise
