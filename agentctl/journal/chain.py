@@ -54,7 +54,7 @@ def link(before: bytes, at: Place, data: bytes) -> bytes:
     return hashlib.sha256(before + place.encode("utf-8", "surrogatepass") + data).digest()
 
 
-def before(tx: Tx, folder: Path, run_id: str, seq: int) -> bytes:
+def before(tx: Tx, folder: Path | None, run_id: str, seq: int) -> bytes:
     """What the event `seq` of a run is linked to; events that have no links yet get them here."""
     if seq == 1:
         return first(run_id)
@@ -64,7 +64,7 @@ def before(tx: Tx, folder: Path, run_id: str, seq: int) -> bytes:
     return bytes(row[0])
 
 
-def complete(tx: Tx, folder: Path, run_id: str) -> bytes:
+def complete(tx: Tx, folder: Path | None, run_id: str) -> bytes:
     """Link the events of a run that have no link; the last link of the run.
 
     Raises:
@@ -86,7 +86,7 @@ def complete(tx: Tx, folder: Path, run_id: str) -> bytes:
     return at
 
 
-def digest(folder: Path, form: int, data: str | bytes) -> bytes:
+def digest(folder: Path | None, form: int, data: str | bytes) -> bytes:
     """`body` of a text as it is stored. A filed one is not read: its name says it."""
     if form == bodies.FILED and isinstance(data, str):
         return bytes.fromhex(data)

@@ -46,7 +46,7 @@ class Report:
     """Runs of before, whose events have no links yet: an altered one can't be told."""
 
 
-def check(tx: Tx, folder: Path) -> Report:
+def check(tx: Tx, folder: Path | None) -> Report:
     """Look at everything; `folder` is that of the blobs. A file that SQLite can't read ends the look: it says so."""
     found: list[Finding] = []
     try:
@@ -62,7 +62,7 @@ def check(tx: Tx, folder: Path) -> Report:
             tx.execute("ROLLBACK")
 
 
-def look(tx: Tx, folder: Path) -> Iterator[Finding]:
+def look(tx: Tx, folder: Path | None) -> Iterator[Finding]:
     """`check` within a transaction of the caller; sqlite3.DatabaseError where the file can't be read on."""
     yield from _file(tx)
     yield from _references(tx)
@@ -86,7 +86,7 @@ def _references(tx: Tx) -> Iterator[Finding]:
         yield Finding("reference", f"{count} rows of {table} belong to no run", "rebuild")
 
 
-def _run(tx: Tx, folder: Path, run_id: str, next_seq: int) -> Iterator[Finding]:
+def _run(tx: Tx, folder: Path | None, run_id: str, next_seq: int) -> Iterator[Finding]:
     faults = list(walking.faults(tx, folder, run_id, next_seq))
     for fault in faults:
         yield Finding("blob" if fault.blob else "event", fault.said, "cut", run_id, fault.seq)

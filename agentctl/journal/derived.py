@@ -14,7 +14,7 @@ COLUMNS = "call_id, state, tool, effect, attempt, idem_key, timeout_s, epoch, st
 Row = tuple[object, ...]
 
 
-def calls(tx: Tx, folder: Path, run_id: str) -> dict[str, Row]:
+def calls(tx: Tx, folder: Path | None, run_id: str) -> dict[str, Row]:
     """The rows of `tool_calls` that the events of a run make, by call."""
     rows = tx.execute(
         "SELECT seq, epoch, ts, type, v, form, data FROM events WHERE run_id = ? AND type IN (?, ?) ORDER BY seq",
@@ -38,7 +38,7 @@ def calls(tx: Tx, folder: Path, run_id: str) -> dict[str, Row]:
     return found
 
 
-def calls_that_differ(tx: Tx, folder: Path, run_id: str) -> list[str]:
+def calls_that_differ(tx: Tx, folder: Path | None, run_id: str) -> list[str]:
     """The calls whose row is not the one that the events make."""
     rows = tx.execute(f"SELECT {COLUMNS} FROM tool_calls WHERE run_id = ?", (run_id,)).fetchall()  # noqa: S608  # constants
     there = {str(row[0]): tuple(row) for row in rows}
@@ -46,7 +46,7 @@ def calls_that_differ(tx: Tx, folder: Path, run_id: str) -> list[str]:
     return sorted(call for call in there.keys() | wanted.keys() if there.get(call) != wanted.get(call))
 
 
-def rebuild_calls(tx: Tx, folder: Path, run_id: str) -> None:
+def rebuild_calls(tx: Tx, folder: Path | None, run_id: str) -> None:
     """Make the rows of a run anew."""
     tx.execute("DELETE FROM tool_calls WHERE run_id = ?", (run_id,))
     tx.executemany(
@@ -86,6 +86,6 @@ def rebuild_held(tx: Tx) -> None:
         if is_held != should:
             tx.execute(
                 "INSERT INTO budgets(scope, window_start, held) VALUES(?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET held = excluded.held",
+                " ON CONFLICT(scope, window_start) DO UPDATE SET held = excluded.held",
                 (scope, start, should),
             )

@@ -62,7 +62,7 @@ class Draft:
     events: Sequence[Stamped]
     texts: list[tuple[str, int, str]]
     packed: list[tuple[int, str | bytes]]
-    folder: Path = Path()
+    folder: Path | None = None
     """Of the blobs."""
     digests: list[bytes] = field(default_factory=list[bytes])
     """What the chain takes from each text."""

@@ -68,7 +68,8 @@ class Store:
         self.path = engine.path
         """Its file; None: it has none."""
         self.clock = clock
-        self._blobs = engine.path and engine.path.parent / "blobs"
+        self.blobs = engine.path and engine.path.parent / "blobs"
+        """Where large texts lie; None: in the store."""
         self._seal_dir = seal_dir if engine.path else None
         self._seal_guard = threading.Lock()
         self._writer = Writer(engine)
@@ -159,12 +160,12 @@ class Store:
 
     def packer(self, draft: Draft) -> Callable[[], None]:
         """What has to happen to a draft before the transaction that appends it."""
-        return lambda: draft.pack(self._blobs)
+        return lambda: draft.pack(self.blobs)
 
     def packed(self, stamped: Sequence[Stamped]) -> Draft:
         """A draft that can be appended at once: for the rare one that is decided inside a transaction."""
         draft = Draft.of(stamped)
-        draft.pack(self._blobs)
+        draft.pack(self.blobs)
         return draft
 
     def _append(
@@ -175,7 +176,7 @@ class Store:
         def work(tx: Tx) -> float:
             return events.append(tx, epoch, draft, change, self.clock())
 
-        return work, lambda: draft.pack(self._blobs)
+        return work, lambda: draft.pack(self.blobs)
 
     # --- the lease ---
 
@@ -258,7 +259,7 @@ class Store:
                         yield stamped
 
     def _page(self, run_id: str, after: int, limit: int) -> tuple[list[Stamped], int]:
-        return self.read(lambda tx: events.read(tx, self._blobs, run_id, after, limit))
+        return self.read(lambda tx: events.read(tx, self.blobs, run_id, after, limit))
 
     def in_doubt(self, run_id: str) -> list[InDoubt]:
         """The tool calls that were started and not seen to finish."""

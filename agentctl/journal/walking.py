@@ -41,12 +41,12 @@ class _Row:
     link: bytes | None
 
 
-def faults(tx: Tx, folder: Path, run_id: str, next_seq: int) -> Iterator[Fault]:
+def faults(tx: Tx, folder: Path | None, run_id: str, next_seq: int) -> Iterator[Fault]:
     """The first of them, in order; none: the run is whole as far as anybody can tell."""
     return islice(_faults(tx, folder, run_id, next_seq), MOST)
 
 
-def _faults(tx: Tx, folder: Path, run_id: str, next_seq: int) -> Iterator[Fault]:
+def _faults(tx: Tx, folder: Path | None, run_id: str, next_seq: int) -> Iterator[Fault]:
     expected, befores = 1, [chain.first(run_id)]
     (linked,) = tx.execute(
         "SELECT count(*) FROM events WHERE run_id = ? AND link IS NOT NULL", (run_id,)
@@ -83,7 +83,7 @@ def _rows(tx: Tx, run_id: str) -> Iterator[_Row]:
 
 
 def _fault(
-    folder: Path, run_id: str, row: _Row, befores: list[bytes], *, linked: bool
+    folder: Path | None, run_id: str, row: _Row, befores: list[bytes], *, linked: bool
 ) -> tuple[Fault | None, bytes | None]:
     """What is wrong with an event, and the link that it should have as far as that can be told."""
     seq, name = row.at.seq, f"event {row.at.seq} ({row.at.tag})"

@@ -47,7 +47,7 @@ def export(journal: Store, name: str, target: Path | None, *, over: bool = False
     target = target or Path(f"{row.run_id}.zip")
     if target.exists() and not over:
         raise Usage(f"{target} is there already: nothing was written", hint="Name another with --out, or --force.")
-    folder = journal.path.parent / "blobs"
+    folder = journal.blobs
     fault = next(journal.read(lambda tx: walking.faults(tx, folder, row.run_id, row.next_seq)), None)
     if fault is not None:
         raise StoreUnusable(f"{row.run_id} is not whole: {fault.said}", hint="agentctl store check")
@@ -100,7 +100,7 @@ def linked(journal: Store, run_id: str, last: int) -> Iterator[Linked]:
         if not page:
             return
         for *values, form, data, link in page:
-            place, text = Place(*values), bodies.unpack(journal.path.parent / "blobs", form, data)
+            place, text = Place(*values), bodies.unpack(journal.blobs, form, data)
             before = link or chain.link(before, place, chain.body(text))
             after = place.seq
             yield Linked(place, text, before)

@@ -93,7 +93,7 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True, store: st
     scopes.check(policy, order)
     script = _script(order, loaded_task) if order.rehearse else None
     found, missing = _keys(policy, rehearse=order.rehearse, sends=sends)
-    where = store if store is None or isinstance(store, str) else f"sqlite:///{store.path.absolute()}"
+    where = store if store is None or isinstance(store, str) else store.path and f"sqlite:///{store.path.absolute()}"
     ours = own_files(loaded_task, loaded), paths.own(where)
     box = box_for(loaded_task.task, loaded_task.base, policy, *ours)
     opened = open_tools(loaded_task.task, loaded_task.base, policy, *ours, box=box)

@@ -27,15 +27,27 @@ SCRIPT: Final = (
     (re.compile(r"\b(?:BLOB|ANY)\b"), "BYTEA"),
     # Keys are compared byte by byte: prefixes are asked for by their first and last.
     (re.compile(r"\bTEXT\b"), 'TEXT COLLATE "C"'),
+    (re.compile(r"\bDROP TRIGGER (events_\w+);"), r"DROP TRIGGER \1 ON events;"),
 )
 trigger = re.compile(r"CREATE TRIGGER (\w+).*?END;", re.DOTALL)
 
 _REFUSE: Final = "RAISE EXCEPTION 'events are append-only' USING ERRCODE = 'integrity_constraint_violation';"
+# A trigger that a later migration makes anew is written as it is last.
 TRIGGERS: Final = {
     "events_stay": f"""
-CREATE FUNCTION events_stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {_REFUSE} END $$;
+CREATE OR REPLACE FUNCTION events_stay() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE linked events;
+BEGIN
+  linked := OLD;
+  linked.link := NEW.link;
+  IF OLD.link IS NOT NULL OR NEW.link IS NULL OR NEW IS DISTINCT FROM linked THEN {_REFUSE} END IF;
+  RETURN NEW;
+END $$;
 CREATE TRIGGER events_stay BEFORE UPDATE ON events FOR EACH ROW EXECUTE FUNCTION events_stay();
-CREATE TRIGGER events_are_not_emptied BEFORE TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION events_stay();
+CREATE OR REPLACE FUNCTION events_are_not_emptied() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {_REFUSE} END $$;
+DROP TRIGGER IF EXISTS events_are_not_emptied ON events;
+CREATE TRIGGER events_are_not_emptied BEFORE TRUNCATE ON events
+FOR EACH STATEMENT EXECUTE FUNCTION events_are_not_emptied();
 """,
     "events_leave_with_their_run": f"""
 CREATE FUNCTION events_leave_with_their_run() RETURNS trigger LANGUAGE plpgsql AS $$
