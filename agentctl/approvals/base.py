@@ -42,6 +42,8 @@ class Question:
     """What it would do to a file, as a diff."""
     edited: str = ""
     """How a person changed its arguments, as a diff."""
+    doubt: tuple[str, ...] = ()
+    """It was started and may have happened: what is known of that. Yes means that it did not, and runs it."""
     notes: tuple[str, ...] = ()
     """What else to know: what waiting costs, what a reviewer said."""
     after: str = ""
@@ -56,7 +58,7 @@ class Question:
 class Answer:
     """What somebody decided, who it was, and why."""
 
-    decision: Literal["approve", "deny", "stop", "edit"]
+    decision: Literal["approve", "deny", "stop", "edit", "happened"]
     by: str
     why: str = ""
     args: JsonObject | None = None
@@ -65,6 +67,8 @@ class Answer:
     """The very same call may run again in this run."""
     at: float = 0.0
     """When it was said, in seconds since the epoch; 0: just now."""
+    result: str = ""
+    """Of a call that happened: what it came to, as JSON or in words."""
 
 
 class Approver(Protocol):

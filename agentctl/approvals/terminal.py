@@ -35,7 +35,7 @@ from agentctl.approvals.printable import printable
 from agentctl.approvals.wording import NARROWEST, choices, lacking, page, roomy, rows, wrapped, writable
 from agentctl.core.messages import JsonObject, is_object
 
-Taken: TypeAlias = Literal["approve", "remember", "edit", "deny", "stop"]
+Taken: TypeAlias = Literal["approve", "remember", "edit", "deny", "stop", "happened"]
 Modes: TypeAlias = list[Any]
 """What `termios` says of a terminal."""
 QUIET_S = 0.4
@@ -49,6 +49,7 @@ TAKEN: dict[bytes, tuple[Taken, str]] = {
     b"y": ("approve", "y: approved"),
     b"a": ("remember", "a: approved, and remembered for this exact call in this run"),
     b"e": ("edit", "e: edit"),
+    b"h": ("happened", "h: it happened, and is not run again"),
 }
 """Keys that count once everything was on the screen, and only where they are offered."""
 TOO_SMALL = "this terminal is too small to show it · n deny · s stop the run"
@@ -56,6 +57,7 @@ HIDDEN = "part of it is still hidden: press space first"
 WOKEN = b"\x1a"
 """Read where the process goes on after Ctrl-Z: the key itself never arrives, the terminal makes a signal of it."""
 REASON = "n: denied, because (Enter: no reason): "
+RESULT = "h: what it came to, as JSON or in words (Enter: nothing is known): "
 
 
 def can_ask(*, stdin_used: bool = False) -> bool:
@@ -71,7 +73,10 @@ def can_ask(*, stdin_used: bool = False) -> bool:
 
 def _offered(pressed: bytes, question: Question) -> bool:
     """Whether this key says yes to this question, in one way or another."""
-    return {b"y": True, b"a": bool(question.remembers), b"e": question.fits is not None}.get(pressed, False)
+    offered = {
+        b"y": True, b"a": bool(question.remembers), b"e": question.fits is not None, b"h": bool(question.doubt),
+    }  # fmt: skip
+    return offered.get(pressed, False)
 
 
 class Terminal:
@@ -128,6 +133,9 @@ class Terminal:
                     if edited is not None:
                         return Answer("edit", self._user, args=edited)
                     standing.reschedule(asyncio.get_running_loop().time() + question.timeout_s)
+                case "happened":
+                    standing.reschedule(None)
+                    return Answer("happened", self._user, result=await self._line(cooked, RESULT))
                 case "remember":
                     return Answer("approve", self._user, remember=True)
                 case decided:

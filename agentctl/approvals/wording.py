@@ -20,6 +20,12 @@ KEYS = {
 HEAD = 160
 TAIL = 60
 """Characters of a long value that are shown from its beginning and its end."""
+DOUBT_KEYS = {
+    "y": "y it did not: run it",
+    "h": "h it did: its result",
+    "n": "n skip it, why",
+    "s": "s stop the run",
+}
 LONGEST_CHOICES = 80
 """Characters of the line below the question, whatever it offers."""
 
@@ -45,6 +51,7 @@ def wording(question: Question) -> list[str]:
     return [
         "",
         f"Agent wants to {tool} with args: {arguments(question.args)}",
+        *(f"  doubt  {one_line(known)}" for known in question.doubt),
         *(f"  part   {one_line(_cut_text(text))} — {one_line(verdict)}" for text, verdict in question.parts),
         *_diff("changes the file", question.change),
         *_diff("as a person changed it", question.edited),
@@ -63,6 +70,8 @@ def wording(question: Question) -> list[str]:
 
 def choices(question: Question) -> str:
     """The keys that count."""
+    if question.doubt:
+        return " · ".join(DOUBT_KEYS.values())
     without = {"a"} if not question.remembers else set[str]()
     without |= {"e"} if question.fits is None else set[str]()
     return " · ".join(said for key, said in KEYS.items() if key not in without)

@@ -75,5 +75,6 @@ def _item(each: Request) -> JsonObject:
         "parts": [{"text": text, "verdict": verdict} for text, verdict in asked.parts],
         "files": [{"path": path, "digest": digest} for path, digest in asked.files],
         "change": asked.change,
+        "doubt": list(asked.doubt),
         "copied": [{"source": copied.source, "text": copied.text} for copied in asked.copied],
     }

@@ -27,8 +27,9 @@ CODES: Final[tuple[Row, ...]] = (
     ("18", "failed", "refusal", "the model declined"),
     ("19", "stopped", "handoff", "handed to a person"),
     ("20", "-", "forbidden", "the run's state forbids it: unknown, finished, decided, driven elsewhere"),
+    ("20", "cancelled", "cancel", "somebody cancelled it; it can't be resumed"),
     ("130", "paused", "SIGINT", "saved; resume goes on"),
-    ("143", "paused", "SIGTERM", "saved; resume goes on"),
+    ("143", "paused", "SIGTERM, pause", "saved; resume goes on"),
 )  # fmt: skip
 
 

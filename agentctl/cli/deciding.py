@@ -18,6 +18,7 @@ CallId = Annotated[
     str | None, typer.Argument(metavar="CALL", callback=options.filled, help="Which call; needed where several wait")
 ]
 LEAST_DIGEST = 8
+WORDS = {"approve": "approved", "deny": "denied", "happened": "taken as happened:"}
 Who = Annotated[str | None, typer.Option("--user", help="Who decides; default: your login name")]
 
 
@@ -28,6 +29,10 @@ def approve(
     args: Annotated[
         str | None, typer.Option(metavar="JSON", help="Other arguments: checked from the start, and approved as given")
     ] = None,
+    happened: Annotated[
+        str | None,
+        typer.Option(metavar="RESULT", help="It was in doubt and happened: JSON or words to go on with, not run again"),
+    ] = None,
     digest: Annotated[
         str, typer.Option(metavar="D", help="Only the call that you looked at: `agentctl approvals RUN` names it so")
     ] = "",
@@ -36,7 +41,13 @@ def approve(
     store: StoreUrl = None,
 ) -> None:
     """Let one exact call run, once"""
+    from agentctl.errors import Usage
+    from agentctl.journal.inbox import HAPPENED
+
+    if args is not None and happened is not None:
+        raise Usage("--args and --happened exclude each other")
     given = "" if args is None else _edited(args)
+    given = given if happened is None else f"{HAPPENED}{happened}"
     _decide("approve", run, call, given, digest=digest, user=user, store=store, as_json=as_json)
 
 
@@ -76,22 +87,35 @@ def _decide(
 ) -> None:
     from agentctl.cli.pending import the_one
     from agentctl.journal import lease
+    from agentctl.journal.inbox import HAPPENED
 
     who = options.identity("--user", user) or options.login()
     with options.open_journal(store) as journal:
         row = journal.run(run)
         request = the_one(journal, row.run_id, call or "")
         _is_the_one(request, digest)
+        told = "happened" if kind == "approve" and payload.startswith(HAPPENED) else kind
+        if told == "happened":
+            _may_have_happened(request)
         journal.leave(request.run_id, kind, by=who, call_id=request.call_id, asked_seq=request.seq, payload=payload)
         crashed = lease.crashed(row, journal.clock())
-    word = {"approve": "approved", "deny": "denied"}[kind]
     resume = f"agentctl resume {row.run_id}" if row.status != "running" or crashed else None
     if as_json:
-        render.as_json(_told(request, word, resume))
+        render.as_json(_told(request, "happened" if told == "happened" else WORDS[told], resume))
         return
-    given = ", with other arguments" if payload and kind == "approve" else ""
-    render.out(f"{word} {request.call_id} of {row.run_id}{given}: {request.shown}")
+    given = ", with other arguments" if payload and told == "approve" else ""
+    render.out(f"{WORDS[told]} {request.call_id} of {row.run_id}{given}: {request.shown}")
     render.say(f"resume:  {resume}" if resume else "the run goes on by itself", "hint")
+
+
+def _may_have_happened(request: Request) -> None:
+    from agentctl.errors import Forbidden
+
+    if not request.event.doubt:
+        raise Forbidden(
+            f"{request.call_id} of {request.run_id} was not started: it can't have happened",
+            hint=f"agentctl approvals {request.run_id}",
+        )
 
 
 def _is_the_one(request: Request, digest: str) -> None:

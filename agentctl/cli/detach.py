@@ -141,10 +141,10 @@ def _say(run_id: str, pid: int, files: Files, *, as_json: bool) -> NoReturn:
     follow = f"agentctl events {run_id} -f"
     if as_json:
         body = {"run_id": run_id, "pid": pid, "log": str(files.log), "output": str(files.out), "follow": follow}
-        render.as_json({**body, "pause": f"kill -INT {pid}"})
+        render.as_json({**body, "pause": f"agentctl pause {run_id}"})
     else:
         render.out(run_id)
         render.say(f"follow:  {follow}    or: tail -f {files.log}", "hint")
-        render.say(f"pause:   kill -INT {pid}", "hint")
+        render.say(f"pause:   agentctl pause {run_id}", "hint")
         render.say(f"answer:  agentctl show {run_id}", "hint")
     raise typer.Exit(0)

@@ -51,6 +51,10 @@ WaitingRun = Annotated[
     str,
     typer.Argument(metavar="RUN", callback=filled, help="A run's id, or its beginning", autocompletion=values.parked),
 ]
+RunningRun = Annotated[
+    str,
+    typer.Argument(metavar="RUN", callback=filled, help="A run's id, or its beginning", autocompletion=values.running),
+]
 UnfinishedRun = Annotated[
     str,
     typer.Argument(

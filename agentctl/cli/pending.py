@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentctl.approvals.base import Question
 from agentctl.approvals.printable import printable
 from agentctl.approvals.wording import arguments, wrapped
-from agentctl.core.events import ApprovalDecided, ApprovalRequested, CallEdited, ToolFinished
+from agentctl.core.events import ApprovalDecided, ApprovalRequested, CallEdited, CallSettled, ToolFinished
 from agentctl.core.tiers import Tier
 from agentctl.errors import Forbidden
 from agentctl.journal.inbox import ANSWERS
@@ -44,7 +44,7 @@ class Request:
                 asked.digest, spent_micro / 1e6, 0.0, 0.0,
                 copied=tuple((each.source, each.text) for each in asked.copied),
                 untrusted=asked.untrusted, parts=asked.parts, files=asked.files, change=asked.change,
-                edited=asked.edited,
+                edited=asked.edited, doubt=asked.doubt,
             ),
             width,
         )  # fmt: skip
@@ -81,7 +81,7 @@ def of(journal: Store, run_id: str) -> Requests:
                 decided.pop(event.call_id, None)
             case ApprovalDecided() as event:
                 decided[event.call_id] = event
-            case CallEdited(call_id=call_id):
+            case CallEdited(call_id=call_id) | CallSettled(call_id=call_id, happened=bool()):
                 asked.pop(call_id, None)
             case ToolFinished(call_id=call_id, final=True) if call_id not in decided:
                 asked.pop(call_id, None)  # refused since, and nobody's to decide

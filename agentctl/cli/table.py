@@ -9,6 +9,8 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     (RUN, "init", "init.init", "agentctl init demo"),
     (RUN, "run", "run.run", "agentctl run demo/task.toml --rehearse --var order=A-1001"),
     (RUN, "resume", "resume.resume", "agentctl resume r_a3f7b2 --add-usd 0.50"),
+    (RUN, "pause", "stopping.pause", "agentctl pause r_a3f7b2"),
+    (RUN, "cancel", "stopping.cancel", "agentctl cancel r_a3f7b2"),
     (PEOPLE, "approvals", "approvals.approvals", "agentctl approvals --json"),
     (PEOPLE, "approve", "deciding.approve", "agentctl approve r_a3f7b2"),
     (PEOPLE, "deny", "deciding.deny", 'agentctl deny r_a3f7b2 c3.0 --why "ask the customer first"'),

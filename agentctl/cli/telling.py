@@ -52,6 +52,8 @@ class Telling:
                 return Line(f"! {word} {one(who(decided))}{kept}{why}", "warn")
             case e.CallEdited(tool=tool, by=by):
                 return Line(f"! {one(by)} changed the arguments of {one(tool)}", "warn")
+            case e.CallSettled(tool=tool) as settled:
+                return Line(f"! {one(tool)}, in doubt: {one(settled.words)}", "warn")
             case e.LoopSeen() as loop:
                 return Line(f"! loop: {one(circling(loop))}", "warn")
             case e.HandedOff(reason=reason, contact=contact):

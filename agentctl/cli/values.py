@@ -25,6 +25,11 @@ def parked(ctx: typer.Context, incomplete: str) -> Offers:
     return silent(lambda: _runs(ctx, incomplete, ("parked", "running", "paused", "stopped")))
 
 
+def running(ctx: typer.Context, incomplete: str) -> Offers:
+    """Runs that are driven."""
+    return silent(lambda: _runs(ctx, incomplete, ("running",)))
+
+
 def resumable(ctx: typer.Context, incomplete: str) -> Offers:
     """Runs that are not done."""
     return silent(lambda: _runs(ctx, incomplete, ("parked", "running", "paused", "stopped", "failed")))

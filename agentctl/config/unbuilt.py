@@ -1,4 +1,4 @@
-"""What a file may say that this version does not do yet: refused where ignoring it would be unsafe, else one line.
+"""What a policy may say that this version does not do yet, in one line each.
 
 A row goes when its guard comes; with the last one this file goes.
 """
@@ -8,23 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentctl.config.problems import dotted
-from agentctl.errors import Problem
 
 if TYPE_CHECKING:
     from agentctl.config.load import LoadedPolicy
-    from agentctl.config.task import LoadedTask
 
-NOT_ENFORCED = "not enforced by this version; remove it to run without it"
 TABLES = ("alerts", "telemetry")
 """Tables of a policy that nothing asks yet."""
-UNSAFE = "reconcile"
-"""Of a tool's `recovery`."""
-
-
-def refusals(task: LoadedTask) -> list[Problem]:
-    """What a task asks for that would silently not happen."""
-    asked = (number for number, tool in enumerate(task.task.tools) if tool.recovery == UNSAFE)
-    return [task.document.problem(("tools", number, "recovery"), NOT_ENFORCED) for number in asked]
 
 
 def notices(policy: LoadedPolicy) -> list[str]:

@@ -76,6 +76,8 @@ class Contract:
     """What a server that nobody trusts says of it, where that can only make it stricter."""
     changed: str = ""
     """How its definition differs from the one that was agreed to: a person is asked before it is used."""
+    verify: tuple[str, ...] = ()
+    """The program that knows whether a call happened, where `recovery` is `reconcile`."""
     gone: bool = False
     """Its server does not offer it any more: it is refused."""
 

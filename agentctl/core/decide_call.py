@@ -12,6 +12,7 @@ from typing import Literal
 
 from agentctl.core import command_rules, commands, envelope, receipts
 from agentctl.core import decisions as do
+from agentctl.core.clock import past
 from agentctl.core.commands import Command
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
@@ -26,7 +27,7 @@ from agentctl.core.taint import Copied
 from agentctl.core.tiers import Tier
 from agentctl.records import dataclass
 
-DOUBT = "its outcome is unknown: approve runs it (again), deny skips it"
+DOUBT = "its outcome is unknown: it was started, and nobody saw it finish"
 REDEFINED = "its definition has changed since it was pinned:\n{diff}"
 CHANGED = "changed since it was approved: {drift}"
 EXPIRED = "it was approved more than an hour ago"
@@ -34,8 +35,33 @@ FILLED = "the secrets that it is filled in with"
 
 
 def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDecision:
-    """Whether one call runs: known, well-formed, no repeat, within its limits, healthy, allowed."""
+    """Whether one call runs: known, well-formed, no repeat, within its limits, healthy, allowed.
+
+    What becomes of one that may have happened is settled before anything else, and no refusal says that it did not.
+    """
     at, contract = call.state, setup.contracts.get(call.state.tool)
+    if at.in_doubt and (settled := _settled(at, contract, now)) is not None:
+        return _handed(setup, state, at, settled) if isinstance(settled, do.AskPerson) else settled
+    decision = _before_tool(setup, state, call, contract, now)
+    if at.unknown and isinstance(decision, do.RefuseCall) and (contract is None or not contract.read_only):
+        return replace(decision, envelope=_unknown(at, decision.envelope))
+    return decision
+
+
+def _settled(at: CallState, contract: Contract | None, now: float) -> do.Sleep | do.Verify | do.AskPerson | None:
+    """How to find out whether it happened; None: it needs not be known. Nobody is asked while it may go on. E30"""
+    since, until = at.quiet
+    if now < until and past(since, now):
+        return do.Sleep(until - now)
+    if contract is None or contract.recovery in {"rerun", "same_key"}:
+        return None
+    if contract.recovery == "reconcile" and not at.verify_said:
+        return do.Verify()
+    return do.AskPerson(Tier.HIGH, DOUBT, once=True, person=True)
+
+
+def _before_tool(setup: Setup, state: State, call: Call, contract: Contract | None, now: float) -> do.CallDecision:
+    at = call.state
     unfit = _unfit(setup, state, call, contract)
     if unfit is not None or contract is None:
         return unfit or do.RefuseCall("args", unknown_tool(at.tool, _shown(setup)))
@@ -44,14 +70,14 @@ def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDe
         return do.ShareCall(shared)
     refusal = _limits(setup, state, call, contract, now)
     if refusal is not None and refusal.guard == "circuit":
-        return _fallback(setup, state, call, contract, now) or refusal
+        return (None if at.unknown else _fallback(setup, state, call, contract, now)) or refusal
     if refusal is not None:
         return refusal
     if contract.requires_check and not state.run.checked:
         return do.RunCheck() if state.run.checked is None and setup.check_retries is not None else _unchecked(contract)
     judged = _judged(setup, state, contract, call)
     if judged.decision == "deny":
-        return do.RefuseCall("risk", _forbidden(contract, at, judged.ruling))
+        return do.RefuseCall("risk", risk.refusal(contract, judged.ruling))
     return _handed(setup, state, at, _permission(state, contract, call, judged, now))
 
 
@@ -64,8 +90,10 @@ def _unfit(setup: Setup, state: State, call: Call, contract: Contract | None) ->
         return do.RefuseCall("loops", _ending())
     if contract is None:
         return None
-    if at.phase == "denied" or contract.gone:
-        return do.RefuseCall("approval", _denied(contract, at) if at.phase == "denied" else _gone(contract))
+    if at.phase == "denied":
+        return do.RefuseCall("approval", approval.denied(contract.name, at.why))
+    if contract.gone:
+        return do.RefuseCall("approval", _gone(contract))
     bad = scrub.check(state.scrub, at.call_id) or args.check(policy.args, contract, call.args, call.garbled)
     if bad is None:
         kept = trust.keeps(policy.trust, contract) if call.leaks else None
@@ -89,13 +117,10 @@ def _handed(
 
 
 def _permission(state: State, contract: Contract, call: Call, judged: Judged, now: float) -> do.RunCall | do.AskPerson:
-    """Whether it may run by itself. What was started and not seen to finish is in doubt, and asked about first."""
+    """Whether it may run by itself."""
     at, tier = call.state, judged.tier
     asks = do.AskPerson(tier, judged.why, judged.once, judged.once) if judged.decision == "ask" else None
     once = asks is not None and asks.once
-    started = at.phase == "started" or (at.phase == "waiting" and at.attempts > 0)
-    if started and contract.recovery not in {"rerun", "same_key"}:
-        return do.AskPerson(Tier.HIGH, DOUBT, once=once, person=True)
     same = at.digest == call.digest
     if at.approved and same and receipts.counts(at.approved_at, now):
         return do.RunCall(tier)
@@ -177,19 +202,9 @@ def _shown(setup: Setup) -> tuple[str, ...]:
     return tuple(each.name for each in setup.contracts.values() if not risk.hidden(setup.policy.risk, each))
 
 
-def _forbidden(contract: Contract, at: CallState, ruling: risk.Ruling) -> Envelope:
-    """What was started before it was forbidden may have happened."""
-    return _unknown(contract, f"forbidden since by {ruling.rule}") if at.attempts else risk.refusal(contract, ruling)
-
-
-def _denied(contract: Contract, at: CallState) -> Envelope:
-    if not at.attempts:
-        return approval.denied(contract.name, at.why)
-    return _unknown(contract, at.why)
-
-
-def _unknown(contract: Contract, why: str) -> Envelope:
-    text = f"The outcome of {contract.name} is unknown and it was not run again."
+def _unknown(at: CallState, refused: Envelope) -> Envelope:
+    why = at.why if at.phase == "denied" else refused.message
+    text = f"The outcome of {at.tool} is unknown and it was not run again."
     reason = f" Reason: {why}" if why else ""
     return envelope.permanent(text + reason, code="UNKNOWN_OUTCOME", hint="Check whether it happened.")
 

@@ -143,6 +143,11 @@ class RunCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """It may have happened: the tool's own `verify` knows."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunCall:
     """Nothing speaks against this call."""
 
@@ -203,5 +208,5 @@ class FinishCall:
 Action: TypeAlias = (
     AskModel | Sleep | Retry | LeaveProvider | NextProvider | Trim | Land | Say | Report | Stop | UseTools | RunCheck
 )
-CallDecision: TypeAlias = RunCall | RefuseCall | ShareCall | AskPerson | RunCheck | Stop
+CallDecision: TypeAlias = RunCall | RefuseCall | ShareCall | AskPerson | RunCheck | Verify | Sleep | Stop
 ResultDecision: TypeAlias = RetryCall | FinishCall

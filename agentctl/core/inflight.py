@@ -2,8 +2,9 @@
 
 Rules. A model call is `asked` from its intent to its outcome. A failure is `failed` until a retry, another provider
 or a stop has been chosen. A tool call goes proposed → (waiting → approved | denied) → started → done; a retry takes
-it from started back to approved, a person's edit from waiting back to proposed. What stands in `started` when a process
-died is in doubt, and only the tool's recovery settles it.
+it from started back to approved, a person's edit from waiting back to proposed. From its intent on a call is `unknown`,
+until its outcome, or until somebody has said that it did not happen; one that is unknown when a process died is in
+doubt, and only the tool's recovery settles it.
 
 Bound: the calls of one reply, at most `MOST_CALLS`; the recorder refuses the rest.
 """
@@ -17,6 +18,7 @@ from agentctl.core.events import (
     ApprovalDecided,
     ApprovalRequested,
     CallEdited,
+    CallSettled,
     ContextTrimmed,
     Decided,
     FellBack,
@@ -70,6 +72,20 @@ class CallState:
     why: str = ""
     """The person's reason."""
     tier: str = ""
+    unknown: bool = False
+    """Its last attempt was started, and nobody has seen what came of it."""
+    started_at: float = 0.0
+    """When that was, in seconds since the epoch."""
+    timeout_s: float = 0.0
+    quiet: tuple[float, float] = (0.0, 0.0)
+    """From a takeover until nothing that an earlier driver started can still be at work, in seconds since the epoch."""
+    verify_said: str = ""
+    """Why the tool's `verify` could not tell, in this drive."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """It may have happened, and nobody has said yet what is to become of it."""
+        return self.unknown and self.phase in {"started", "waiting"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +132,8 @@ def apply(state: State, stamped: Stamped) -> State:
         case FellBack(from_=provider):
             passed = state.passed if provider in state.passed else (*state.passed, provider)
             return replace(state, failed=None, passed=passed)
-        case Resumed():
-            calls = tuple(_reopened(call) if call.phase == "stopped" else call for call in state.calls)
+        case Resumed(quiet_at=quiet_at):
+            calls = tuple(_taken_over(call, stamped.ts, quiet_at) for call in state.calls)
             return replace(state, asked=None, failed=None, retry_at=0.0, passed=(), calls=calls)
         case _:
             return _apply_to_turn(state, stamped)
@@ -133,9 +149,14 @@ def _apply_to_turn(state: State, stamped: Stamped) -> State:
             return _apply_to_call(state, stamped)
 
 
-def _reopened(call: CallState) -> CallState:
-    """A call that was asked about when somebody stopped the run; one that was in doubt still is."""
-    return replace(call, phase="started" if call.attempts else "proposed")
+def _taken_over(call: CallState, now: float, quiet_at: float) -> CallState:
+    """What another driver finds: a call that somebody stopped the run over is open again, one in doubt still is."""
+    if call.phase == "stopped":
+        call = replace(call, phase="started" if call.unknown else "proposed")
+    if not call.unknown:
+        return call
+    quiet = (now, quiet_at + call.timeout_s) if quiet_at else call.quiet
+    return replace(call, quiet=quiet, verify_said="")
 
 
 def _apply_to_call(state: State, stamped: Stamped) -> State:
@@ -155,12 +176,19 @@ def _apply_to_call(state: State, stamped: Stamped) -> State:
                 state, call_id, phase="proposed", key=key, exact=exact, edited_by=by, approved=False, digest="",
                 bound=(),
             )  # fmt: skip
-        case ToolStarted(call_id=call_id, attempt=attempt, tier=tier):
-            return _change(state, call_id, phase="started", attempts=attempt, tier=tier)
+        case ToolStarted(call_id=call_id, attempt=attempt, tier=tier, timeout_s=timeout_s):
+            return _change(
+                state, call_id, phase="started", attempts=attempt, tier=tier, unknown=True, started_at=stamped.ts,
+                timeout_s=timeout_s, quiet=(0.0, 0.0), verify_said="",
+            )  # fmt: skip
         case Retried(call_id=call_id, delay_s=delay):
-            return _change(state, call_id, phase="retrying", retry_at=stamped.ts + delay, delay_s=delay)
-        case ToolFinished(call_id=call_id, final=True):
-            return _change(state, call_id, phase="done")
+            return _change(state, call_id, phase="retrying", retry_at=stamped.ts + delay, delay_s=delay, unknown=False)
+        case CallSettled(call_id=call_id, happened=False):
+            return _change(state, call_id, phase="proposed", unknown=False)
+        case CallSettled(call_id=call_id, happened=None, why=why):
+            return _change(state, call_id, verify_said=why)
+        case ToolFinished(call_id=call_id, final=final):
+            return _change(state, call_id, phase="done", unknown=False) if final else state
         case _:
             return state
 

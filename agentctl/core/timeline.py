@@ -114,6 +114,9 @@ def _take(tracing: _Tracing, at: e.Stamped, *, last: bool) -> None:
             tracing.waiting.pop(edited.call_id, None)
             tracing.args[edited.call_id] = edited.args
             _note(tracing, at, f"edited.{edited.tool}", f"arguments changed by {edited.by}", "warn")
+        case e.CallSettled() as settled:
+            tracing.waiting.pop(settled.call_id, None)
+            _note(tracing, at, f"doubt.{settled.tool}", settled.words, "warn")
         case e.CircuitMoved() as moved if moved.from_ != moved.to:
             _circuit(tracing, at, moved)
         case e.Completed() as completed:

@@ -21,6 +21,8 @@ Kind = Literal["approve", "deny", "stop", "pause", "cancel"]
 ANSWERS: Final = ("approve", "deny")
 SEALED: Final = "sealed:"
 """Begins a payload as it is stored: the digest of what was sealed."""
+HAPPENED: Final = "happened:"
+"""Begins what is said of a call that happened; arguments begin with a brace."""
 OVER: Final = ("completed", "failed", "cancelled")
 
 
@@ -34,7 +36,7 @@ class Letter:
     call_id: str
     asked_seq: int
     payload: str
-    """A reason in words, or edited arguments as JSON."""
+    """A reason in words, edited arguments as JSON, or after `HAPPENED` what a call came to."""
     sender: str
     created: float
 

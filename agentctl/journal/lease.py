@@ -99,7 +99,12 @@ def crashed(row: RunRow, now: float) -> bool:
 
 def holds(until: float, now: float) -> bool:
     """Whether a lease is not over, as far as its end can be believed."""
-    return now < until <= now + LONGEST_S
+    return now < until and believed(until, now)
+
+
+def believed(until: float, now: float) -> bool:
+    """Whether a lease can have been given to end then: else its clock has been set back since."""
+    return until <= now + LONGEST_S
 
 
 def abandoned(owner: str, until: float, now: float) -> bool:

@@ -20,6 +20,7 @@ from agentctl.journal.ledger import Refused
 from agentctl.journal.pace import TooLong, Wait
 from agentctl.runner import recaps
 from agentctl.runner.books import window
+from agentctl.runner.wishes import wished
 from agentctl.runner.world import World
 
 NAP_S = 1.0
@@ -83,8 +84,8 @@ async def _napped(world: World, action: do.AskModel, seconds: float) -> bool:
         world.recorder.leave()
         raise
     now = next_action(world.setup, world.state, world.clock(), 0.0)
-    wished = any(letter.kind in {"pause", "cancel"} for letter in world.letters())
-    if not wished and isinstance(now, do.AskModel) and (now.provider, now.purpose) == (action.provider, action.purpose):
+    same = isinstance(now, do.AskModel) and (now.provider, now.purpose) == (action.provider, action.purpose)
+    if same and not wished(world):
         return True
     world.recorder.leave()
     return False

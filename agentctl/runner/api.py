@@ -17,7 +17,7 @@ from agentctl.journal import lease
 from agentctl.journal.failpoints import failpoint
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
-from agentctl.runner import explanation, numbered, plan, reaping, recall, relearning, starting, words
+from agentctl.runner import crashed, doubt, explanation, numbered, plan, reaping, recall, relearning, starting, words
 from agentctl.runner.drive import Drive, driven
 from agentctl.runner.order import Listener, Order, Raise, Result
 from agentctl.runner.servers import served
@@ -53,6 +53,8 @@ async def run(order: Order, *, store: str | Store | None, listener: Listener, ap
     with _held(store, open_journal) as journal:
         await reaping.reap(journal)
         async with served(planned, journal, listener) as complete:
+            if not isinstance(store, Store) and (line := crashed.offer(journal, order.user, rehearsed=order.rehearse)):
+                listener.note(line)
             for note in complete.notes:
                 listener.note(note)
             new = starting.new(order, complete, journal.clock())
@@ -100,6 +102,7 @@ async def resume(
         order = dataclasses.replace(order, policy=policy or recall.policy_named(events) or order.policy)
         planned = plan.make(order, only_lower=False, store=journal)
         numbered.refuse_late(events, row.run_id, to_model=planned.policy.scrub.to_model)
+        row = journal.run(row.run_id)
         epoch = await journal.take(row.run_id, lease.new_owner())
         failpoint("run-taken-over")
         async with served(planned, journal, listener) as complete:
@@ -125,7 +128,8 @@ def _restart(at: Drive, world: World, row: RunRow, known: recall.Start, raised: 
     told = recall.told(row, fold(at.events), changed=changed, policy=at.plan.policy.name)
     for note in (*at.plan.notes, told):
         at.listener.note(note)
-    recall.orphans(world, at.journal)
+    recall.orphans(world.recorder, at.journal)
+    doubt.silence(world)
     world.recorder.record(
         Resumed(
             len(at.events),
@@ -140,5 +144,6 @@ def _restart(at: Drive, world: World, row: RunRow, known: recall.Start, raised: 
             world.recorder.calls_of_the_session() if at.order.session else {},
             starting.started_by_others(world, at.plan, at.order),
             to_model=world.shows.on,
+            quiet_at=doubt.quiet_at(row, at.epoch, at.journal.clock()),
         )
     )

@@ -14,7 +14,7 @@ from agentctl.core.guards import budget, cache
 from agentctl.core.inflight import CallState
 from agentctl.core.messages import JsonObject, is_object
 from agentctl.models.caching import lifetime_s
-from agentctl.runner import changes, exact, shell, words
+from agentctl.runner import changes, doubt, exact, shell, words
 from agentctl.runner.world import World
 
 REMEMBERS = "this exact call of {tool} again, in this run, for an hour"
@@ -40,6 +40,7 @@ def requested(world: World, call: CallState, contract: Contract, decision: do.As
         changes.of_file(world, exact.change(contract, args)),
         _edited(world, call),
         words.around(world, contract),
+        tuple(world.scrub.text(line) for line in doubt.known(world, call)),
     )
 
 
@@ -66,6 +67,7 @@ def question(world: World, call: CallState, asked: ApprovalRequested, decision: 
         asked.files,
         asked.change,
         asked.edited,
+        asked.doubt,
         _waiting_costs(world),
         "the run parks" if policy.approval.on_timeout == "park" else "it is denied",
         REMEMBERS.format(tool=asked.tool) if remembered else "",

@@ -6,13 +6,12 @@ Rules.
    durable marks.
 3. Identical calls of one reply run once and share the result.
 4. A call in doubt (started by a driver that died) is run again only where its contract says that this is harmless;
-   else a person is asked what became of it.
+   else its `verify` is asked what became of it, or a person. Nobody is asked while it may still be at work.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -22,19 +21,19 @@ from agentctl.core.contract import Contract
 from agentctl.core.decide import next_action
 from agentctl.core.decide_call import after_tool, before_tool
 from agentctl.core.envelope import Envelope
-from agentctl.core.events import Decided, Degraded, Retried, ToolFinished, ToolStarted
-from agentctl.core.guards import circuit, results, trust
+from agentctl.core.events import Decided, Retried, ToolStarted, Waited
+from agentctl.core.guards import circuit
 from agentctl.core.inflight import CallState, find
-from agentctl.core.messages import ToolAnswer
 from agentctl.core.setup import Call
 from agentctl.core.tiers import Tier
 from agentctl.journal.failpoints import failpoint
-from agentctl.runner import circuits, numbered, words
+from agentctl.runner import circuits, doubt, numbered, words
 from agentctl.runner.answers import run_check
 from agentctl.runner.exact import exactly
+from agentctl.runner.outcomes import answered, conclude, outcome
 from agentctl.runner.people import ask_person
 from agentctl.runner.waking import woken
-from agentctl.runner.wishes import wish
+from agentctl.runner.wishes import rest, wish
 from agentctl.runner.world import World
 from agentctl.tools.base import Invocation
 
@@ -107,13 +106,33 @@ async def _handle(world: World, call: CallState, running: Running) -> do.Stop | 
             await _settle(world, running)
             await run_check(world)
             return None
-        case do.AskPerson() if running:
-            await _settle(world, running)
+        case do.RunCall():
+            return await _begin(world, exact, decision, running, closed)
+        case do.AskPerson() | do.Verify() | do.Sleep():
+            if running:
+                await _settle(world, running)
+                return None
+            return await _find_out(world, call, decision)
+
+
+async def _find_out(world: World, call: CallState, decision: do.AskPerson | do.Verify | do.Sleep) -> do.Stop | None:
+    """Ask a person, or, of a call that may have happened, its tool's program; or let it come to its end first."""
+    match decision:
+        case do.Sleep(seconds=seconds):
+            return await _quiet(world, call, seconds)
+        case do.Verify():
+            await doubt.verify(world, call, world.setup.contracts[call.tool])
             return None
         case do.AskPerson():
             return await ask_person(world, call, world.setup.contracts[call.tool], decision) or _stopped(world)
-        case do.RunCall():
-            return await _begin(world, exact, decision, running, closed)
+
+
+async def _quiet(world: World, call: CallState, seconds: float) -> do.Stop | None:
+    """What another machine's driver started may still be at work."""
+    world.recorder.record(Waited(f"{call.tool} may still be at work", round(seconds, 1)))
+    await world.recorder.flush()
+    await rest(world, seconds)
+    return wish(world)
 
 
 async def _begin(world: World, exact: Call, decision: do.RunCall, running: Running, closed: set[str]) -> do.Stop | None:
@@ -153,9 +172,9 @@ async def _share(world: World, call: CallState, with_call: str, running: Running
     if with_call in running:
         await _settle(world, running)
     answer = world.answers[with_call]
-    finished = _finished(world, call, answer, 0, ran=False, effect=False)
+    finished = outcome(world, call, answer, 0, ran=False, effect=False)
     labels = world.labels.get(with_call, ())
-    _answer(world, call, answer, replace(finished, shared_with=with_call, labels=labels))
+    answered(world, call, answer, replace(finished, shared_with=with_call, labels=labels))
     return None
 
 
@@ -165,8 +184,8 @@ def _refuse(world: World, call: CallState, decision: do.RefuseCall) -> do.Stop |
     reason = decision.envelope.code or decision.envelope.message
     world.recorder.record(Decided("before_tool", decision.guard, "refuse", f"{call.tool}: {reason}"))
     answer = numbered.answer(world, call.call_id, decision.envelope, ours=True)
-    finished = _finished(world, call, answer, 0, ran=False, effect=False)
-    _answer(world, call, answer, finished)
+    finished = outcome(world, call, answer, 0, ran=False, effect=False)
+    answered(world, call, answer, finished)
     return decision.halt
 
 
@@ -204,7 +223,7 @@ async def _run(world: World, exact: Call, contract: Contract, tier: Tier, *, clo
         decision = after_tool(world.setup, contract, answer, attempt)
         weighed = partial(circuits.weigh, world, name, asked, asked_at=started, probe=probe)
         if isinstance(decision, do.RetryCall):
-            finished = _finished(world, call, answer, ms, ran=True, effect=not contract.read_only, by=contract.name)
+            finished = outcome(world, call, answer, ms, ran=True, effect=not contract.read_only, by=contract.name)
             world.recorder.record(replace(finished, final=False))
             await _weigh(weighed, answer, probe=probe)
             world.recorder.record(Retried(decision.attempt, decision.delay_s, call.call_id))
@@ -214,7 +233,7 @@ async def _run(world: World, exact: Call, contract: Contract, tier: Tier, *, clo
                 return
             wait = decision.delay_s
             continue
-        _conclude(world, call, contract, decision.envelope, ms)
+        conclude(world, call, contract, decision.envelope, ms)
         await _weigh(weighed, answer, probe=probe)
         if not contract.read_only:
             await world.recorder.flush(durable=True)
@@ -244,7 +263,7 @@ def _decided(world: World, call: CallState) -> do.CallDecision:
 
 def _unhealthy(world: World, call: CallState) -> None:
     answer = circuit.unhealthy()
-    _answer(world, call, answer, _finished(world, call, answer, 0, ran=False, effect=False))
+    answered(world, call, answer, outcome(world, call, answer, 0, ran=False, effect=False))
 
 
 async def _attempt(world: World, intent: ToolStarted) -> tuple[Envelope, int]:
@@ -260,72 +279,3 @@ async def _attempt(world: World, intent: ToolStarted) -> tuple[Envelope, int]:
     answer = await world.tools[intent.tool].run(made)
     failpoint("before-outcome")
     return answer, max(0, round((world.clock() - started) * 1000))
-
-
-def _told(world: World, call: CallState, answer: Envelope) -> Envelope:
-    """The model asked for something else than what a person let run."""
-    if not call.edited_by:
-        return answer
-    args = json.dumps(world.said[call.call_id].args, ensure_ascii=False)
-    notice = f"{call.edited_by} changed the arguments before it ran, to: {args}."
-    return replace(answer, message=f"{notice} {answer.message}".strip())
-
-
-def _conclude(world: World, call: CallState, contract: Contract, answer: Envelope, ms: int) -> None:
-    if contract.name != call.tool:
-        notice = f"{call.tool} is unhealthy: answered by {contract.name}"
-        answer = replace(answer, message=f"{notice}. {answer.message}".strip())
-        world.recorder.record(Degraded(call.tool, notice))
-    taken = _told(world, call, numbered.answer(world, call.call_id, words.cleaned(world, contract, answer)))
-    finished = _finished(world, call, taken, ms, ran=True, effect=not contract.read_only, by=contract.name)
-    finished = replace(finished, pollable=contract.pollable, labels=trust.labels(contract))
-    _answer(world, call, taken, finished)
-    words.suspect(world, contract.name, [answer.data, answer.message], call.call_id)
-
-
-def _finished(
-    world: World, call: CallState, answer: Envelope, ms: int, *, ran: bool, effect: bool, by: str = ""
-) -> ToolFinished:
-    """The event of an answer: what the model is sent, scrubbed."""
-    result = world.scrub.fields(answer.as_json())
-    shown = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
-    short = _short(world, shown)
-    if short != shown:
-        result = {**result, "data": short}
-    return ToolFinished(
-        call.call_id,
-        by or call.tool,
-        answer.status,
-        answer.error_type,
-        answer.retry_safe,
-        ms,
-        result,
-        world.count(_short(world, answer.text())),
-        None if answer.code is None else world.scrub.text(answer.code),
-        call.key,
-        effect,
-        ran,
-    )
-
-
-def _short(world: World, text: str) -> str:
-    """An answer as far as the model is sent it: its head, and how much there was, where it is too long."""
-    rules, size = world.setup.policy.results, world.count(text)
-    if not rules.enabled or size <= rules.max_tokens:
-        return text
-    return results.cut(text, int(rules.max_tokens * len(text.encode(errors="surrogatepass")) / size))
-
-
-def _answer(world: World, call: CallState, answer: Envelope, finished: ToolFinished) -> None:
-    """Record the answer and keep its original for the model; seal it where the event says something else."""
-    short = _short(world, answer.text())
-    text = words.sent(world, finished, short)
-    if text != short:
-        finished = replace(finished, tokens=world.count(text))
-    if text != short or finished.result != answer.as_json():
-        finished = replace(finished, sealed=world.recorder.seal(text))
-    stamped = world.recorder.record(finished)
-    use = world.calls[call.call_id]
-    world.conversation.hold(stamped.seq, ToolAnswer(call.call_id, use.wire_id, text, is_error=not answer.ok))
-    world.answers[call.call_id] = answer
-    world.labels[call.call_id] = finished.labels

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from agentctl.core import decisions as do
 from agentctl.core.decide import next_action
 from agentctl.core.events import (
@@ -17,7 +15,7 @@ from agentctl.runner import circuits, recaps
 from agentctl.runner.answers import run_check
 from agentctl.runner.ask import ask
 from agentctl.runner.calls import use_tools
-from agentctl.runner.wishes import wish
+from agentctl.runner.wishes import rest, wish
 from agentctl.runner.world import Interrupted, World
 
 
@@ -51,7 +49,7 @@ async def obey(world: World, action: do.Action) -> do.Stop | None:
             await run_check(world)
         case do.Sleep(seconds=seconds):
             await world.recorder.flush()
-            await world.interrupt.guard(lambda: asyncio.sleep(seconds))
+            await rest(world, seconds)
         case _:
             _note(world, action)
     return None

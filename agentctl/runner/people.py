@@ -3,7 +3,8 @@
 Rules. What is asked is written before it is shown. The answer is bound to the exact action, and is checked again when
 the call is executed. Whoever is first decides, and the question goes away everywhere else. Nobody there, or nobody in
 time: what the policy says, and the run parks unless it says deny. Who changes the arguments has a new call before
-them, which is decided from the start.
+them, which is decided from the start. Of a call that may have happened they may also say that it did: it is not run
+again, and what they say it came to is its result.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from agentctl.core.events import ApprovalDecided, ApprovalRequested, CallEdited,
 from agentctl.core.guards.scrub import FAILED
 from agentctl.core.inflight import CallState, find
 from agentctl.core.messages import JsonObject
-from agentctl.runner import asking, letters, numbered
+from agentctl.runner import asking, doubt, letters, numbered
 from agentctl.runner.exact import exactly
 from agentctl.runner.world import World
 
@@ -46,6 +47,9 @@ async def ask_person(world: World, call: CallState, contract: Contract, decision
         return answer
     if answer is None:
         return await _nobody(world, call, since)
+    if answer.decision == "happened":
+        _happened(world, call, contract, decision, answer)
+        return None
     changed = answer.decision == "edit" or answer.args is not None
     if changed and not _edited(world, call, contract, decision, answer):
         return None
@@ -140,6 +144,16 @@ def _edited(world: World, call: CallState, contract: Contract, asks: do.AskPerso
     return True
 
 
+def _happened(world: World, call: CallState, contract: Contract, asks: do.AskPerson, answer: Answer) -> None:
+    """Take somebody's word for it; of a call that never began it is none, and it is asked about again."""
+    if call.unknown:
+        doubt.settle(world, call, contract, answer.by, happened=True, result=doubt.typed(answer.result))
+        return
+    reason = world.scrub.text(f"{answer.by} says that {call.tool} happened: it was not started")
+    world.recorder.record(Decided("before_tool", "approval", "misfit", reason))
+    world.recorder.record(asking.requested(world, _now(world, call), contract, asks))
+
+
 def _replace(world: World, call: CallState, contract: Contract, args: JsonObject, by: str) -> None:
     world.proposed.setdefault(call.call_id, world.said[call.call_id].args or {})
     numbered.edited(world, call.call_id, args)
@@ -179,8 +193,8 @@ def _ask_for_the_rest(world: World) -> None:
 
 
 def _decided(world: World, call: CallState, answer: Answer, waited: float) -> None:
-    if answer.decision == "edit":
-        raise ValueError("an edit decides nothing")
+    if answer.decision == "edit" or answer.decision == "happened":  # noqa: PLR1714  # a set would not narrow it
+        raise ValueError(f"{answer.decision} is no yes and no no")
     digest = _now(world, call).digest  # of what was asked, whatever it has become while the question stood
     why = world.scrub.text(answer.why)
     world.recorder.record(

@@ -82,8 +82,7 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True, store: st
     """
     loaded_task = task.load_task(order.task)
     loaded = load.policy_of(loaded_task, order.policy)
-    refused = [*unbuilt.refusals(loaded_task), *reviewer.missing(loaded)]
-    refused += masking.given_away(loaded.policy, loaded_task)
+    refused = [*reviewer.missing(loaded), *masking.given_away(loaded.policy, loaded_task)]
     if refused:
         raise invalid(refused)
     most = order.max_usd

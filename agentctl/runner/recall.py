@@ -34,6 +34,7 @@ from agentctl.records import dataclass
 from agentctl.runner import numbered, originals, recaps
 from agentctl.runner.explanation import fixed_tokens
 from agentctl.runner.plan import Plan
+from agentctl.runner.recorder import Recorder
 from agentctl.runner.world import World
 
 
@@ -192,12 +193,12 @@ def new_prefix(world: World, plan: Plan, events: Sequence[Stamped], system: str)
     return 0 if same else fixed_tokens(world.count, system, plan.schemas)
 
 
-def orphans(world: World, journal: Store) -> None:
+def orphans(recorder: Recorder, journal: Store) -> None:
     """A model call whose outcome nobody saw may have been billed: its hold is settled in full with its outcome.
 
     Also where a reaper has charged it already: the outcome is still to be told, and charges nothing more.
     """
-    run_id, asked = world.recorder.identity.run_id, world.state.inflight.asked
+    run_id, asked = recorder.identity.run_id, recorder.state.inflight.asked
     for hold, amount in journal.read(lambda tx: ledger.open_holds(tx, run_id)):
         if asked is None:
             raise StoreUnusable(f"the hold {hold} of {run_id} belongs to no model call in its journal")
@@ -205,7 +206,7 @@ def orphans(world: World, journal: Store) -> None:
             asked.provider, asked.identity, "unknown_outcome", None, None, "its driver died before the reply",
             asked.attempt, asked.purpose, amount, 0, asked.estimated_tokens + asked.max_output_tokens,
         )  # fmt: skip
-        world.recorder.settle(hold, lost)
+        recorder.settle(hold, lost)
 
 
 def told(row: RunRow, state: State, *, changed: bool, policy: str) -> str:
@@ -213,4 +214,6 @@ def told(row: RunRow, state: State, *, changed: bool, policy: str) -> str:
     was = "crashed" if row.status == "running" else row.status
     spent = state.budget.spent_micro / 1e6
     line = f"resuming {row.run_id} ({was}) at step {state.run.step}, ${spent:.4f} spent so far"
+    unsure = [call.tool for call in state.inflight.calls if call.in_doubt]
+    line += f"; started and not seen to finish: {', '.join(unsure)}" if unsure else ""
     return f"{line}; policy {policy} has changed since" if changed else line

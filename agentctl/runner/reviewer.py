@@ -143,6 +143,7 @@ def asked(question: Question) -> JsonObject:
         "files": [{"path": path, "digest": digest} for path, digest in question.files],
         "change": question.change,
         "edited": question.edited,
+        "doubt": list(question.doubt),
         "spent_usd": question.spent_usd,
         "limit_usd": question.limit_usd,
     }

@@ -5,8 +5,16 @@ Before a model call or a tool, at a prompt.
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
+
 from agentctl.core import decisions as do
 from agentctl.runner.world import World
+
+WISHES = {"pause", "cancel"}
+LOOK_S = 1.0
+PAUSED, CANCELLED = 143, 20
+"""Exit codes: neither is a run that came to its end."""
 
 
 def wish(world: World) -> do.Stop | None:
@@ -14,8 +22,21 @@ def wish(world: World) -> do.Stop | None:
     for letter in world.letters():
         if letter.kind == "pause":
             world.recorder.took(letter.id)
-            return do.Stop("paused", "pause", 0, f"Paused by {letter.sender}.")
+            return do.Stop("paused", "pause", PAUSED, f"Paused by {letter.sender}.")
         if letter.kind == "cancel":
             world.recorder.took(letter.id)
-            return do.Stop("cancelled", "cancel", 0, f"Cancelled by {letter.sender}.")
+            return do.Stop("cancelled", "cancel", CANCELLED, f"Cancelled by {letter.sender}.")
     return None
+
+
+def wished(world: World) -> bool:
+    """Whether somebody waits for the run to pause or to be cancelled."""
+    return any(letter.kind in WISHES for letter in world.letters())
+
+
+async def rest(world: World, seconds: float) -> None:
+    """Wait for so long, or until a signal or a wish comes."""
+    timer = asyncio.get_running_loop().time
+    until = timer() + seconds
+    while (left := until - timer()) > 0 and not wished(world):
+        await world.interrupt.guard(partial(asyncio.sleep, min(left, LOOK_S)))

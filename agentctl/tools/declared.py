@@ -75,6 +75,7 @@ def contract_of(
         sort_by=entry.sort_by,
         fallback_tool=entry.fallback_tool,
         requires_check=entry.requires_check,
+        verify=entry.verify,
     )
 
 

@@ -33,15 +33,28 @@ def kill_tree(leader: int, env: Mapping[str, str]) -> None:
     kill_group(leader)
     for pid in family:
         _kill(pid)
+    kill_marked(env)
+
+
+def kill_marked(env: Mapping[str, str]) -> int:
+    """Kill all that carry these marks; how many there were. Also those of a driver that died before it could."""
     marks = [f"{name}={env[name]}".encode() for name in MARKS if env.get(name)]
     if len(marks) < len(MARKS):
-        return
+        return 0
+    killed: set[int] = set()
     for _ in range(ROUNDS):
         carriers = [pid for pid in _pids() if _carries(pid, marks)]
         if not carriers:
-            return
+            break
         for pid in carriers:
             _kill(pid)
+        killed.update(carriers)
+    return len(killed)
+
+
+def can_look() -> bool:
+    """Whether this system shows who carries a mark."""
+    return bool(_pids())
 
 
 def _kill(pid: int) -> None:

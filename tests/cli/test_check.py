@@ -52,17 +52,14 @@ def test_a_task_is_checked_with_its_policy(agentctl, demo):
     assert "gone.toml" in called.err
 
 
-def test_what_is_not_enforced_yet_is_told_by_the_check(agentctl, tmp_path):
+def test_a_task_whose_doubts_a_program_settles_is_checked_like_any_other(agentctl, tmp_path):
     task = tmp_path / "t.toml"
     task.write_text(
         'version = 1\nname = "t"\ngoal = "g"\n[[tools]]\nname = "pay"\ndescription = "d"\ncommand = ["true"]\n'
         'parameters = { type = "object" }\nrecovery = "reconcile"\nverify = ["true"]\n'
     )
 
-    called = agentctl("task", "check", task)
-
-    assert called.code == 3
-    assert "recovery" in called.err
+    assert agentctl("task", "check", task).code == 0
 
 
 def test_a_price_that_would_refuse_every_run_is_told_by_the_check(agentctl, tmp_path):

@@ -45,7 +45,7 @@ def test_json_a_session_of_its_own_and_the_pause_that_is_told(agentctl, demo):
     pid = body["pid"]
     assert os.getsid(pid) == pid != os.getsid(0)
     assert agentctl("show", body["run_id"], "--json").json["status"] == "running"
-    assert body["pause"] == f"kill -INT {pid}"
+    assert body["pause"] == f"agentctl pause {body['run_id']}"
     os.kill(pid, signal.SIGINT)
     wait_for(lambda: gone(pid))
     assert agentctl("show", body["run_id"], "--json").json["status"] == "paused"

@@ -131,6 +131,7 @@ EXPECTED = {
         ),
         e.InjectionSuspected("http_get", "override", "c1.0"),
         e.CallEdited("c1.0", "send_refund", {"order_id": "A-1002"}, "ada", "k2", "x2", "5ea1"),
+        e.CallSettled("c1.0", "send_refund", happened=False, by="verify", why="no such refund"),
         e.ApprovalDecided("c1.0", "approve", "ada", 3.5, "", "51fe", 1_760_000_000.5, remember=True),
         e.ApprovalDecided("c2.0", "deny", "ada", 12.75, "ask the customer first", "51fe"),
         e.Decided("before_tool", "loops", "reflect", "window", text="Stop repeating.", tokens=9),

@@ -43,13 +43,21 @@ from agentctl.core.events.run import (
     Status,
     StepsPlanned,
 )
-from agentctl.core.events.tools import ApprovalDecided, ApprovalRequested, CallEdited, ToolFinished, ToolStarted
+from agentctl.core.events.tools import (
+    ApprovalDecided,
+    ApprovalRequested,
+    CallEdited,
+    CallSettled,
+    ToolFinished,
+    ToolStarted,
+)
 from agentctl.core.taint import Copied, InjectionSuspected
 from agentctl.records import dataclass
 
 __all__ = [
-    "ApprovalDecided", "ApprovalRequested", "BudgetCounted", "CacheSeen", "CallEdited", "CallProposed", "Checked",
-    "CircuitMoved", "Completed", "ContextTrimmed", "Copied", "Decided", "Degraded", "Event", "Failed", "FellBack",
+    "ApprovalDecided", "ApprovalRequested", "BudgetCounted", "CacheSeen", "CallEdited", "CallProposed",
+    "CallSettled", "Checked", "CircuitMoved", "Completed", "ContextTrimmed", "Copied", "Decided", "Degraded",
+    "Event", "Failed", "FellBack",
     "HandedOff", "InjectionSuspected", "LoopKind", "LoopSeen", "ModelAsked", "ModelFailed", "ModelReplied",
     "ProviderOut", "Purpose", "Resumed", "Retried", "RunStarted", "SecretsNumbered", "Stamped", "Status",
     "StepsPlanned", "Thought", "ToolFinished", "ToolStarted", "Waited",
@@ -59,7 +67,7 @@ Event: TypeAlias = (
     RunStarted | ModelAsked | ModelReplied | ModelFailed | Retried | Waited | FellBack | ProviderOut | Thought
     | ToolStarted | ToolFinished | ApprovalRequested | ApprovalDecided | Decided | ContextTrimmed | BudgetCounted
     | StepsPlanned | Checked | CircuitMoved | LoopSeen | CacheSeen | Degraded | HandedOff | Resumed | Failed
-    | Completed | InjectionSuspected | CallEdited | SecretsNumbered
+    | Completed | InjectionSuspected | CallEdited | CallSettled | SecretsNumbered
 )  # fmt: skip
 
 

@@ -110,6 +110,8 @@ class Resumed:
     """As in `RunStarted`."""
     to_model: bool = False
     """As in `RunStarted`."""
+    quiet_at: float = 0.0
+    """Until when the driver before this one may have been at work elsewhere; 0: it is gone for certain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,8 @@ class ApprovalRequested:
     """How a person changed its arguments, as a diff."""
     untrusted: tuple[str, ...] = ()
     """Whose words are in the run."""
+    doubt: tuple[str, ...] = ()
+    """It was started and may have happened: what is known of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,26 @@ class CallEdited:
     """As in `CallProposed`."""
     exact: str = ""
     sealed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettled:
+    """What somebody found out of a call whose outcome nobody saw."""
+
+    call_id: str
+    tool: str
+    happened: bool | None
+    """True: its result follows. False: it may be run. None: it could not be told."""
+    by: str
+    """A person, or the tool's `verify`."""
+    why: str = ""
+
+    @property
+    def words(self) -> str:
+        """Who said what, on one line."""
+        if self.happened is None:
+            return self.why
+        return f"{self.by} says that it {'happened' if self.happened else 'did not happen'}"
 
 
 @dataclass(frozen=True, slots=True)

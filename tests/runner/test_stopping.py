@@ -1,0 +1,132 @@
+"""Pausing and cancelling from outside: with a driver, without one, in the middle of a wait."""
+
+import asyncio
+import signal
+
+import pytest
+
+from agentctl.core.events import ModelFailed, ToolStarted
+from agentctl.errors import Forbidden
+from agentctl.runner import stopping
+from tests.runner.stage import Completed, Fault, Reply, calls, driver
+
+DONE = Reply(text="Done.")
+
+
+def wish(stage, kind):
+    """From another task of this process: the driver goes on meanwhile."""
+
+    async def asked():
+        with stage.store() as journal:
+            stage.came = await getattr(stopping, kind)(journal, stage.stamped[0].run_id, "eve")
+
+    def ring():
+        stage.wishing = asyncio.ensure_future(asked())
+
+    return ring
+
+
+async def came(stage):
+    await stage.wishing
+    return stage.came
+
+
+@pytest.mark.parametrize(("kind", "status", "code"), [("pause", "paused", 143), ("cancel", "cancelled", 20)])
+async def test_a_run_obeys_before_its_next_effect(stage, kind, status, code):
+    """E20: the effect that has begun is seen to its end, the next one is not begun, and neither end is a success."""
+    log = stage.effect("send", "sleep 0.4; cat")
+    stage.replies = [calls(("send", {"id": "a"}), ("send", {"id": "b"})), DONE]
+    stage.when(ToolStarted, wish(stage, kind))
+
+    result = await stage.run()
+
+    assert (status, kind, code) == (result.status, result.reason, result.exit_code)
+    assert [f"{stage.run_id}:c1.1"] == log.read_text().split()
+    assert status == (await came(stage)).status
+    if kind == "pause":
+        done = await stage.resume()
+        assert (0, "Done.") == (done.exit_code, done.answer)
+        assert 2 == len(log.read_text().split())
+    else:
+        with pytest.raises(Forbidden, match="can't be resumed"):
+            await stage.resume()
+
+
+@pytest.mark.parametrize("kind", ["pause", "cancel"])
+async def test_a_long_wait_for_a_provider_is_no_reason_to_wait_with_it(stage, kind):
+    """E20: a run that waits out an outage obeys within a second."""
+    stage.policy(retry={"base_delay_s": 30, "max_delay_s": 30, "max_attempts": 4})
+    stage.faults = [Fault("status", requests="1-", status=529)]
+    stage.replies = [DONE]
+    stage.when(ModelFailed, lambda: asyncio.get_running_loop().call_later(0.3, wish(stage, kind)))
+    began = asyncio.get_running_loop().time()
+
+    result = await stage.run()
+
+    assert kind == result.reason
+    assert asyncio.get_running_loop().time() - began < 20
+    await came(stage)
+
+
+async def test_a_run_that_nobody_drives_is_cancelled_at_once(stages):
+    """E30: what it may have spent is settled, what it may have done is said, and it is over."""
+    stage = stages("chat")
+    stage.policy(risk={"auto_approve": "high"})
+    log = stage.effect("send")
+    stage.replies = [calls(("send", {"id": "b"})), DONE]
+    code, _, err = await driver(stage, failpoint="before-outcome:1")
+    assert -signal.SIGKILL == code, err
+
+    with stage.store() as journal:
+        found = await stopping.cancel(journal, stage.run_id, "eve")
+        events = [one.event for one in journal.events(stage.run_id)]
+        row = journal.run(stage.run_id)
+
+    assert ("cancelled", ("send",)) == (found.status, found.unsure)
+    assert ("cancelled", "cancel", "") == (row.status, row.reason, row.owner)
+    assert isinstance(events[-1], Completed)
+    assert 1 == len(log.read_text().split())
+    with stage.store() as journal, pytest.raises(Forbidden, match="is cancelled already"):
+        await stopping.cancel(journal, stage.run_id, "eve")
+
+
+async def test_money_in_flight_of_a_cancelled_run_counts_as_spent(stages):
+    """E19"""
+    stage = stages("chat")
+    stage.replies = [DONE]
+    code, _, err = await driver(stage, failpoint="after-model-intent:1")
+    assert -signal.SIGKILL == code, err
+
+    with stage.store() as journal:
+        await stopping.cancel(journal, stage.run_id, "eve")
+        (lost,) = [one.event for one in journal.events(stage.run_id) if isinstance(one.event, ModelFailed)]
+        spent, held = journal.read(stage._standing)
+        row = journal.run(stage.run_id)
+
+    assert lost.cost_micro > 0
+    assert (lost.cost_micro, 0, lost.cost_micro) == (spent, held, row.cost_micro)
+
+
+async def test_what_does_not_run_can_not_be_paused(stages):
+    stage = stages("chat")
+    stage.replies = [DONE]
+    await stage.run()
+
+    with stage.store() as journal:
+        with pytest.raises(Forbidden, match="is completed: nothing runs that could be paused"):
+            await stopping.pause(journal, stage.run_id, "eve")
+        with pytest.raises(Forbidden, match="is completed already"):
+            await stopping.cancel(journal, stage.run_id, "eve")
+
+
+async def test_a_crashed_run_is_offered_at_the_next_start(stages):
+    """E36: to the one who started it."""
+    stage = stages("chat")
+    stage.replies = [DONE]
+    await driver(stage, failpoint="after-model-intent:1")
+    crashed = stage.run_id
+    stage.standin.set_position("", 0)
+
+    await stage.run()
+
+    assert any(f"{crashed} (errand) crashed; go on with it: agentctl resume {crashed}" in note for note in stage.notes)
