@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +18,8 @@ Who = Annotated[str | None, typer.Option("--user", help="Who asks for it; defaul
 
 def pause(run: RunningRun, *, user: Who = None, as_json: AsJson = False, store: StoreUrl = None) -> None:
     """Pause a run at its next safe point; `resume` goes on with it"""
+    import asyncio
+
     from agentctl.runner import stopping
 
     who = options.identity("--user", user) or options.login()
@@ -29,6 +30,8 @@ def pause(run: RunningRun, *, user: Who = None, as_json: AsJson = False, store: 
 
 def cancel(run: UnfinishedRun, *, user: Who = None, as_json: AsJson = False, store: StoreUrl = None) -> None:
     """Cancel a run for good: at its next safe point, or at once where nobody drives it"""
+    import asyncio
+
     from agentctl.runner import stopping
 
     who = options.identity("--user", user) or options.login()

@@ -52,8 +52,6 @@ class Telling:
                 return Line(f"! {word} {one(who(decided))}{kept}{why}", "warn")
             case e.CallEdited(tool=tool, by=by):
                 return Line(f"! {one(by)} changed the arguments of {one(tool)}", "warn")
-            case e.CallSettled(tool=tool) as settled:
-                return Line(f"! {one(tool)}, in doubt: {one(settled.words)}", "warn")
             case e.LoopSeen() as loop:
                 return Line(f"! loop: {one(circling(loop))}", "warn")
             case e.HandedOff(reason=reason, contact=contact):
@@ -75,10 +73,8 @@ def progressed(at: Progress) -> str:
     words = one(" ".join(at.words.split()))
     if len(words) > MOST_WORDS:
         words = f"{words[: MOST_WORDS - 1]}…"
-    far = ""
-    if at.share is not None:
-        far = f"{int(at.share * 100)} %"
-    elif at.done is not None and at.done < MOST_COUNTED:
+    far = "" if at.share is None else f"{int(at.share * 100)} %"
+    if not far and at.done is not None and at.done < MOST_COUNTED:
         far = f"{at.done:,.0f}"
     return " ".join(part for part in (one(at.tool), far, words) if part)
 
@@ -140,6 +136,8 @@ def _limits(event: e.Event) -> Line | None:
             return Line(f"! {close.key} is close to its limit: {close.used:g} of {close.limit:g}", "warn")
         case e.BudgetCounted(state="refused") as over:
             return Line(f"! {over.key} is used up: {over.used:g} of {over.limit:g}", "warn")
+        case e.CallSettled() as settled:
+            return Line(f"! {one(settled.tool)}, in doubt: {one(settled.words)}", "warn")
         case e.InjectionSuspected() as found:
             return Line(f"! injection suspected in {one(found.tool)}: {found.kind.replace('_', ' ')}", "warn")
         case e.Decided(guard="route", reason=reason):

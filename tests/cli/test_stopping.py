@@ -51,7 +51,7 @@ def started(errand, *more, failpoint=""):
 
 
 def running(agentctl):
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         items = agentctl("runs", "--json").json["items"]
         if items and items[0]["status"] == "running":
@@ -74,7 +74,7 @@ def test_a_run_of_another_terminal_is_stopped_by_its_id(agentctl, errand, wish, 
 
     assert 0 == said.code
     assert f"{run_id} is {status}" in said.out
-    assert code == child.wait(20)
+    assert code == child.wait(60)
     (item,) = agentctl("runs", "--json").json["items"]
     assert status == item["status"]
 
@@ -82,7 +82,7 @@ def test_a_run_of_another_terminal_is_stopped_by_its_id(agentctl, errand, wish, 
 def test_what_happened_is_said_from_elsewhere(agentctl, errand):
     """E30: the prompt's third answer, for whoever is not at the prompt."""
     child = started(errand, failpoint="before-outcome:1")
-    assert -signal.SIGKILL == child.wait(30)
+    assert -signal.SIGKILL == child.wait(60)
     (item,) = agentctl("runs", "--json").json["items"]
     run_id = item["run_id"]
     assert "crashed" == item["status"]
@@ -103,7 +103,7 @@ def test_what_happened_is_said_from_elsewhere(agentctl, errand):
 
 def test_what_was_never_started_can_not_have_happened(agentctl, errand):
     (errand / "policy.toml").write_text("version = 1\n")
-    assert 12 == started(errand).wait(30)
+    assert 12 == started(errand).wait(60)
     (item,) = agentctl("runs", "--json").json["items"]
 
     said = agentctl("approve", item["run_id"], "--happened", "x")
@@ -117,7 +117,7 @@ def test_what_was_never_started_can_not_have_happened(agentctl, errand):
 def test_wishes_that_nobody_can_grant_are_told_with_the_way_out(agentctl, errand):
     assert 20 == agentctl("pause", "r_0000").code
     (errand / "policy.toml").write_text("version = 1\n")
-    assert 12 == started(errand).wait(30)
+    assert 12 == started(errand).wait(60)
     (item,) = agentctl("runs", "--json").json["items"]
     paused = agentctl("pause", item["run_id"])
     assert (20, True) == (paused.code, "is parked: nothing runs that could be paused" in paused.err)
