@@ -527,11 +527,23 @@ class Play:
                 return None
             case do.Stop():
                 return decision
+            case do.Sleep(seconds=seconds):
+                self.now += seconds
+                return None
+            case do.Verify():
+                return self._verify(at)
         assert known is not None
         if isinstance(decision, do.AskPerson):
             return self._ask_person(at, known, decision)
         self._run(at, known, decision.tier)
         return None
+
+    def _verify(self, at: CallState) -> None:
+        """The tool's program knows, or does not."""
+        happened = self.random.choice((True, False, None))
+        self.record(ev.CallSettled(at.call_id, at.tool, happened, "verify", "" if happened is not None else "no word"))
+        if happened:
+            self._finish(at, success("it happened"), effect=True)
 
     def _ask_person(self, at: CallState, known: Contract, decision: do.AskPerson) -> do.Stop | None:
         args, exact = self.args[at.call_id], self.call(at)

@@ -14,7 +14,7 @@ def run_through(play: Play, lives: int = 4) -> None:
     for life in range(lives):
         try:
             if life:
-                play.resume(add_micro=100_000, add_steps=2, add_tokens=2_000)
+                play.resume(add_micro=100_000, add_steps=2, add_tokens=2_000, quiet_at=play.now + 5)
             else:
                 play.run()
         except Crashed:
