@@ -593,3 +593,54 @@ class LandingScript(Script):
 
     def model(self, asked):
         return Reply("what I found") if asked.purpose == "landing" else super().model(asked)
+
+
+# --- in doubt ---
+
+
+def in_doubt(**contract_changes):
+    """A call that was started by a driver that died, and the setup that another one finds."""
+    tool = writer("send", fallback_tool="look", **contract_changes)
+    script = Script([asks(call("send")), Reply("done")], {"send": [Crash()]}, people=[None])
+    play = Play(make_setup(policy(risk=FREE), [tool, LOOK]), script)
+    with pytest.raises(Crashed):
+        play.run()
+    (at,) = play.state.inflight.calls
+    return play, play.call(at)
+
+
+def test_what_may_have_happened_is_never_said_not_to_have_been():
+    """E30: circuit open or tool gone, the model hears that nobody knows, and no other tool stands in."""
+    play, at = in_doubt(recovery="same_key")
+    down = replace(play.state, circuit=circuit.State({"tool:send": play.now + 60}))
+    gone = replace(play.setup, contracts={})
+
+    for setup, state in ((play.setup, down), (gone, play.state)):
+        decision = before_tool(setup, state, at, play.now)
+        assert isinstance(decision, do.RefuseCall)
+        assert ("UNKNOWN_OUTCOME", False) == (decision.envelope.code, decision.envelope.retry_safe)
+        assert "is unknown and it was not run again" in decision.envelope.message
+
+
+def test_a_limit_that_was_reached_meanwhile_does_not_settle_a_doubt():
+    """E30: a person is asked first, also where the run is about to end."""
+    play, at = in_doubt()
+    ended = replace(play.state, loops=replace(play.state.loops, halted="loop"))
+
+    decision = before_tool(play.setup, ended, at, play.now)
+
+    assert isinstance(decision, do.AskPerson)
+    assert decision.person
+
+
+def test_nobody_is_asked_while_an_earlier_driver_may_be_at_work():
+    """E30: not a person, not a program, and it is not run again either."""
+    for recovery, after in (("ask", do.AskPerson), ("reconcile", do.Verify), ("same_key", do.RunCall)):
+        play, at = in_doubt(recovery=recovery)
+        quiet = replace(at, state=replace(at.state, quiet=(play.now, play.now + 35)))
+
+        assert do.Sleep(35) == before_tool(play.setup, play.state, quiet, play.now)
+        assert do.Sleep(1) == before_tool(play.setup, play.state, quiet, play.now + 34)
+        assert isinstance(before_tool(play.setup, play.state, quiet, play.now + 36), after)
+        # The clock was set back by an hour since: how long it has been nobody can tell.
+        assert isinstance(before_tool(play.setup, play.state, quiet, play.now - 3600), after)
