@@ -113,6 +113,8 @@ def summary(result: Result) -> None:
         render.say(result.message, tone)
     if result.reason in {"approval", "unknown_outcome"}:
         render.say(f"decide:  agentctl approve {body['run_id']}    or: agentctl deny {body['run_id']} --why …", "hint")
+    if result.reason == "unknown_outcome":
+        render.say(f"         or, where it happened: agentctl approve {body['run_id']} --happened RESULT", "hint")
     if result.resume:
         render.say(f"resume:  {result.resume}", "hint")
     render.say(f"trace:   agentctl trace {body['run_id']}", "hint")

@@ -117,6 +117,8 @@ def _model(event: e.Event) -> Line | None:
             return Line(f"! {provider} is out: {short(reason)}", "warn")
         case e.CircuitMoved() as moved if moved.from_ != moved.to:
             return Line(f"! circuit {one(moved.name)}: {moved.from_} → {moved.to}", "warn")
+        case e.CallSettled() as settled:
+            return Line(f"! {one(settled.tool)}, in doubt: {one(settled.words)}", "warn")
         case e.Degraded(provider=provider, notice=notice):
             return Line(f"! {provider}: {one(notice)}", "warn")
         case _:
@@ -136,8 +138,6 @@ def _limits(event: e.Event) -> Line | None:
             return Line(f"! {close.key} is close to its limit: {close.used:g} of {close.limit:g}", "warn")
         case e.BudgetCounted(state="refused") as over:
             return Line(f"! {over.key} is used up: {over.used:g} of {over.limit:g}", "warn")
-        case e.CallSettled() as settled:
-            return Line(f"! {one(settled.tool)}, in doubt: {one(settled.words)}", "warn")
         case e.InjectionSuspected() as found:
             return Line(f"! injection suspected in {one(found.tool)}: {found.kind.replace('_', ' ')}", "warn")
         case e.Decided(guard="route", reason=reason):

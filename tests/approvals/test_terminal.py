@@ -130,6 +130,25 @@ async def test_remembered_for_the_run_and_the_prompt_says_what(person):
     assert "  a      remember: send_refund with exactly these arguments\n" in person.read()
 
 
+@pytest.mark.parametrize(("typed", "result"), [(b'{"receipt": "R-7"}\n', '{"receipt": "R-7"}'), (b"\n", "")])
+async def test_of_a_call_in_doubt_they_may_say_that_it_happened_and_what_it_came_to(person, typed, result):
+    """E30: yes means that it did not, which the line below the question says."""
+    doubtful = replace(REFUND, doubt=("started 2026-11-22 00:18:08 UTC", "its key is r_a3f7b2:c3.1"))
+    asking = await person.asked(doubtful, LATER, b"h")
+    await person.until("what it came to")
+    person.type(typed)
+
+    assert Answer("happened", "ada", result=result) == await asking
+    assert "  doubt  started 2026-11-22 00:18:08 UTC" in person.seen
+    assert "y it did not: run it" in person.seen
+
+
+async def test_of_any_other_call_they_may_not(person):
+    asking = await person.asked(REFUND, LATER, b"h")
+    await person.until("y approve once", times=2)
+    asking.cancel()
+
+
 async def test_what_is_not_offered_decides_nothing(person):
     asking = await person.asked(REFUND, LATER, b"a", b"e")
 
