@@ -52,6 +52,8 @@ class Telling:
                 return Line(f"! {word} {one(who(decided))}{kept}{why}", "warn")
             case e.CallEdited(tool=tool, by=by):
                 return Line(f"! {one(by)} changed the arguments of {one(tool)}", "warn")
+            case e.CallSettled(tool=tool) as settled:
+                return Line(f"! {one(tool)}, in doubt: {one(settled.words)}", "warn")
             case e.LoopSeen() as loop:
                 return Line(f"! loop: {one(circling(loop))}", "warn")
             case e.HandedOff(reason=reason, contact=contact):
@@ -117,8 +119,6 @@ def _model(event: e.Event) -> Line | None:
             return Line(f"! {provider} is out: {short(reason)}", "warn")
         case e.CircuitMoved() as moved if moved.from_ != moved.to:
             return Line(f"! circuit {one(moved.name)}: {moved.from_} → {moved.to}", "warn")
-        case e.CallSettled() as settled:
-            return Line(f"! {one(settled.tool)}, in doubt: {one(settled.words)}", "warn")
         case e.Degraded(provider=provider, notice=notice):
             return Line(f"! {provider}: {one(notice)}", "warn")
         case _:
