@@ -55,7 +55,7 @@ def _settled(at: CallState, contract: Contract | None, now: float) -> do.Sleep |
         return do.Sleep(until - now)
     if contract is None or contract.recovery in {"rerun", "same_key"}:
         return None
-    if contract.recovery == "reconcile" and not at.verify_said:
+    if contract.recovery == "reconcile" and contract.verify and not at.verify_said:
         return do.Verify()
     return do.AskPerson(Tier.HIGH, DOUBT, once=True, person=True)
 

@@ -42,7 +42,7 @@ TOOLS = (
     writer("send"),
     writer("store", side_effects="local", idempotent=True, retry_policy="exponential_backoff", recovery="same_key"),
     writer("erase", side_effects="irreversible"),
-    writer("charge", recovery="reconcile"),
+    writer("charge", recovery="reconcile", verify=("charged",)),
 )
 ANSWERS = (
     envelope.success("ok"),

@@ -48,8 +48,8 @@ ENDINGS = {
     ("stopped", "handoff"): {19},
     ("paused", "SIGINT"): {130},
     ("paused", "SIGTERM"): {143},
-    ("paused", "pause"): {0},
-    ("cancelled", "cancel"): {0},
+    ("paused", "pause"): {143},
+    ("cancelled", "cancel"): {20},
 }  # fmt: skip
 """Section 4 of the contract."""
 MOST_EVENTS = 3_000

@@ -30,7 +30,7 @@ from agentctl.core.task import Step
 from agentctl.errors import AgentctlError, Forbidden, LeaseLost
 from agentctl.journal import inbox, lease
 from agentctl.journal.store import Store
-from agentctl.runner import api, ask, calls, drive, loop, plan, reaping, recorder, starting
+from agentctl.runner import api, ask, calls, doubt, drive, loop, plan, reaping, recorder, starting
 from agentctl.runner.order import Order, Raise, Result
 from agentctl.runner.plan import Plan
 from tests.laws.worlds import TOOLS
@@ -41,7 +41,7 @@ from tests.simulation.draw import Case, Fate
 from tests.simulation.fates import doom
 from tests.simulation.provider import KEY, Wired, handler
 from tests.simulation.runs import Life, Run, witnessed
-from tests.simulation.tools import EDITS, Habits, Outside, Person, Simulated
+from tests.simulation.tools import EDITS, Habits, Knowing, Outside, Person, Simulated
 
 PATIENCE = 10
 """How often somebody tries to go on with a run that another one drives."""
@@ -267,6 +267,7 @@ class Simulation:
         patch.setattr(starting, "secrets", SimpleNamespace(token_hex=lambda _: f"{next(numbers):010x}"))
         patch.setattr(lease, "new_owner", lambda: f"host{next(numbers)}/boot/ns:7:0:{next(numbers)}")
         patch.setattr(recorder, "_awake_or_asleep", self.loop.time)
+        patch.setattr(doubt, "asked", Knowing(self.outside, self.dice))
         for module in (ask, calls):
             patch.setattr(module, "failpoint", failpoint)
         for module, seam in ((loop, "next_action"), (calls, "before_tool"), (calls, "after_tool")):

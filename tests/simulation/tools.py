@@ -13,6 +13,7 @@ from agentctl.core import envelope
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.tools.base import Invocation
+from agentctl.tools.verify import Found
 from tests.simulation.clock import NOBODY, here, still_alive
 
 GARBAGE = (
@@ -75,7 +76,8 @@ class Simulated:
         if not self.contract.read_only and (answer.ok or (late and dice.random() < 0.5)):
             # Once asked, it happens, whatever becomes of who asked.
             done, key = self._outside.effects[call.run_id, call.call_id], call.idempotency_key
-            loop.call_later(takes * dice.random(), done.append, key, context=NOBODY)
+            within = min(takes, call.timeout_s)  # then it is ended, whoever asked
+            loop.call_later(within * dice.random(), done.append, key, context=NOBODY)
         if late:
             await asyncio.sleep(call.timeout_s)
             return envelope.timed_out(call.timeout_s)
@@ -92,6 +94,24 @@ class Simulated:
                 envelope.permanent("no such thing"), envelope.forbidden("not yours"), envelope.not_found("order 7"),
             )
         )  # fmt: skip
+
+
+class Knowing:
+    """The program behind `verify`: it looks outside, where it can look."""
+
+    def __init__(self, outside: Outside, dice: random.Random) -> None:
+        self._outside, self._dice = outside, dice
+
+    async def __call__(
+        self, command: object, box: object, env: object, call: dict[str, Any], timeout_s: float
+    ) -> Found:
+        """What it finds, some time later."""
+        del command, box, env
+        still_alive()
+        await asyncio.sleep(self._dice.choice((0.0, 0.2, timeout_s)))
+        if self._dice.random() < 0.2:
+            return Found(None, why="nobody answers")
+        return Found(bool(self._outside.effects.get((call["run_id"], call["call_id"]))), {"found": True})
 
 
 @dataclass
