@@ -13,7 +13,6 @@ from agentctl.cli.options import AsJson, StoreUrl
 if TYPE_CHECKING:
     from agentctl.core.messages import JsonObject
     from agentctl.journal.pruning import Chosen
-    from agentctl.journal.store import Store
 
 
 def prune(
@@ -33,29 +32,21 @@ def prune(
 
     now = time.time()
     before = now - options.span("--older-than", older_than)
-    path = upkeep.file_of(store)
-    if path is None:
+    kept = upkeep.of(store)
+    if kept is None:
         render.say("no runs yet")
         return
-    held = pruning.size(path)
+    held = kept.size()
     with options.open_journal(store) as journal:
         chosen = journal.read(lambda tx: pruning.choose(tx, before, now, everything=everything))
-        gone = len(chosen.leave) if dry_run else _pruned(journal, chosen, before)
-    left = held if dry_run else pruning.size(path)
+        gone = len(chosen.leave) if dry_run else pruning.prune(journal, chosen.leave, before)
+        if not dry_run:
+            kept.give_back(journal)
+    left = held if dry_run else kept.size()
     if as_json:
         render.as_json(_object(chosen, gone, held, left, dry_run=dry_run))
     else:
         _print(chosen, gone, held, left, dry_run=dry_run)
-
-
-def _pruned(journal: Store, chosen: Chosen, before: float) -> int:
-    from agentctl.journal import pruning
-
-    gone = pruning.prune(journal, chosen.leave, before)
-    pruning.sweep(journal, journal.path.parent / "blobs")
-    if gone and not pruning.anybody_drives(journal.path, journal.clock()):
-        pruning.shrink(journal.path)
-    return gone
 
 
 def _print(chosen: Chosen, gone: int, held: int, left: int, *, dry_run: bool) -> None:

@@ -38,14 +38,15 @@ def runs(
     """List the runs of the store, newest first; or delete old ones"""
     if options.leads_on(ctx):
         return
-    from agentctl.journal import lease, schema
+    from agentctl.config import paths
+    from agentctl.journal import doors, lease
     from agentctl.journal import runs as table
 
     begun, now = options.since(since), time.time()
     with options.reading(store) as tx:
         # A crashed run is one that says `running` and whose driver is gone: no query knows that.
         asked = "running" if status == "crashed" else status
-        size = schema.size(tx)
+        size = 0 if as_json else doors.size(paths.store_url(store), tx)
         rows = table.listing(tx, status=asked or "", user=user or "", task=task or "", since=begun, limit=limit + 1)
     told = [(row, "crashed" if lease.crashed(row, now) else row.status) for row in rows]
     kept = [(row, word) for row, word in told if not status or word == status]

@@ -28,14 +28,13 @@ def check(
     store: StoreUrl = None,
 ) -> None:
     """Say whether the store is whole: file, events, links, large texts, derived tables; exit 17 where it is not"""
-    from agentctl.journal import mending
     from agentctl.runner import upkeep
 
-    path, report = upkeep.look(store)
+    kept, report = upkeep.look(store)
     mended, left = None, report
-    if path is not None and report.findings and repair:
-        mended = mending.repair(path, report.findings, time.time())
-        left = upkeep.again(path)
+    if report.findings and repair:
+        mended = kept.repair(report.findings, time.time())
+        left = kept.check()
     if as_json:
         render.as_json(_object(report, left, mended))
     else:
@@ -65,6 +64,8 @@ def _print(report: Report, left: Report, mended: Mended | None, *, repair: bool)
     if left.unlinked:
         said = f"{left.unlinked:,} runs of an earlier version have no links yet"
         render.say(f"{said}: agentctl store migrate makes them", "quiet")
+    if left.note:
+        render.say(left.note, "quiet")
 
 
 def _line(finding: Finding) -> str:
@@ -102,10 +103,9 @@ def migrate(as_json: AsJson = False, store: StoreUrl = None) -> None:
     from agentctl.journal import chain, schema
 
     with options.open_journal(store) as journal:
-        folder = journal.path.parent / "blobs"
         behind = journal.read(chain.unlinked)
         for run_id in behind:
-            journal.write(partial(chain.complete, folder=folder, run_id=run_id))
+            journal.write(partial(chain.complete, folder=journal.blobs, run_id=run_id))
     if as_json:
         render.as_json({"version": schema.VERSION, "linked": len(behind)})
         return
@@ -114,20 +114,21 @@ def migrate(as_json: AsJson = False, store: StoreUrl = None) -> None:
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; its large texts go into `blobs` beside it")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Where to; large texts of a file go into `blobs` beside it")
+    ],
     as_json: AsJson = False,
     store: StoreUrl = None,
 ) -> None:
     """Copy the store, also while runs go on"""
     from agentctl.errors import StoreMissing
-    from agentctl.journal import backup as copying
     from agentctl.runner import upkeep
 
-    path = upkeep.file_of(store)
-    if path is None:
+    kept = upkeep.of(store)
+    if kept is None:
         raise StoreMissing("there is no store to copy: no run has made one yet")
     target = file.expanduser().absolute()
-    copied = copying.backup(path, target)
+    copied = kept.backup(target)
     if as_json:
         body: JsonObject = {"file": str(target), "runs": copied.runs, "events": copied.events, "bytes": copied.size}
         render.as_json(body)

@@ -39,7 +39,7 @@ def engine(url: str, lock_timeout_s: float, make: Make) -> Engine:
         StoreUnusable: it can't be read, or can't be made.
     """
     if is_server(url):
-        with _driver():
+        with driver():
             from agentctl.journal.postgres.engine import opened
         return opened(url, lock_timeout_s, make)
     path = opening.prepared(url, lock_timeout_s, make)
@@ -61,7 +61,7 @@ def tables(url: str, lock_timeout_s: float) -> Generator[Tx]:
         StoreUnusable: it can't be read.
     """
     if is_server(url):
-        with _driver():
+        with driver():
             from agentctl.journal.postgres import engine as postgres
         with postgres.tables(url, lock_timeout_s) as tx:
             yield tx
@@ -74,8 +74,19 @@ def tables(url: str, lock_timeout_s: float) -> Generator[Tx]:
         raise unusable(error, path) from error
 
 
+def size(url: str, tx: Tx) -> int:
+    """Bytes of a store: its tables on a server; its file, log and large texts else."""
+    if not is_server(url):
+        return opening.size(opening.path_of(url))
+    (found,) = tx.execute(
+        "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_catalog.pg_class"
+        " WHERE relnamespace = to_regnamespace('agentctl') AND relkind = 'r'"
+    ).fetchone()
+    return int(found)
+
+
 @contextlib.contextmanager
-def _driver() -> Generator[None]:
+def driver() -> Generator[None]:
     """Say what to install where the driver of a server is missing, or the library under it."""
     try:
         yield

@@ -31,6 +31,10 @@ class Engine(Protocol):
         """Ask something on this thread's reading connection; every statement is a transaction of its own."""
         ...
 
+    def look(self, query: Callable[[Tx], T]) -> T:
+        """Ask many things of one moment on this thread's reading connection. It may be asked again from its start."""
+        ...
+
     def ticks(self, run_id: str, poll_s: float) -> AsyncGenerator[None]:
         """At once, and again whenever there may be something new of the run; `poll_s`: to look every so often."""
         ...

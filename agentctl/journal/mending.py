@@ -1,35 +1,30 @@
-"""`store check --repair`: a copy first, then what can't be kept is cut off and what can be worked out is made anew.
+"""`store check --repair`: what can't be kept is cut off, and what can be worked out is made anew, in one transaction.
 
 - A run loses its events from the first one that is wrong, never one before it. What its lost events did is not known:
   unless it was over, it is cancelled, so that no resume does anything twice.
-- A file that SQLite can't read goes into a new one, row by row, as far as rows can be read.
-- Nobody may drive a run meanwhile; the turn at the store is held throughout.
+- Nobody may drive a run meanwhile. A copy of all of it is kept first, as `files.py` and
+  `postgres/upkeep.py` say.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import sqlite3
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
 from agentctl.core.events import RunStarted
-from agentctl.errors import Forbidden, StoreUnusable
-from agentctl.journal import bodies, checking, codec, derived, lease, runs, salvaging, schema
+from agentctl.errors import Forbidden
+from agentctl.journal import bodies, checking, codec, derived, lease, runs
 from agentctl.journal.checking import Finding
-from agentctl.journal.faults import unusable
 from agentctl.journal.inbox import OVER
-from agentctl.journal.turnstile import Turnstile
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
 
-BUSY_MS: Final = 30_000
 REASON: Final = "repaired"
-_STAYS: Final = "events_leave_with_their_run"
+STAYS: Final = "events_leave_with_their_run"
+"""The trigger that keeps the events of a run that is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,46 +49,17 @@ class Mended:
     rebuilt: tuple[str, ...]
 
 
-def repair(path: Path, findings: Sequence[Finding], now: float) -> Mended:
-    """Mend what was found. `now`: seconds since the epoch.
-
-    Raises:
-        Forbidden: a run is being driven.
-        StoreUnusable: the file can't be copied or written.
-    """
-    turn = Turnstile(path, BUSY_MS / 1000)
-    turn.enter()
-    try:
-        nobody_drives(path, now)
-        copy = _copy(path, now)
-        lost: list[Lost] = []
-        folder = path.parent / "blobs"
-        if any(finding.mend == "salvage" for finding in findings):
-            lost += [Lost("", 0, 0, said) for said in salvaging.salvage(copy, path)]
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)) as tx:
-            schema.prepare_writer(tx, BUSY_MS)
-            tx.execute("PRAGMA synchronous = FULL")
-            tx.execute("BEGIN IMMEDIATE")
-            more, rebuilt = _mend(tx, folder)
-            tx.execute("COMMIT")
-        return Mended(copy, (*lost, *more), tuple(rebuilt))
-    except (sqlite3.Error, OSError) as error:
-        raise unusable(error, path) from error
-    finally:
-        turn.leave()
-        turn.close()
+def moment(now: float) -> str:
+    """What the copy of a store that was repaired then is named by."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
 
 
-def nobody_drives(path: Path, now: float) -> None:
-    """Raise Forbidden where a run of the store is driven; what can't be read is driven by nobody."""
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)) as tx:
-            driven = [row for row in runs.listing(tx, limit=1_000_000) if is_driven(row, now)]
-    except sqlite3.DatabaseError:
-        return
-    if driven:
+def nobody_drives(tx: Tx, now: float) -> None:
+    """Raise Forbidden where a run of the store is driven."""
+    driven = next((row for row in runs.listing(tx, limit=1_000_000) if is_driven(row, now)), None)
+    if driven is not None:
         raise Forbidden(
-            f"{driven[0].run_id} is driven by {lease.describe(driven[0].owner)}: nothing was changed",
+            f"{driven.run_id} is driven by {lease.describe(driven.owner)}: nothing was changed",
             hint="Wait for it, or stop that process; then try again.",
         )
 
@@ -103,23 +69,13 @@ def is_driven(row: runs.RunRow, now: float) -> bool:
     return not lease.abandoned(row.owner, row.lease_until, now)
 
 
-def _copy(path: Path, now: float) -> Path:
-    copy = path.with_name(f"{path.name}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}")
-    if copy.exists():
-        raise StoreUnusable(f"{copy}: it is there already", hint="Try again in a second.")
-    for tail in ("", "-wal"):
-        source, target = path.with_name(path.name + tail), copy.with_name(copy.name + tail)
-        if source.exists():
-            shutil.copyfile(source, target)
-            target.chmod(0o600)
-            with target.open("rb") as file:
-                os.fsync(file.fileno())
-    bodies.sync_folder(path.parent)
-    return copy
+def mend(
+    tx: Tx, folder: Path | None, unguarded: Callable[[Tx], AbstractContextManager[None]]
+) -> tuple[list[Lost], list[str]]:
+    """What was lost, and what was made anew. The look is repeated: what was found before may have been salvaged.
 
-
-def _mend(tx: Tx, folder: Path) -> tuple[list[Lost], list[str]]:
-    """Within one transaction. The look is repeated: what was found before may have been salvaged."""
+    `unguarded`: takes the trigger STAYS off for a while.
+    """
     rebuilt = _adopt(tx, folder)
     lost: list[Lost] = []
     cut: dict[str, Finding] = {}
@@ -128,10 +84,8 @@ def _mend(tx: Tx, folder: Path) -> tuple[list[Lost], list[str]]:
             first = cut.setdefault(finding.run_id, finding)
             cut[finding.run_id] = min(first, finding, key=lambda each: each.seq)
     if cut:
-        (trigger,) = tx.execute("SELECT sql FROM sqlite_master WHERE name = ?", (_STAYS,)).fetchone()
-        tx.execute(f"DROP TRIGGER {_STAYS}")
-        lost = [_cut(tx, finding) for finding in cut.values()]
-        tx.execute(trigger)
+        with unguarded(tx):
+            lost = [_cut(tx, finding) for finding in cut.values()]
     for (run_id,) in tx.execute("SELECT run_id FROM runs").fetchall():
         if derived.calls_that_differ(tx, folder, run_id):
             derived.rebuild_calls(tx, folder, run_id)
@@ -139,7 +93,8 @@ def _mend(tx: Tx, folder: Path) -> tuple[list[Lost], list[str]]:
     if derived.unreadable_holds(tx) or any(is_held != should for is_held, should in derived.held(tx).values()):
         derived.rebuild_held(tx)
         rebuilt.append("what budgets hold")
-    _list_blobs(tx)
+    if folder is not None:
+        _list_blobs(tx)
     return lost, rebuilt
 
 
@@ -156,19 +111,19 @@ def _cut(tx: Tx, fault: Finding) -> Lost:
     return Lost(run_id, first, max(next_seq - 1, last or 0), fault.said)
 
 
-def _adopt(tx: Tx, folder: Path) -> list[str]:
+def _adopt(tx: Tx, folder: Path | None) -> list[str]:
     """Events whose run's row is gone get one again; other rows of no run are dropped."""
     said: list[str] = []
     gone = "run_id NOT IN (SELECT run_id FROM runs)"
     for (run_id,) in tx.execute(f"SELECT DISTINCT run_id FROM events WHERE {gone}").fetchall():  # noqa: S608  # constant
         _row_again(tx, folder, run_id)
         said.append(f"the row of {run_id}, which is cancelled now")
-    for table in ("specs", "tool_calls", "sealed", "inbox"):
+    for table in checking.OF_RUNS:
         tx.execute(f"DELETE FROM {table} WHERE {gone}")  # noqa: S608  # constants
     return said
 
 
-def _row_again(tx: Tx, folder: Path, run_id: str) -> None:
+def _row_again(tx: Tx, folder: Path | None, run_id: str) -> None:
     row = tx.execute(
         "SELECT session_id, ts, type, v, form, data FROM events WHERE run_id = ? ORDER BY seq LIMIT 1", (run_id,)
     ).fetchone()
@@ -188,12 +143,13 @@ def _row_again(tx: Tx, folder: Path, run_id: str) -> None:
         (run_id, session, user, tenant, task, REASON, last + 1, epoch, rehearsed, ts, updated),
     )
     tx.execute(
-        "INSERT OR IGNORE INTO specs(run_id, spec) VALUES(?, ?)",
+        "INSERT INTO specs(run_id, spec) VALUES(?, ?) ON CONFLICT DO NOTHING",
         (run_id, '{"task": "", "policy": null, "max_usd": null}'),
     )
 
 
 def _list_blobs(tx: Tx) -> None:
     tx.execute(
-        "INSERT OR IGNORE INTO blobs SELECT data, 0, min(ts) FROM events WHERE form = ? GROUP BY data", (bodies.FILED,)
+        "INSERT INTO blobs SELECT data, 0, min(ts) FROM events WHERE form = ? GROUP BY data ON CONFLICT DO NOTHING",
+        (bodies.FILED,),
     )

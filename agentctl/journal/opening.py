@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import Final, Generic, Literal, Protocol, TypeAlias, TypeVar
@@ -170,6 +171,17 @@ def connect_reader(path: Path, lock_timeout_s: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def size(path: Path) -> int:
+    """Bytes of a store with its log and its large texts."""
+    found = 0
+    with suppress(FileNotFoundError):
+        found = path.stat().st_size
+        found += path.with_name(f"{path.name}-wal").stat().st_size
+    with suppress(FileNotFoundError), os.scandir(path.parent / "blobs") as folders:
+        found += sum(each.stat().st_size for folder in folders for each in os.scandir(folder))
+    return found
 
 
 def connect_nowhere() -> sqlite3.Connection:

@@ -3,33 +3,25 @@
 - A run that is driven never leaves. One that somebody may go on with leaves only where everything was asked for.
 - A session leaves as a whole: limits per session count the calls of all its runs.
 - What was spent stays in the budgets that others share. What a dead driver still held is settled in full first.
-- Large texts that no event names any more are deleted under the same lock as events that name them are written.
+- The space that they took is given back by each kind of store in its own way: `Upkeep.give_back`.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import time
 from collections.abc import Sequence
-from contextlib import closing, suppress
 from functools import partial
-from pathlib import Path
 from typing import Final
 
-from agentctl.journal import bodies, ledger, opening, rehearsed, runs, schema
-from agentctl.journal.faults import unusable
+from agentctl.journal import ledger, rehearsed, runs
 from agentctl.journal.inbox import OVER
-from agentctl.journal.mending import BUSY_MS, is_driven
+from agentctl.journal.mending import is_driven
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
-from agentctl.journal.turnstile import Turnstile
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
 
 AT_ONCE: Final = 50
 """Runs that leave in one transaction: others want to write, too."""
-OLD_PART_S: Final = 86_400.0
-"""A file that somebody began to write so long ago is nobody's."""
 FINISHED: Final = (*OVER, "stopped")
 
 
@@ -92,68 +84,3 @@ def _delete(tx: Tx, batch: Sequence[RunRow], before: float, now: float) -> int:
         tx.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
         gone += 1
     return gone
-
-
-def sweep(store: Store, folder: Path) -> int:
-    """Delete the large texts that no event names; how many there were."""
-
-    def known(tx: Tx) -> tuple[int, set[str]]:
-        (last,) = tx.execute("SELECT coalesce(max(rowid), 0) FROM events").fetchone()
-        rows = tx.execute("SELECT DISTINCT data FROM events WHERE form = ? AND rowid <= ?", (bodies.FILED, last))
-        return int(last), {str(digest) for (digest,) in rows.fetchall()}
-
-    last, named = store.read(known)
-    files = [path for path in folder.glob("??/*") if path.name not in named]
-
-    def work(tx: Tx) -> int:
-        rows = tx.execute("SELECT data FROM events WHERE rowid > ? AND form = ?", (last, bodies.FILED)).fetchall()
-        since = {str(digest) for (digest,) in rows}
-        return sum(_remove(tx, path) for path in files if path.name not in since)
-
-    return store.write(work) if files else 0
-
-
-def _remove(tx: Tx, path: Path) -> bool:
-    with suppress(OSError):
-        if path.name.startswith(".") and time.time() - path.stat().st_mtime < OLD_PART_S:
-            return False
-        path.unlink()
-        tx.execute("DELETE FROM blobs WHERE digest = ?", (path.name,))
-        return True
-    return False
-
-
-def shrink(path: Path) -> None:
-    """Give the space that is free in the file back to the disk. Others wait meanwhile: nobody should be driving.
-
-    Raises:
-        StoreUnusable: the disk has no room for a second copy, or the file is locked. Nothing is lost.
-    """
-    turn = Turnstile(path, BUSY_MS / 1000)
-    turn.enter()
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)) as tx:
-            schema.prepare_writer(tx, BUSY_MS)
-            tx.execute("VACUUM")
-            tx.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    except sqlite3.Error as error:
-        raise unusable(error, path) from error
-    finally:
-        turn.leave()
-        turn.close()
-
-
-def size(path: Path) -> int:
-    """Bytes of a store with its log and its large texts."""
-    found = 0
-    files = [path, path.with_name(f"{path.name}-wal"), *(path.parent / "blobs").glob("??/*")]
-    for file in files:
-        with suppress(OSError):
-            found += file.stat().st_size
-    return found
-
-
-def anybody_drives(path: Path, now: float) -> bool:
-    """Whether a run of the store is driven."""
-    with closing(opening.connect_reader(path, BUSY_MS / 1000)) as tx:
-        return any(is_driven(row, now) for row in runs.listing(tx, limit=1_000_000) if row.owner)

@@ -32,7 +32,7 @@ def salvage(damaged: Path, path: Path) -> list[str]:
     ):
         schema.make(new)
         new.execute("BEGIN")
-        torn = [said for table, key in _tables(new) if (said := _table(old, new, table, key))]
+        torn = [said for table, key in tables(new).items() if (said := _table(old, new, table, key))]
         (runs,) = new.execute("SELECT count(*) FROM runs").fetchone()
         (events,) = new.execute("SELECT count(*) FROM events").fetchone()
         new.execute("COMMIT")
@@ -44,13 +44,13 @@ def salvage(damaged: Path, path: Path) -> list[str]:
     return torn
 
 
-def _tables(new: Tx) -> list[tuple[str, str]]:
-    """Each table with the order of its rows; parents first."""
+def tables(new: Tx) -> dict[str, str]:
+    """Each table with the order of its rows, backwards; parents first."""
     rows = new.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").fetchall()
-    found: list[tuple[str, str]] = []
+    found: dict[str, str] = {}
     for (name,) in rows:
         keys = [(at, column) for _, column, *_, at in new.execute(f"PRAGMA table_info({name})").fetchall() if at]
-        found.append((name, ", ".join(f"{column} DESC" for _, column in sorted(keys)) or "rowid DESC"))
+        found[str(name)] = ", ".join(f"{column} DESC" for _, column in sorted(keys)) or "rowid DESC"
     return found
 
 

@@ -174,13 +174,6 @@ def is_empty(connection: sqlite3.Connection) -> bool:
     return not tables
 
 
-def size(connection: sqlite3.Connection) -> int:
-    """Bytes of the database, without its log and its blobs."""
-    (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    (each,) = connection.execute("PRAGMA page_size").fetchone()
-    return int(pages) * int(each)
-
-
 def make(connection: sqlite3.Connection) -> None:
     """Make or migrate the tables, all or nothing. The caller holds the lock and has checked whose file it is."""
     if is_empty(connection):

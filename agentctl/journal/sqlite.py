@@ -41,6 +41,19 @@ class Sqlite:
         except (sqlite3.Error, OSError) as error:
             raise unusable(error, self._path) from error
 
+    def look(self, query: Callable[[Tx], T]) -> T:
+        """See `Engine`."""
+
+        def at_one_moment(tx: Tx) -> T:
+            tx.execute("BEGIN")
+            try:
+                return query(tx)
+            finally:
+                with contextlib.suppress(sqlite3.Error):  # an I/O error may have ended it
+                    tx.execute("ROLLBACK")
+
+        return self.read(at_one_moment)
+
     async def ticks(self, run_id: str, poll_s: float) -> AsyncGenerator[None]:  # noqa: ARG002  # the file is asked
         """See `Engine`: whenever anybody has committed anything."""
         import asyncio

@@ -202,6 +202,10 @@ class Store:
         """Ask something on this thread's reading connection."""
         return self._engine.read(query)
 
+    def look(self, query: Callable[[Tx], T]) -> T:
+        """`read` of one moment, for what takes several statements. It may be asked again from its start."""
+        return self._engine.look(query)
+
     def run(self, name: str) -> RunRow:
         """The run with this id, or the only one whose id begins with it."""
         return self.read(lambda tx: runs.find(tx, name))

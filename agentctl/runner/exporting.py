@@ -23,12 +23,13 @@ from agentctl.core import timeline
 from agentctl.core.events import Completed, Stamped
 from agentctl.core.messages import JsonObject
 from agentctl.errors import AgentctlError, StoreUnusable, Usage
-from agentctl.journal import bodies, bundle, chain, codec, walking
+from agentctl.journal import bodies, bundle, chain, codec, runs, walking
 from agentctl.journal.bundle import Linked
 from agentctl.journal.chain import Place
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import PAGE, Store
 from agentctl.journal.tx import Tx
+from agentctl.journal.walking import Fault
 from agentctl.models.prices import find_price
 from agentctl.runner import recall, starting
 
@@ -43,12 +44,10 @@ def export(journal: Store, name: str, target: Path | None, *, over: bool = False
         Usage: the file is there, or can't be written.
         StoreUnusable: the run is not whole in the store.
     """
-    row = journal.run(name)
+    row, fault = journal.look(lambda tx: _found(tx, journal.blobs, name))
     target = target or Path(f"{row.run_id}.zip")
     if target.exists() and not over:
         raise Usage(f"{target} is there already: nothing was written", hint="Name another with --out, or --force.")
-    folder = journal.blobs
-    fault = next(journal.read(lambda tx: walking.faults(tx, folder, row.run_id, row.next_seq)), None)
     if fault is not None:
         raise StoreUnusable(f"{row.run_id} is not whole: {fault.said}", hint="agentctl store check")
     part = target.with_name(f".{target.name}.{os.getpid()}")
@@ -60,6 +59,12 @@ def export(journal: Store, name: str, target: Path | None, *, over: bool = False
     finally:
         part.unlink(missing_ok=True)
     return target, manifest
+
+
+def _found(tx: Tx, folder: Path | None, name: str) -> tuple[RunRow, Fault | None]:
+    """A run, and what is wrong with its events first of all."""
+    row = runs.find(tx, name)
+    return row, next(walking.faults(tx, folder, row.run_id, row.next_seq), None)
 
 
 def _write(journal: Store, row: RunRow, part: Path) -> JsonObject:

@@ -118,10 +118,10 @@ def _server(url: str) -> Iterator[Check]:
     """A store on a PostgreSQL server: what it is, and whether runs can use it."""
     try:
         with doors.tables(url, LOCK_S) as tx:
-            version, size, name, standby = tx.execute(
-                "SELECT current_setting('server_version'), pg_database_size(current_database()),"
-                " current_database()::text, pg_is_in_recovery()"
+            version, name, standby = tx.execute(
+                "SELECT current_setting('server_version'), current_database()::text, pg_is_in_recovery()"
             ).fetchone()
+            size = doors.size(url, tx)
             count, inside = _inside(tx, time.time())
     except StoreMissing as error:
         yield Check("store", "server", "ok", f"{error.message.partition(': ')[0]}: made by the first run")
@@ -175,7 +175,7 @@ def _unmade(path: Path, *, named: bool) -> Check:
 
 def _file(path: Path, count: int) -> Check:
     about = path.stat()
-    said = f"{path}: {about.st_size / 1e6:,.1f} MB, {count:,} runs"
+    said = f"{path}: {opening.size(path) / 1e6:,.1f} MB, {count:,} runs"
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         return Check("store", "file", "warn", f"{said}, read-only", f"chmod u+w {path} {path.parent}, to run with it")
     if about.st_mode & 0o077:

@@ -92,7 +92,7 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True, store: st
     scopes.check(policy, order)
     script = _script(order, loaded_task) if order.rehearse else None
     found, missing = _keys(policy, rehearse=order.rehearse, sends=sends)
-    where = store if store is None or isinstance(store, str) else store.path and f"sqlite:///{store.path.absolute()}"
+    where = store if store is None or isinstance(store, str) else _url_of(store)
     ours = own_files(loaded_task, loaded), paths.own(where)
     box = box_for(loaded_task.task, loaded_task.base, policy, *ours)
     opened = open_tools(loaded_task.task, loaded_task.base, policy, *ours, box=box)
@@ -127,6 +127,11 @@ def own_files(loaded_task: LoadedTask, loaded: LoadedPolicy) -> tuple[Path, ...]
     program = reviewer.of(loaded)
     reviews = () if program is None else program.files
     return (loaded_task.path, loaded.path, *sorted(parents), *reviews)
+
+
+def _url_of(store: Store) -> str | None:
+    """The URL of its file, should it have one."""
+    return f"sqlite:///{store.path.absolute()}" if store.path else None
 
 
 def _script(order: Order, loaded: LoadedTask) -> Script:

@@ -142,7 +142,7 @@ def test_what_is_no_store_is_refused_and_left_alone(agentctl, tmp_path):
 
 
 def test_migrate_links_the_runs_of_before(agentctl, path):
-    forget_links(path)
+    forget_links(paths.store_url())
     called = agentctl("store", "check")
     assert (0, True) == (called.code, "2 runs of an earlier version have no links yet" in called.err)
 
@@ -239,7 +239,7 @@ def test_an_exported_run_is_whole_and_the_same_bytes_each_time(agentctl, path, t
 
 def test_a_run_of_before_has_the_links_that_it_would_get(agentctl, path, tmp_path):
     agentctl("export", "r_aaa111", "--out", tmp_path / "a.zip")
-    forget_links(path)
+    forget_links(paths.store_url())
     agentctl("export", "r_aaa111", "--out", tmp_path / "b.zip")
 
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()

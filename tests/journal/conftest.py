@@ -3,19 +3,24 @@
 import base64
 import os
 import secrets
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentctl.core.events import Event, Stamped, Thought
-from agentctl.journal import lease, runs
+from agentctl.journal import lease, opening, runs, upkeep
+from agentctl.journal.postgres.engine import Speaking
 from agentctl.journal.runs import NewRun
 from agentctl.journal.store import Store, open_store
+from agentctl.journal.tx import Tx
+from agentctl.journal.upkeep import Upkeep
 from tests.journal import server
 
 ROOT = Path(__file__).parent.parent.parent
@@ -52,6 +57,34 @@ def opened(url: str, tmp_path: Path) -> Iterator[Callable[..., Store]]:
     yield make
     for store in stores:
         store.close()
+
+
+@pytest.fixture
+def kept(url: str, tmp_path: Path) -> Upkeep:
+    """The upkeep of the store at `url`."""
+    return upkeep.of(url, 1.0, tmp_path / "copies")
+
+
+@pytest.fixture
+def behind(url: str) -> Callable[..., Any]:
+    """Do statements behind the store's back, without its guards, as another program does."""
+    return lambda: unguarded(url)
+
+
+@contextmanager
+def unguarded(url: str) -> Iterator[Tx]:
+    if url.startswith("postgresql:"):
+        with server.asking(server.named(url)) as operator:
+            operator.execute("SET session_replication_role = replica; SET search_path TO agentctl")
+            yield Speaking(operator)
+        return
+    with closing(sqlite3.connect(opening.path_of(url), isolation_level=None)) as tx:
+        triggers = tx.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            tx.execute(f"DROP TRIGGER {name}")
+        yield tx
+        for _, sql in triggers:
+            tx.execute(sql)
 
 
 @pytest.fixture

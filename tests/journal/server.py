@@ -54,6 +54,11 @@ def url(name: str) -> str:
     return f"postgresql://agentctl@/{name}?host={quote(str(_server().folder), safe='')}"
 
 
+def named(at: str) -> str:
+    """The database of a URL."""
+    return at.partition("?")[0].rpartition("/")[2]
+
+
 def restart(by: signal.Signals = signal.SIGINT) -> None:
     """End it as its operator would, or as a crash does (SIGQUIT), and start it again."""
     _server().stop(by)

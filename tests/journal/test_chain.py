@@ -2,17 +2,22 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.core.events import Thought
-from agentctl.journal import bodies, chain, schema
+from agentctl.journal import bodies, chain, opening, schema
 from agentctl.journal.chain import Place
 from agentctl.journal.store import open_store
+from tests.journal import server
+from tests.journal.conftest import on_sqlite
 from tests.journal.golden import EXPECTED
 
+REFUSED = (sqlite3.IntegrityError, psycopg.IntegrityError)
 COLUMNS = "seq, epoch, ts, session_id, step, type, v"
 places = st.builds(
     Place,
@@ -41,20 +46,32 @@ def recomputed(store, run_id="r_1"):
     )
     at, made = chain.first(run_id), []
     for form, data, *place in rows:
-        at = chain.link(at, Place(*place), chain.body(bodies.unpack(store.path.parent / "blobs", form, data)))
+        at = chain.link(at, Place(*place), chain.body(bodies.unpack(store.blobs, form, data)))
         made.append(at)
     return made
 
 
-def forget_links(path):
-    """A store as the version before this one left it."""
-    tx = sqlite3.connect(path)
-    tx.executescript(
-        "DROP TRIGGER events_stay; DROP INDEX events_unlinked; ALTER TABLE events DROP COLUMN link;"
-        "CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;"
-        f"PRAGMA user_version = {schema.VERSION - 1};"
-    )
-    tx.close()
+OLD = f"""
+DROP INDEX events_unlinked; ALTER TABLE events DROP COLUMN link;
+CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+PRAGMA user_version = {schema.VERSION - 1};
+"""
+OLD_SERVER = f"""
+DROP INDEX events_unlinked; ALTER TABLE events DROP COLUMN link; UPDATE store SET version = {schema.VERSION - 1};
+CREATE OR REPLACE FUNCTION events_stay() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'events are append-only'; END $$;
+CREATE TRIGGER events_stay BEFORE UPDATE ON events FOR EACH ROW EXECUTE FUNCTION events_stay();
+"""
+
+
+def forget_links(url):
+    """A store as the version before links left it."""
+    if url.startswith("sqlite:"):
+        with closing(sqlite3.connect(opening.path_of(url))) as tx:
+            tx.executescript(f"DROP TRIGGER events_stay; {OLD}")
+        return
+    with server.asking(server.named(url)) as operator:
+        operator.execute(f"SET search_path TO agentctl; DROP TRIGGER events_stay ON events; {OLD_SERVER}")
 
 
 async def test_every_event_is_linked_however_it_is_appended_and_kept(store, driven, stamp):
@@ -77,13 +94,13 @@ def test_another_place_or_text_is_another_link(one, other, text, another):
     assert chain.link(b"1" * 32, one, data) != chain.link(b"0" * 32, one, data)
 
 
-async def test_events_of_before_are_linked_at_the_first_append_of_their_run(opened, driven, store, stamp):
+async def test_events_of_before_are_linked_at_the_first_append_of_their_run(opened, driven, store, stamp, url):
     await store.append(driven(), stamp("a", "filed " * 20_000, "c"))
     before = links(store)
     epoch = driven("r_2")
     await store.append(epoch, stamp("other", run_id="r_2"))
     store.close()
-    forget_links(store.path)
+    forget_links(url)
     later = opened()
 
     assert [None] * 3 == links(later)
@@ -96,26 +113,28 @@ async def test_events_of_before_are_linked_at_the_first_append_of_their_run(open
     assert ["r_2"] == later.read(chain.unlinked)
 
 
-@pytest.mark.parametrize("change", ["link = NULL", "link = x'00'", "link = x'00', data = 'x'", "data = 'x'"])
+@pytest.mark.parametrize("change", [{"link": None}, {"link": b"x"}, {"link": b"x", "data": b"x"}, {"data": b"x"}])
 async def test_a_link_that_was_written_stays_and_so_does_what_it_links(store, driven, stamp, change):
     await store.append(driven(), stamp("a"))
+    said = ", ".join(f"{column} = ?" for column in change)
 
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        store.write(lambda tx: tx.execute(f"UPDATE events SET {change}"))
+    with pytest.raises(REFUSED, match="append-only"):
+        store.write(lambda tx: tx.execute(f"UPDATE events SET {said}", tuple(change.values())))
 
 
 def test_linking_changes_nothing_else(store, driven):
     driven()
-    row = ("r_1", 1, 1, 1.0, "s", 1, "thinking", 1, 0, "{}")
+    row = ("r_1", 1, 1, 1.0, "s", 1, "thinking", 1, 0, b"{}")
     store.write(lambda tx: tx.execute("INSERT INTO events VALUES(?,?,?,?,?,?,?,?,?,?,NULL)", row))
 
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        store.write(lambda tx: tx.execute("UPDATE events SET link = x'00', ts = 2.0"))
-    store.write(lambda tx: chain.complete(tx, store.path.parent / "blobs", "r_1"))
+    with pytest.raises(REFUSED, match="append-only"):
+        store.write(lambda tx: tx.execute("UPDATE events SET link = ?, ts = 2.0", (b"x",)))
+    store.write(lambda tx: chain.complete(tx, store.blobs, "r_1"))
 
     assert links(store) == recomputed(store)
 
 
+@on_sqlite
 async def test_a_filed_text_that_a_prune_removed_meanwhile_is_filed_again(store, driven, stamp):
     epoch = driven()
     text = "filed " * 20_000

@@ -2,41 +2,26 @@
 
 import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentctl.errors import Forbidden
-from agentctl.journal import checking, lease, ledger, mending, opening
+from agentctl.errors import Forbidden, StoreUnusable
+from agentctl.journal import checking, lease, ledger, schema, upkeep
 from agentctl.journal.events import Change
 from agentctl.journal.ledger import Scope
+from tests.journal import server
+from tests.journal.conftest import on_sqlite, unguarded
 from tests.journal.golden import EXPECTED
 from tests.journal.test_store import finished, started
 
 LARGE = "filed " * 20_000
 
 
-@contextmanager
-def behind(store):
-    """The file without its guards, as another program sees it."""
-    with closing(sqlite3.connect(store.path, isolation_level=None)) as tx:
-        triggers = tx.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for name, _ in triggers:
-            tx.execute(f"DROP TRIGGER {name}")
-        yield tx
-        for _, sql in triggers:
-            tx.execute(sql)
-
-
-def report(path):
-    with closing(opening.connect_reader(path, 1.0)) as tx:
-        return checking.check(tx, path.parent / "blobs")
-
-
-def said(store):
-    return [(each.kind, each.run_id, each.seq) for each in report(store.path).findings]
+def said(kept):
+    return [(each.kind, each.run_id, each.seq) for each in kept.check().findings]
 
 
 @pytest.fixture
@@ -59,37 +44,41 @@ def lived(store, driven, stamp):
     return make
 
 
-async def test_a_store_that_lived_is_whole(lived):
-    store = await lived()
-    found = report(store.path)
+async def test_a_store_that_lived_is_whole(lived, kept):
+    await lived()
+    found = kept.check()
 
     assert () == found.findings
     assert (2, 33, 0) == (found.runs, found.events, found.unlinked)
 
 
-ALTERATIONS = (
-    'UPDATE events SET data = \'{"text":"other"}\', form = 0',
-    "UPDATE events SET ts = ts + 1",
-    "UPDATE events SET step = step + 1",
-    "UPDATE events SET epoch = epoch + 1",
-    "UPDATE events SET session_id = 's_2'",
-    "UPDATE events SET v = v + 1",
-    "UPDATE events SET type = 'invented'",
-    "UPDATE events SET link = x'00'",
-    "UPDATE events SET link = zeroblob(32)",
-    "UPDATE events SET link = NULL",
-    "DELETE FROM events",
-)
+ALTERATIONS = {
+    "data = ?, form = 0": b'{"text":"other"}',
+    "ts = ts + ?": 1,
+    "step = step + ?": 1,
+    "epoch = epoch + ?": 1,
+    "session_id = ?": "s_2",
+    "v = v + ?": 1,
+    "type = ?": "invented",
+    "link = ?": b"\0",
+    "link = ? ": bytes(32),
+    "link = ?  ": None,
+    "": None,
+}
 
 
-@pytest.mark.parametrize("how", ALTERATIONS)
+@pytest.mark.parametrize("what", ALTERATIONS)
 @pytest.mark.parametrize("seq", [1, 2, 23, 29, 30])
-async def test_every_single_change_is_found_and_named(lived, how, seq):
-    store = await lived()
-    with behind(store) as tx:
-        tx.execute(f"{how} WHERE run_id = 'r_1' AND seq = {seq}")
+async def test_every_single_change_is_found_and_named(lived, kept, behind, what, seq):
+    await lived()
+    there = f"WHERE run_id = 'r_1' AND seq = {seq}"
+    with behind() as tx:
+        if what:
+            tx.execute(f"UPDATE events SET {what} {there}", (ALTERATIONS[what],))
+        else:
+            tx.execute(f"DELETE FROM events {there}")
 
-    found = [each for each in report(store.path).findings if each.kind in {"event", "blob"}]
+    found = [each for each in kept.check().findings if each.kind in {"event", "blob"}]
 
     assert [("r_1", seq)] == [(each.run_id, each.seq) for each in found]
     assert f"event {seq} " in found[0].said
@@ -97,18 +86,19 @@ async def test_every_single_change_is_found_and_named(lived, how, seq):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(range(1, 8)))
-async def test_events_in_another_order_are_found(opened, tmp_path_factory, driven, stamp, order):
-    store = opened(f"sqlite:///{tmp_path_factory.mktemp('s')}/a.db")
+async def test_events_in_another_order_are_found(opened, tmp_path_factory, kind, stamp, order):
+    url = f"sqlite:///{tmp_path_factory.mktemp('s')}/a.db" if kind == "sqlite" else server.database()
+    store = opened(url)
     from agentctl.journal import runs
     from agentctl.journal.runs import NewRun
 
     store.write(lambda tx: runs.create(tx, NewRun("r_1", "s_1", "ada", "t", "{}", 1.0)))
     await store.append(0, stamp(*"abcdefg"))
-    with behind(store) as tx:
+    with unguarded(url) as tx:
         tx.execute("UPDATE events SET seq = -seq")
         tx.executemany("UPDATE events SET seq = ? WHERE seq = ?", [(to, -at) for at, to in enumerate(order, 1)])
 
-    named = [seq for kind, _, seq in said(store)]
+    named = [seq for _, _, seq in said(upkeep.of(url, 1.0, tmp_path_factory.mktemp("c")))]
     moved = [at for at, to in enumerate(order, 1) if at != to]
 
     assert bool(moved) == bool(named)
@@ -116,30 +106,31 @@ async def test_events_in_another_order_are_found(opened, tmp_path_factory, drive
 
 
 @pytest.mark.parametrize("seq", [1, 2, 15, 29, 30])
-async def test_a_cut_end_is_found(lived, seq):
-    store = await lived()
-    with behind(store) as tx:
+async def test_a_cut_end_is_found(lived, kept, behind, seq):
+    await lived()
+    with behind() as tx:
         tx.execute(f"DELETE FROM events WHERE run_id = 'r_1' AND seq >= {seq}")
 
-    first = report(store.path).findings[0]
+    first = kept.check().findings[0]
 
     assert ("r_1", seq) == (first.run_id, first.seq)
     assert first.said == (f"events {seq} to 30 are missing" if seq < 30 else "event 30 is missing")
 
 
-async def test_an_added_event_is_found(lived):
-    store = await lived()
-    with behind(store) as tx:
+async def test_an_added_event_is_found(lived, kept, behind):
+    await lived()
+    with behind() as tx:
         tx.execute(
             "INSERT INTO events SELECT run_id, 31, epoch, ts, session_id, step, type, v, form, data, link"
             " FROM events WHERE run_id = 'r_1' AND seq = 21"
         )
 
-    assert {("event", "r_1", 31)} == set(said(store))
+    assert {("event", "r_1", 31)} == set(said(kept))
 
 
+@on_sqlite
 @pytest.mark.parametrize("damage", ["unlink", "alter"])
-async def test_a_large_text_that_is_gone_or_altered_is_found(lived, damage):
+async def test_a_large_text_that_is_gone_or_altered_is_found(lived, kept, damage):
     store = await lived()
     (blob,) = store.path.parent.glob("blobs/??/*")
     if damage == "unlink":
@@ -147,49 +138,81 @@ async def test_a_large_text_that_is_gone_or_altered_is_found(lived, damage):
     else:
         blob.write_bytes(b"x")
 
-    assert [("blob", "r_1", 23)] == said(store)
+    assert [("blob", "r_1", 23)] == said(kept)
 
 
 @pytest.mark.parametrize(
-    ("how", "kind"),
+    ("how", "wrong"),
     [
         ("DELETE FROM tool_calls WHERE run_id = 'r_2'", "tool_calls"),
         ("UPDATE tool_calls SET state = 'started' WHERE run_id = 'r_2'", "tool_calls"),
         ("UPDATE budgets SET held = 71", "ledger"),
         ("DELETE FROM budgets", "ledger"),
         ("UPDATE holds SET scopes = 'x'", "ledger"),
-        ("DELETE FROM blobs", "blobs"),
     ],
 )
-async def test_a_derived_table_that_does_not_follow_is_found_and_made_anew(lived, how, kind):
+async def test_a_derived_table_that_does_not_follow_is_found_and_made_anew(lived, kept, behind, how, wrong):
     store = await lived()
-    with behind(store) as tx:
+    with behind() as tx:
         tx.execute(how)
-    found = report(store.path)
-    assert {kind} == {each.kind for each in found.findings}
+    found = kept.check()
+    assert {wrong} == {each.kind for each in found.findings}
     store.close()
 
-    mended = mending.repair(store.path, found.findings, time.time())
+    mended = kept.repair(found.findings, time.time())
 
     assert () == mended.lost
-    assert () == report(store.path).findings
+    assert () == kept.check().findings
     assert mended.copy.exists()
+
+
+@on_sqlite
+async def test_the_list_of_blobs_is_made_anew(lived, kept, behind):
+    await lived()
+    with behind() as tx:
+        tx.execute("DELETE FROM blobs")
+    found = kept.check().findings
+    assert ["blobs"] == [each.kind for each in found]
+
+    kept.repair(found, time.time())
+
+    assert () == kept.check().findings
+
+
+def test_every_table_whose_rows_belong_to_a_run_is_looked_at():
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as tx:
+        schema.make(tx)
+        tables = [name for (name,) in tx.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()]
+        of_runs = [name for name in tables if tx.execute(f"PRAGMA foreign_key_list({name})").fetchall()]
+
+    assert sorted(of_runs) == sorted(checking.OF_RUNS)
+
+
+@on_sqlite
+async def test_a_file_that_another_process_holds_is_not_taken_for_damaged(lived, kept):
+    store = await lived()
+    store.close()
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreUnusable, match="locked by another process"):
+            kept.check()
 
 
 # --- Repair ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("seq", "status"), [(1, "paused"), (12, "parked"), (23, "completed"), (30, "failed")])
-async def test_a_run_loses_its_damaged_end_and_nothing_more(lived, opened, seq, status):
+async def test_a_run_loses_its_damaged_end_and_nothing_more(lived, kept, behind, opened, seq, status):
     store = await lived()
     before = store.events("r_1")[: seq - 1]
     other = store.events("r_2")
     store.write(lambda tx: tx.execute("UPDATE runs SET status = ? WHERE run_id = 'r_1'", (status,)))
     store.close()
-    with behind(store) as tx:
+    with behind() as tx:
         tx.execute(f"UPDATE events SET ts = 7 WHERE run_id = 'r_1' AND seq = {seq}")
 
-    mended = mending.repair(store.path, report(store.path).findings, time.time())
+    mended = kept.repair(kept.check().findings, time.time())
     again = opened()
 
     assert [("r_1", seq, 30)] == [(lost.run_id, lost.first, lost.last) for lost in mended.lost]
@@ -198,53 +221,56 @@ async def test_a_run_loses_its_damaged_end_and_nothing_more(lived, opened, seq, 
     assert seq == again.run("r_1").next_seq
     over = status in {"completed", "failed"}
     assert (status if over else "cancelled") == again.run("r_1").status
-    assert () == report(store.path).findings
+    assert () == kept.check().findings
 
 
-async def test_the_copy_is_the_store_as_it_was(lived):
+async def test_the_copy_is_the_store_as_it_was(lived, kept, behind, tmp_path):
     store = await lived()
     store.close()
-    with behind(store) as tx:
+    with behind() as tx:
         tx.execute("UPDATE events SET ts = 7 WHERE run_id = 'r_1' AND seq = 5")
-    found = report(store.path)
+    found = kept.check()
 
-    mended = mending.repair(store.path, found.findings, time.time())
+    mended = kept.repair(found.findings, time.time())
 
-    assert found == report(mended.copy)
+    again = upkeep.of(f"sqlite:///{mended.copy}", 1.0, tmp_path).check()
+    assert found.findings == again.findings
+    assert (found.runs, found.events) == (again.runs, again.events)
     assert 0o600 == mended.copy.stat().st_mode & 0o777
 
 
-async def test_nobody_repairs_under_a_driver(lived):
+async def test_nobody_repairs_under_a_driver(lived, kept, tmp_path):
     store = await lived()
     store.write(lambda tx: lease.take(tx, "r_1", lease.new_owner(), time.time()))
 
     with pytest.raises(Forbidden, match="r_1 is driven by process"):
-        mending.repair(store.path, (), time.time())
-    assert [] == list(store.path.parent.glob("agentctl.db.2*"))
+        kept.repair((), time.time())
+    assert [] == [path.name for path in tmp_path.rglob("agentctl.*2*Z*")]
 
 
-async def test_events_whose_run_is_gone_get_a_row_that_cannot_be_resumed(lived, opened):
+async def test_events_whose_run_is_gone_get_a_row_that_cannot_be_resumed(lived, kept, behind, opened):
     store = await lived()
-    kept = store.events("r_1")
+    before = store.events("r_1")
     store.close()
-    with behind(store) as tx:
+    with behind() as tx:
         tx.execute("DELETE FROM runs WHERE run_id = 'r_1'")
-    found = report(store.path)
+    found = kept.check()
     assert "reference" in {each.kind for each in found.findings}
 
-    mending.repair(store.path, found.findings, time.time())
+    kept.repair(found.findings, time.time())
     again = opened()
 
-    assert kept == again.events("r_1")
+    assert before == again.events("r_1")
     assert ("cancelled", "order-triage", "ada") == (
         again.run("r_1").status, again.run("r_1").task, again.run("r_1").user_id,
     )  # fmt: skip
-    assert () == report(store.path).findings
+    assert () == kept.check().findings
 
 
+@on_sqlite
 @pytest.mark.slow
 @pytest.mark.parametrize("page", range(1, 22, 2))
-async def test_a_file_with_a_bad_page_is_read_as_far_as_it_can_be(lived, opened, stamp, page):
+async def test_a_file_with_a_bad_page_is_read_as_far_as_it_can_be(lived, kept, opened, stamp, page):
     """A page of zeros: what SQLite still gives is kept, and what is left is whole."""
     store = await lived()
     for number in range(3, 8):
@@ -260,10 +286,10 @@ async def test_a_file_with_a_bad_page_is_read_as_far_as_it_can_be(lived, opened,
     raw[page * 8192 : (page + 1) * 8192] = bytes(8192)
     store.path.write_bytes(raw)
 
-    found = report(store.path)
+    found = kept.check()
     assert found.findings
-    mended = mending.repair(store.path, found.findings, time.time())
-    assert () == report(store.path).findings
+    mended = kept.repair(found.findings, time.time())
+    assert () == kept.check().findings
     again = opened()
     lost = {each.run_id: each.first for each in mended.lost if each.run_id}
     assert again.runs()
@@ -279,7 +305,8 @@ def new_run(tx, name):
     runs.create(tx, NewRun(name, "s_1", "ada", "t", "{}", 1.0))
 
 
-async def test_a_file_of_which_nothing_can_be_read_is_left_alone(lived):
+@on_sqlite
+async def test_a_file_of_which_nothing_can_be_read_is_left_alone(lived, kept):
     store = await lived()
     store.close()
     raw = bytearray(store.path.read_bytes())
@@ -287,5 +314,5 @@ async def test_a_file_of_which_nothing_can_be_read_is_left_alone(lived):
     store.path.write_bytes(raw)
 
     with pytest.raises(Exception, match="nothing in it can be read"):
-        mending.repair(store.path, report(store.path).findings, time.time())
+        kept.repair(kept.check().findings, time.time())
     assert raw == store.path.read_bytes()

@@ -5,11 +5,12 @@ import time
 import pytest
 
 from agentctl.core.events import ToolFinished, ToolStarted
-from agentctl.journal import backup, events, lease, ledger, pruning
+from agentctl.journal import events, files, lease, ledger, pruning, upkeep
 from agentctl.journal.events import Change
 from agentctl.journal.ledger import Scope
 from agentctl.journal.runs import NewRun
-from tests.journal.test_checking import LARGE, report
+from tests.journal.conftest import on_sqlite
+from tests.journal.test_checking import LARGE
 
 DAY = 86_400
 NOW = 1_790_000_000.0
@@ -87,7 +88,7 @@ async def test_a_session_leaves_as_a_whole(old):
     assert ["r_1", "r_2"] == prune(old.store, days=1)[0]
 
 
-async def test_nothing_is_left_of_it_but_what_was_spent(old):
+async def test_nothing_is_left_of_it_but_what_was_spent(old, kept):
     call = ToolStarted("c1", "search", {}, "low", 1, False, 5.0)
     done = ToolFinished("c1", "search", "success", None, False, 8, {}, 3)
     await old("r_1", call, done, LARGE, holds=(70, 30))
@@ -106,45 +107,46 @@ async def test_nothing_is_left_of_it_but_what_was_spent(old):
     assert [("hourly_usd:store",), ("run_usd:r_12",)] == rows("budgets", "scope")
     hourly = store.read(lambda tx: ledger.budget(tx, "hourly_usd:store", 3600))
     assert (70, 5) == (hourly.spent, hourly.held)  # the open hold of a dead driver was settled in full
-    assert () == report(store.path).findings
+    assert () == kept.check().findings
 
 
-async def test_large_texts_leave_with_the_last_event_that_names_them(old):
+@on_sqlite
+async def test_large_texts_leave_with_the_last_event_that_names_them(old, kept):
     await old("r_1", LARGE)
     await old("r_2", LARGE, "other " * 20_000)
     await old("r_3", LARGE, days=1)
-    store, folder = old.store, old.store.path.parent / "blobs"
+    store, folder = old.store, old.store.blobs
     (folder / "ab").mkdir(exist_ok=True)
     (folder / "ab" / ("ab" * 32)).write_bytes(b"left by a crash")
     (folder / "ab" / ".part.1").write_bytes(b"being written")
 
     prune(store)
 
-    assert 2 == pruning.sweep(store, folder)
+    assert 2 == files.sweep(store, folder)
     assert [LARGE] == [each.event.text for each in store.events("r_3")]
-    assert () == report(store.path).findings
+    assert () == kept.check().findings
     assert 2 == len(list(folder.glob("??/*")))
-    assert 0 == pruning.sweep(store, folder)
+    assert 0 == files.sweep(store, folder)
 
 
-async def test_space_is_given_back(old):
+@on_sqlite
+async def test_space_is_given_back(old, kept):
     for number in range(20):
         await old(f"r_{number}", *(f"{number} {n} " * 300 for n in range(30)), LARGE + str(number))
-    before = pruning.size(old.store.path)
+    before = kept.size()
 
     prune(old.store)
-    pruning.sweep(old.store, old.store.path.parent / "blobs")
-    pruning.shrink(old.store.path)
+    kept.give_back(old.store)
 
-    assert pruning.size(old.store.path) < before / 2
+    assert kept.size() < before / 2
     assert [] == old.store.runs()
-    assert () == report(old.store.path).findings
+    assert () == kept.check().findings
 
 
 # --- A copy ---------------------------------------------------------------------------------------
 
 
-async def test_a_copy_made_while_a_run_goes_on_is_a_store_of_one_moment(opened, driven, store, stamp, tmp_path):
+async def test_a_copy_made_while_a_run_goes_on_is_a_store_of_one_moment(opened, driven, store, stamp, tmp_path, kept):
     epoch = driven()
     await store.append(epoch, stamp("a", LARGE))
     (tmp_path / "copies").mkdir()
@@ -152,47 +154,49 @@ async def test_a_copy_made_while_a_run_goes_on_is_a_store_of_one_moment(opened, 
 
     for seq in range(3, 50):
         store.append_soon(epoch, stamp(f"event {seq}", seq=seq))
-    copied = backup.backup(store.path, target)
+    copied = kept.backup(target)
     await store.append(epoch, stamp("last", seq=50))
 
-    found = report(target)
+    found = upkeep.of(f"sqlite:///{target}", 1.0, tmp_path).check()
     assert () == found.findings
-    assert (1, 2 <= copied.events <= 49, 1) == (found.runs, True, copied.blobs)
+    filed = 0 if store.blobs is None else 1
+    assert (1, True, filed) == (found.runs, 2 <= copied.events <= 49, copied.blobs)
     later = opened(f"sqlite:///{target}")
     assert store.events("r_1")[: copied.events] == later.events("r_1")
     assert 0o600 == target.stat().st_mode & 0o777
-    assert {"copy.db", "blobs"} <= {path.name for path in target.parent.iterdir()}
+    assert {"copy.db", *["blobs"] * filed} <= {path.name for path in target.parent.iterdir()}
     assert [] == [path.name for path in target.parent.iterdir() if path.name.startswith(".")]
 
 
-async def test_a_copy_is_written_over_nothing(store, driven, tmp_path):
+async def test_a_copy_is_written_over_nothing(store, driven, tmp_path, kept):
     driven()
     (tmp_path / "there").write_text("mine")
 
     with pytest.raises(Exception, match="is there already"):
-        backup.backup(store.path, tmp_path / "there")
+        kept.backup(tmp_path / "there")
     with pytest.raises(Exception, match="can't be opened"):
-        backup.backup(store.path, tmp_path / "no" / "folder.db")
+        kept.backup(tmp_path / "no" / "folder.db")
     assert "mine" == (tmp_path / "there").read_text()
 
 
+@on_sqlite
 @pytest.mark.slow
-async def test_a_large_text_that_comes_again_while_its_equals_are_swept_is_kept(opened, old):
+async def test_a_large_text_that_comes_again_while_its_equals_are_swept_is_kept(opened, old, kept):
     """Writers file a text before they name it; whoever sweeps in between must not cost them the text."""
     import asyncio
 
-    store, other, folder = old.store, opened(), old.store.path.parent / "blobs"
+    store, other, folder = old.store, opened(), old.store.blobs
     await old("r_1", LARGE)
     prune(store)
     await old("r_live", days=0)
     epoch = await store.take("r_live", "else/x/y:1:1:c")
     from agentctl.core.events import Stamped, Thought
 
-    sweeping = asyncio.gather(*(asyncio.to_thread(pruning.sweep, other, folder) for _ in range(60)))
+    sweeping = asyncio.gather(*(asyncio.to_thread(files.sweep, other, folder) for _ in range(60)))
     for seq in range(2, 42):
         text = LARGE if seq % 2 else f"{LARGE}{seq % 5}"
         await store.append(epoch, [Stamped("r_live", seq, "s", 1, NOW, Thought(text))])
     await sweeping
 
     assert 41 == len(store.events("r_live"))
-    assert () == report(store.path).findings
+    assert () == kept.check().findings

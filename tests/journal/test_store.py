@@ -29,6 +29,7 @@ def finished(call_id="c1.0", final=True):
 # --- Making one ---
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "left", [".agentctl.db.part", ".agentctl.db.part-wal", "agentctl.db-journal", "agentctl.db-wal"]
 )

@@ -32,6 +32,8 @@ HINT_S: Final = 0.2
 """A run's followers are told at most so often: to notify with every event would divide the rate by 4.7."""
 READ_S: Final = 5.0
 """For so long a reader looks for a lost server: it may hold up an event loop."""
+PATIENT: Final = "SET LOCAL idle_in_transaction_session_timeout TO '10min'"
+"""For upkeep, which is long at work between two statements."""
 PAUSES: Final = (0.0, 0.05, 0.1, 0.2, 0.5)
 """Between tries; the last one again and again."""
 
@@ -54,21 +56,23 @@ def tables(url: str, lock_timeout_s: float) -> Generator[Tx]:
     prepared(checked(url), lock_timeout_s, "nothing")
     try:
         with contextlib.closing(connect(url, lock_timeout_s, reads=True)) as connection:
-            yield _Speaking(connection)
+            yield Speaking(connection)
     except psycopg.Error as error:
         raise unusable(error, shown(url)) from error
 
 
-class _Speaking:
+class Speaking:
     """A connection that takes SQLite's statements."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Rows:
+        """See `Tx`."""
         return self.connection.execute(dialect.statement(sql), parameters, binary=True)
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Rows:
+        """See `Tx`."""
         cursor = self.connection.cursor()
         cursor.executemany(dialect.statement(sql), parameters)
         return cursor
@@ -79,6 +83,7 @@ class _Speaking:
         return self.connection.closed or self.connection.info.transaction_status == TransactionStatus.UNKNOWN
 
     def close(self) -> None:
+        """End the session."""
         self.connection.close()
 
 
@@ -91,10 +96,10 @@ class Postgres:
         self.name = shown(url)
         self._url = url
         self._patience_s = lock_timeout_s
-        self._readers = Readers(lambda: _Speaking(connect(url, lock_timeout_s, reads=True)))
+        self._readers = Readers(lambda: Speaking(connect(url, lock_timeout_s, reads=True)))
         self._writer = secrets.token_hex(8)
         self._batch = 0
-        self._tx: _Speaking | None = None
+        self._tx: Speaking | None = None
         self._hinted: dict[str, float] = {}
 
     def read(self, query: Callable[[Tx], T]) -> T:
@@ -109,6 +114,20 @@ class Postgres:
                 if last or not lost:
                     raise unusable(error, self.name) from error
         raise AssertionError("a try is the last one")
+
+    def look(self, query: Callable[[Tx], T]) -> T:
+        """See `Engine`. Who looks holds up nobody, and may think for long between two statements."""
+
+        def at_one_moment(tx: Tx) -> T:
+            tx.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                tx.execute(PATIENT)
+                return query(tx)
+            finally:
+                with contextlib.suppress(psycopg.Error):  # lost: then nothing is open
+                    tx.execute("ROLLBACK")
+
+        return self.read(at_one_moment)
 
     def ticks(self, run_id: str, poll_s: float) -> AsyncGenerator[None]:
         """See `Engine`: told by the server, and looking now and then."""
@@ -166,10 +185,10 @@ class Postgres:
             self._tx.close()
             self._tx = None
 
-    def _begin(self, *, durable: bool) -> _Speaking:
+    def _begin(self, *, durable: bool) -> Speaking:
         """A transaction that has its turn."""
         if self._tx is None:
-            self._tx = _Speaking(connect(self._url, self._patience_s, reads=False))
+            self._tx = Speaking(connect(self._url, self._patience_s, reads=False))
         level = "on" if durable else "off"
         begin = f"BEGIN READ WRITE; SET LOCAL synchronous_commit TO {level}; {LOCK}"
         self._tx.connection.execute(begin.encode())
