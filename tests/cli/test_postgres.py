@@ -65,6 +65,26 @@ def test_a_run_that_is_killed_is_followed_and_resumed(agentctl, url, demo):
         assert [] == operator.execute("SELECT * FROM agentctl.sealed").fetchall()
 
 
+@pytest.mark.slow
+def test_a_run_that_was_killed_goes_on_from_a_backup_of_the_server(agentctl, url, demo, tmp_path):
+    """E19"""
+    killed = begin(
+        "run", demo / "task.toml", "--rehearse", "--var", "order=A-1001", AGENTCTL_FAILPOINT="server-after-commit:9"
+    )
+    killed.communicate(timeout=60)
+    assert 0 == agentctl("store", "backup", tmp_path / "copy.db").code
+    copy = ("--store", f"sqlite:///{tmp_path}/copy.db")
+    (row,) = agentctl("runs", "--json", *copy).json["items"]
+
+    ended = [agentctl("resume", row["run_id"], "--json", *at) for at in ((), copy)]
+
+    assert [(0, "completed")] * 2 == [(each.code, each.json["status"]) for each in ended], ended
+    shown = [agentctl("events", row["run_id"], *at).out.splitlines() for at in ((), copy)]
+    kinds = [[json.loads(line)["event_type"] for line in lines] for lines in shown]
+    assert kinds[0] == kinds[1]
+    assert 0 == agentctl("store", "check", *copy).code == agentctl("store", "check").code
+
+
 def test_a_server_that_is_not_there_is_3_and_told_by_doctor(agentctl):
     called = agentctl("doctor", "--store", "postgresql://ada@127.0.0.1:1/db", "--json")
     (check,) = [each for each in called.json["items"] if each["name"] == "server"]

@@ -1,5 +1,6 @@
 """`store check`, `store migrate`, `store backup`, `runs prune`, `export` and `verify` over recorded runs."""
 
+import base64
 import json
 import os
 import sqlite3
@@ -15,44 +16,57 @@ from agentctl.core import events as e
 from agentctl.journal import lease, opening, schema
 from agentctl.journal.store import open_store
 from tests.cli.conftest import replied, started
+from tests.journal import server
+from tests.journal.conftest import unguarded
 from tests.journal.test_chain import forget_links
 
 DAY = 86_400
 DONE = e.Completed("completed", "done", 0, 18_400, "On its way.")
 
 
-@pytest.fixture
-def path(record):
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request, monkeypatch, record):
+    """The URL of a store with two runs."""
+    if request.param == "postgres":
+        server.or_skip(request.node)
+        monkeypatch.setenv("AGENTCTL_STORE", server.database())
+        monkeypatch.setenv("AGENTCTL_SEAL_KEY", base64.b64encode(os.urandom(32)).decode())
     record("r_aaa111", started(), replied(), DONE)
     record("r_bbb222", started("Other."), replied(), DONE, ago=60 * DAY)
-    return aged()
+    aged()
+    return paths.store_url()
+
+
+on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 
 
 def aged():
     """As if nobody had written to a run since it began; each in a session of its own."""
-    found = opening.path_of(paths.store_url())
-    alter(found, "UPDATE runs SET updated = created, session_id = run_id")
-    return found
+    alter(paths.store_url(), "UPDATE runs SET updated = created, session_id = run_id")
 
 
-def alter(path, statement):
-    with closing(sqlite3.connect(path)) as tx:
-        triggers = tx.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for name, _ in triggers:
-            tx.execute(f"DROP TRIGGER {name}")
+def alter(url, statement):
+    with unguarded(url) as tx:
         tx.execute(statement)
-        for _, sql in triggers:
-            tx.execute(sql)
-        tx.commit()
 
 
 BAD = "UPDATE events SET ts = 7 WHERE run_id = 'r_aaa111' AND seq = 2"
 
 
+UPKEEP = (
+    ("store", "check"),
+    ("store", "check", "--repair"),
+    ("store", "migrate"),
+    ("store", "backup", "a.db"),
+    ("runs", "prune", "--older-than", "1d"),
+    ("export", "r_aaa111", "--out", "a.zip"),
+)
+
+
 # --- store ----------------------------------------------------------------------------------------
 
 
-def test_a_whole_store_says_so(agentctl, path):
+def test_a_whole_store_says_so(agentctl, url):
     called = agentctl("store", "check")
 
     assert (0, "whole: 2 runs, 6 events\n") == (called.code, called.out)
@@ -68,8 +82,8 @@ def test_no_store_yet_is_a_whole_one_and_a_named_one_must_be_there(agentctl, iso
     assert [] == list(isolated.rglob("*.db"))
 
 
-def test_an_altered_event_is_named_and_ends_with_17(agentctl, path):
-    alter(path, BAD)
+def test_an_altered_event_is_named_and_ends_with_17(agentctl, url):
+    alter(url, BAD)
     called = agentctl("store", "check")
 
     assert 17 == called.code
@@ -85,13 +99,13 @@ def test_an_altered_event_is_named_and_ends_with_17(agentctl, path):
     } == body["items"][0]
 
 
-def test_a_repair_says_what_was_lost_and_where_the_copy_is(agentctl, path):
-    alter(path, BAD)
+def test_a_repair_says_what_was_lost_and_where_the_copy_is(agentctl, url, isolated):
+    alter(url, BAD)
     called = agentctl("store", "check", "--repair")
 
     assert 0 == called.code, called.err
     assert "r_aaa111: events 2 to 3 are lost: event 2 (model_reply) was altered" in called.out
-    (copy,) = path.parent.glob("agentctl.db.2*Z")
+    (copy,) = (each for each in isolated.rglob("agentctl.*.2*Z*") if not each.name.endswith("-wal"))
     assert f"copy of the store as it was: {copy}" in called.out
     assert 17 == agentctl("store", "check", "--store", f"sqlite:///{copy}").code
     assert 0 == agentctl("store", "check").code
@@ -101,7 +115,7 @@ def test_a_repair_says_what_was_lost_and_where_the_copy_is(agentctl, path):
 
 def test_a_cut_run_that_was_not_over_cannot_be_resumed(agentctl, record):
     record("r_ccc333", started(), replied(), e.Completed("paused", "SIGINT", 130, 0, ""), status="paused", reason="")
-    alter(opening.path_of(paths.store_url()), "UPDATE events SET ts = 7 WHERE seq = 3")
+    alter(paths.store_url(), "UPDATE events SET ts = 7 WHERE seq = 3")
     body = agentctl("store", "check", "--repair", "--json").json
 
     assert [{"run_id": "r_ccc333", "first": 3, "last": 3, "message": "event 3 (complete) was altered"}] == (
@@ -111,8 +125,9 @@ def test_a_cut_run_that_was_not_over_cannot_be_resumed(agentctl, record):
     assert (20, True) == (called.code, "cancelled (repaired) and can't be resumed" in called.err)
 
 
-def test_a_damaged_file_is_found_and_what_can_be_read_is_kept(agentctl, path):
-    with closing(sqlite3.connect(path)) as tx:
+@on_sqlite
+def test_a_damaged_file_is_found_and_what_can_be_read_is_kept(agentctl, url):
+    with closing(sqlite3.connect(path := opening.path_of(url))) as tx:
         tx.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         (root,) = tx.execute("SELECT rootpage FROM sqlite_master WHERE name = 'runs_by_age'").fetchone()
     raw = bytearray(path.read_bytes())
@@ -125,9 +140,10 @@ def test_a_damaged_file_is_found_and_what_can_be_read_is_kept(agentctl, path):
     assert "whole: 2 runs, 6 events" in called.out
 
 
-def test_a_newer_store_is_refused_with_one_line(agentctl, path):
-    alter(path, f"PRAGMA user_version = {schema.VERSION + 1}")
-    for command in (("store", "check", "--repair"), ("store", "migrate"), ("runs", "prune", "--older-than", "1d")):
+def test_a_newer_store_is_refused_with_one_line(agentctl, url):
+    table = "PRAGMA user_version" if url.startswith("sqlite:") else "UPDATE store SET version"
+    alter(url, f"{table} = {schema.VERSION + 1}")
+    for command in UPKEEP:
         called = agentctl(*command)
 
         assert 3 == called.code
@@ -141,8 +157,23 @@ def test_what_is_no_store_is_refused_and_left_alone(agentctl, tmp_path):
     assert (3, b"hello" * 2000) == (called.code, (tmp_path / "a.db").read_bytes())
 
 
-def test_migrate_links_the_runs_of_before(agentctl, path):
-    forget_links(paths.store_url())
+@pytest.mark.parametrize("command", UPKEEP, ids=" ".join)
+def test_upkeep_of_a_server_that_is_not_there_is_one_line(agentctl, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("agentctl.journal.postgres.engine.READ_S", 0.1)
+    called = agentctl(*command, "--store", "postgresql://ada@127.0.0.1:1/db")
+
+    assert 3 == called.code
+    assert called.err.startswith("error: store postgresql://ada@127.0.0.1:1/db: it can't be connected to")
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_what_only_an_administrator_can_tell_is_said(agentctl, url):
+    assert url.startswith("postgresql:") == ("pg_amcheck" in agentctl("store", "check").err)
+
+
+def test_migrate_links_the_runs_of_before(agentctl, url):
+    forget_links(url)
     called = agentctl("store", "check")
     assert (0, True) == (called.code, "2 runs of an earlier version have no links yet" in called.err)
 
@@ -151,19 +182,28 @@ def test_migrate_links_the_runs_of_before(agentctl, path):
     assert f"store version {schema.VERSION}\n" == agentctl("store", "migrate").out
 
 
-def test_a_backup_is_a_store(agentctl, path, tmp_path):
+def test_a_backup_is_a_store(agentctl, url, tmp_path):
     (tmp_path / "copies").mkdir()
     called = agentctl("store", "backup", tmp_path / "copies" / "a.db")
+    copy = f"sqlite:///{tmp_path}/copies/a.db"
 
     assert 0 == called.code, called.err
-    assert 2 == len(agentctl("runs", "--json", "--store", f"sqlite:///{tmp_path}/copies/a.db").json["items"])
+    assert f"{tmp_path}/copies/a.db: 2 runs, 6 events" in called.out
+    assert 2 == len(agentctl("runs", "--json", "--store", copy).json["items"])
+    assert agentctl("store", "check").out == agentctl("store", "check", "--store", copy).out
+    for command in (("events", "r_aaa111"), ("trace", "r_aaa111"), ("show", "r_aaa111")):
+        assert agentctl(*command).out == agentctl(*command, "--store", copy).out
+    made = [
+        agentctl("export", "r_aaa111", "--force", "--out", tmp_path / "a.zip", *at) for at in ((), ("--store", copy))
+    ]
+    assert made[0].out == made[1].out
     assert 20 == agentctl("store", "backup", tmp_path / "copies" / "a.db").code
 
 
 # --- runs prune -----------------------------------------------------------------------------------
 
 
-def test_prune_says_what_it_would_do_and_does_it(agentctl, path):
+def test_prune_says_what_it_would_do_and_does_it(agentctl, url):
     dry = agentctl("runs", "prune", "--older-than", "30d", "--dry-run")
 
     assert "r_bbb222  completed" in dry.out
@@ -177,7 +217,7 @@ def test_prune_says_what_it_would_do_and_does_it(agentctl, path):
     assert 0 == agentctl("store", "check").code
 
 
-def test_prune_needs_an_age_and_says_what_stays(agentctl, path, record):
+def test_prune_needs_an_age_and_says_what_stays(agentctl, url, record):
     record("r_ccc333", started(), status="parked", reason="approval", ago=60 * DAY)
     aged()
 
@@ -187,29 +227,48 @@ def test_prune_needs_an_age_and_says_what_stays(agentctl, path, record):
     assert 1 == agentctl("runs", "prune", "--older-than", "30d", "--all", "--json").json["deleted"]
 
 
-@pytest.mark.parametrize("point", ["writer-before-commit:1", "writer-after-commit:1", "writer-before-commit:2"])
-def test_a_prune_that_is_killed_leaves_a_whole_store_and_is_done_again(agentctl, path, record, point):
-    record("r_ccc333", started(), e.Thought("filed " * 20_000), DONE, ago=60 * DAY)
-    aged()
-    command = [sys.executable, "-m", "agentctl", "runs", "prune", "--older-than", "30d"]
-    done = subprocess.run(command, env={**os.environ, "AGENTCTL_FAILPOINT": point}, check=False, capture_output=True)
+@pytest.fixture
+def killed(agentctl, url, record, isolated):
+    """A prune that is killed at a failpoint leaves a whole store, and can be done again."""
 
-    assert -9 == done.returncode
-    assert 0 == agentctl("store", "check").code
-    assert 0 == agentctl("runs", "prune", "--older-than", "30d").code
-    assert ["r_aaa111"] == [item["run_id"] for item in agentctl("runs", "--json").json["items"]]
-    assert [] == list(path.parent.glob("blobs/??/*"))
+    def prune(point):
+        record("r_ccc333", started(), e.Thought("filed " * 20_000), DONE, ago=60 * DAY)
+        aged()
+        command = [sys.executable, "-m", "agentctl", "runs", "prune", "--older-than", "30d"]
+        env = {**os.environ, "AGENTCTL_FAILPOINT": f"{'writer' if url.startswith('sqlite:') else 'server'}-{point}"}
+        done = subprocess.run(command, env=env, check=False, capture_output=True)
+
+        assert -9 == done.returncode
+        assert 0 == agentctl("store", "check").code
+        assert 0 == agentctl("runs", "prune", "--older-than", "30d").code
+        assert ["r_aaa111"] == [item["run_id"] for item in agentctl("runs", "--json").json["items"]]
+        assert [] == list(isolated.rglob("blobs/??/*"))
+
+    return prune
 
 
-def test_runs_shows_how_large_the_store_is(agentctl, path):
-    assert "the store: 0." in agentctl("runs").err
-    assert "MB, 2 runs" in agentctl("doctor").out
+@pytest.mark.parametrize("point", ["before-commit:1", "after-commit:1"])
+def test_a_prune_that_is_killed_leaves_a_whole_store_and_is_done_again(killed, point):
+    killed(point)
 
 
-def test_a_driven_run_stays_and_the_store_is_not_repaired_under_it(agentctl, path):
+@on_sqlite
+def test_a_prune_that_is_killed_before_it_sweeps_is_done_again(killed):
+    killed("before-commit:2")
+
+
+def test_runs_shows_how_large_the_store_is(agentctl, url):
+    shown = agentctl("runs").err
+
+    assert "the store: 0." in shown
+    size = shown.partition("the store: ")[2].strip()
+    assert f"{size}, 2 runs" in agentctl("doctor").out
+
+
+def test_a_driven_run_stays_and_the_store_is_not_repaired_under_it(agentctl, url):
     with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:
         store.write(lambda tx: lease.take(tx, "r_bbb222", lease.new_owner(), store.clock()))
-        alter(path, BAD)
+        alter(url, BAD)
 
         assert "1 stay: driven" in agentctl("runs", "prune", "--older-than", "30d", "--all").err
         assert 20 == agentctl("store", "check", "--repair").code
@@ -218,7 +277,7 @@ def test_a_driven_run_stays_and_the_store_is_not_repaired_under_it(agentctl, pat
 # --- export, verify -------------------------------------------------------------------------------
 
 
-def test_an_exported_run_is_whole_and_the_same_bytes_each_time(agentctl, path, tmp_path):
+def test_an_exported_run_is_whole_and_the_same_bytes_each_time(agentctl, url, tmp_path):
     first, again = tmp_path / "a.zip", tmp_path / "b.zip"
     made = agentctl("export", "r_aaa111", "--out", first)
 
@@ -237,15 +296,15 @@ def test_an_exported_run_is_whole_and_the_same_bytes_each_time(agentctl, path, t
     assert shown == [{k: v for k, v in json.loads(line).items() if k not in extra} for line in lines]
 
 
-def test_a_run_of_before_has_the_links_that_it_would_get(agentctl, path, tmp_path):
+def test_a_run_of_before_has_the_links_that_it_would_get(agentctl, url, tmp_path):
     agentctl("export", "r_aaa111", "--out", tmp_path / "a.zip")
-    forget_links(paths.store_url())
+    forget_links(url)
     agentctl("export", "r_aaa111", "--out", tmp_path / "b.zip")
 
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
-def test_an_altered_bundle_is_named_and_ends_with_17(agentctl, path, tmp_path):
+def test_an_altered_bundle_is_named_and_ends_with_17(agentctl, url, tmp_path):
     agentctl("export", "r_aaa111", "--out", tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "a.zip") as archive, zipfile.ZipFile(tmp_path / "b.zip", "w") as other:
         for name in archive.namelist():
@@ -259,7 +318,7 @@ def test_an_altered_bundle_is_named_and_ends_with_17(agentctl, path, tmp_path):
     assert 17 == agentctl("verify", tmp_path / "a.zip", "--chain", "0" * 64).code
 
 
-def test_nothing_is_written_over_unless_it_is_said(agentctl, path, tmp_path):
+def test_nothing_is_written_over_unless_it_is_said(agentctl, url, tmp_path):
     (tmp_path / "a.zip").write_text("mine")
 
     assert 2 == agentctl("export", "r_aaa111", "--out", tmp_path / "a.zip").code
@@ -269,8 +328,8 @@ def test_nothing_is_written_over_unless_it_is_said(agentctl, path, tmp_path):
     assert ["a.zip"] == [each.name for each in tmp_path.iterdir()]
 
 
-def test_a_run_that_is_not_whole_is_not_exported(agentctl, path, tmp_path):
-    alter(path, BAD)
+def test_a_run_that_is_not_whole_is_not_exported(agentctl, url, tmp_path):
+    alter(url, BAD)
     called = agentctl("export", "r_aaa111", "--out", tmp_path / "a.zip")
 
     assert 3 == called.code
@@ -279,7 +338,7 @@ def test_a_run_that_is_not_whole_is_not_exported(agentctl, path, tmp_path):
 
 
 @pytest.mark.parametrize("words", [("export", "r_nope"), ("verify", "none.zip"), ("verify", "x", "--chain", "12")])
-def test_what_is_not_there_is_a_line(agentctl, path, words):
+def test_what_is_not_there_is_a_line(agentctl, url, words):
     called = agentctl(*words)
 
     assert called.code == (20 if "r_nope" in words else 2 if "12" in words else 3)
