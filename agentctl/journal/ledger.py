@@ -5,18 +5,16 @@ spent and held together never passes a cap by reserving. Settling above the hold
 does to the cap blocks the next reservation.
 
 - A hold is settled once. Asking again changes nothing, so that an outcome that is told twice is paid once.
-- No clock expires a hold. The next owner of the run settles in full whatever may have been sent (`settle_orphans`),
-  and releases only what the journal shows was never sent. For runs that nobody resumes, `reaper.py` settles in full.
+- No clock expires a hold. The next owner of the run settles it in full with its outcome, which nobody saw; for runs
+  that nobody resumes, `reaper.py` and `pruning.py` do.
 - A reaped hold is charged and still waits for its outcome: that corrects the amount, it does not come on top. Where
   the charge was forgiven meanwhile, only what the call cost beyond it is added: what others spent since is theirs.
-- A hold that was released and turns out to have been billed after all is still charged: money spent is never
-  forgotten.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
@@ -112,16 +110,6 @@ def reap(tx: Tx, hold_id: str) -> None:
     tx.execute("UPDATE holds SET reaped = 1 WHERE hold_id = ?", (hold_id,))
 
 
-def release(tx: Tx, hold_id: str) -> bool:
-    """Give the hold back: nothing was sent. False: it was not open any more."""
-    hold = _hold(tx, hold_id)
-    if hold.state != "open" and not hold.reaped:
-        return False
-    _move(tx, hold, 0)
-    tx.execute("UPDATE holds SET state = 'released', actual = 0, reaped = 0 WHERE hold_id = ?", (hold_id,))
-    return True
-
-
 def forgiven(tx: Tx, key: str, window_start: int) -> None:
     """Remember that what is spent in a scope was set to nothing, in the reaped holds that are charged there."""
     rows = tx.execute("SELECT hold_id, scopes FROM holds INDEXED BY holds_reaped WHERE reaped = 1").fetchall()
@@ -142,17 +130,10 @@ def open_holds(tx: Tx, run_id: str) -> list[tuple[str, int]]:
     return [(str(hold_id), int(amount)) for hold_id, amount in rows.fetchall()]
 
 
-def settle_orphans(tx: Tx, run_id: str, released: Collection[str]) -> dict[str, int]:
-    """What a dead owner left open: released where named, else settled in full. What each hold came to."""
-    came_to: dict[str, int] = {}
+def settle_orphans(tx: Tx, run_id: str) -> None:
+    """Settle in full what a dead owner left open: all of it may have been billed."""
     for hold_id, amount in open_holds(tx, run_id):
-        if hold_id in released:
-            release(tx, hold_id)
-            came_to[hold_id] = 0
-        else:
-            settle(tx, hold_id, amount)
-            came_to[hold_id] = amount
-    return came_to
+        settle(tx, hold_id, amount)
 
 
 def budgets(tx: Tx, *, prefix: str = "", besides: str = "-", since: int = 0, limit: int = 1000) -> list[Budget]:

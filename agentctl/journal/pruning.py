@@ -76,7 +76,7 @@ def _delete(tx: Tx, batch: Sequence[RunRow], before: float, now: float) -> int:
         if current is None or current.updated >= before or is_driven(current, now):
             continue
         run_id = row.run_id
-        ledger.settle_orphans(tx, run_id, ())
+        ledger.settle_orphans(tx, run_id)
         tx.execute("DELETE FROM holds WHERE hold_id >= ? AND hold_id < ?", (f"{run_id}:", f"{run_id};"))
         names = (f"run_usd:{run_id}", f"run_usd:{rehearsed.PREFIX}{run_id}")
         tx.execute("DELETE FROM budgets WHERE scope IN (?, ?)", names)

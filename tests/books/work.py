@@ -50,7 +50,7 @@ def spends(
     scopes = tuple(Scope(key, 0, cap) for key, cap in caps.items())
     dice, refused = random.Random(f"{run_id} {life}"), 0
     with opened(at) as store:
-        store.write(lambda tx: ledger.settle_orphans(tx, run_id, ()))
+        store.write(lambda tx: ledger.settle_orphans(tx, run_id))
         pass_gate(gate)
         for number in range(first, last):
             hold, wanted = f"{run_id}:{life}:{number}", dice.randint(1, amount)

@@ -34,7 +34,7 @@ def begin(*arguments, **env):
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_is_followed_and_resumed(agentctl, url, demo):
-    """G6 H3"""
+    """G6 H3 D103"""
     told = agentctl("doctor", "--json").json["items"]
     assert "made by the first run" in next(each["said"] for each in told if each["name"] == "server")
     killed = begin(

@@ -278,6 +278,7 @@ def test_a_driven_run_stays_and_the_store_is_not_repaired_under_it(agentctl, url
 
 
 def test_an_exported_run_is_whole_and_the_same_bytes_each_time(agentctl, url, tmp_path):
+    """E21"""
     first, again = tmp_path / "a.zip", tmp_path / "b.zip"
     made = agentctl("export", "r_aaa111", "--out", first)
 

@@ -36,7 +36,6 @@ def test_the_exact_amount_replaces_the_hold_once(tx):
     tx(ledger.reserve, "h1", "r_1", 900, [RUN, FREE])
 
     assert [True, False, False] == [tx(ledger.settle, "h1", spent) for spent in (300, 300, 999)]
-    assert False is tx(ledger.release, "h1")
     assert (300, 0) == tx(ledger.standing, RUN) == tx(ledger.standing, FREE)
 
 
@@ -46,15 +45,6 @@ def test_settling_above_the_hold_is_recorded_and_blocks_the_next(tx):
 
     assert (1200, 0) == tx(ledger.standing, RUN)
     assert Refused(RUN, 1200, 0, 1000) == tx(ledger.reserve, "h2", "r_1", 0, [RUN])
-
-
-def test_what_was_released_and_billed_after_all_is_charged(tx):
-    tx(ledger.reserve, "h1", "r_1", 900, [RUN])
-
-    assert [True, False] == [tx(ledger.release, "h1") for _ in range(2)]
-    assert (0, 0) == tx(ledger.standing, RUN)
-    assert [True, False] == [tx(ledger.settle, "h1", 40) for _ in range(2)]
-    assert (40, 0) == tx(ledger.standing, RUN)
 
 
 def test_reserving_again_under_the_same_name_holds_once(tx):
@@ -69,13 +59,14 @@ def test_reserving_again_under_the_same_name_holds_once(tx):
         tx(ledger.reserve, "h1", "r_1", 900, [RUN])
 
 
-def test_orphans_are_settled_in_full_unless_they_were_never_sent(tx):
+def test_orphans_are_settled_in_full(tx):
     for hold, run in (("h1", "r_1"), ("h2", "r_1"), ("h3", "r_2")):
         tx(ledger.reserve, hold, run, 100, [DAY])
 
-    assert {"h1": 100, "h2": 0} == tx(ledger.settle_orphans, "r_1", {"h2", "h3"})
-    assert {} == tx(ledger.settle_orphans, "r_1", set())
-    assert (100, 100) == tx(ledger.standing, DAY)
+    for _ in range(2):
+        tx(ledger.settle_orphans, "r_1")
+        assert (200, 100) == tx(ledger.standing, DAY)
+    assert [] == tx(ledger.open_holds, "r_1")
     assert [("h3", 100)] == tx(ledger.open_holds, "r_2")
 
 
@@ -101,10 +92,9 @@ def test_negative_amounts_are_defects(tx, function, args):
         tx(getattr(ledger, function), *args)
 
 
-@pytest.mark.parametrize("function", ["settle", "release"])
-def test_a_hold_that_never_was_is_a_defect(tx, function):
+def test_a_hold_that_never_was_is_a_defect(tx):
     with pytest.raises(KeyError):
-        tx(getattr(ledger, function), "nobody", *([1] if function == "settle" else []))
+        tx(ledger.settle, "nobody", 1)
 
 
 class Accounts(RuleBasedStateMachine):
@@ -154,13 +144,6 @@ class Accounts(RuleBasedStateMachine):
     def settle_again(self, data, actual):
         if self.done:
             assert not ledger.settle(self.tx, data.draw(st.sampled_from(self.done)), actual)
-
-    @rule(data=st.data())
-    def release(self, data):
-        if self.open_holds:
-            name = data.draw(st.sampled_from(sorted(self.open_holds)))
-            del self.open_holds[name]
-            assert ledger.release(self.tx, name)
 
     def held(self, scope):
         return sum(amount for amount, scopes in self.open_holds.values() if scope in scopes)

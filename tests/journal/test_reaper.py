@@ -62,16 +62,6 @@ def test_the_outcome_that_comes_after_all_replaces_it(tx, held, told):
     assert [] == tx(ledger.open_holds, "r_1")
 
 
-def test_what_was_never_sent_is_given_back_after_all(tx, held):
-    hold = held()
-    tx(reaper.reap, NOW)
-
-    assert {hold: 0} == tx(ledger.settle_orphans, "r_1", {hold})
-    assert (0, 0) == tx(ledger.standing, RUN)
-    assert [True, False] == [tx(ledger.settle, hold, 5) for _ in range(2)]
-    assert (5, 0) == tx(ledger.standing, RUN)
-
-
 def test_no_budget_goes_below_nothing(tx, held):
     hold = held()
     tx(reaper.reap, NOW)

@@ -68,13 +68,6 @@ def test_an_outcome_after_the_forgiving_takes_nothing_off_what_others_spent(stor
     assert (500 + came_to, 0) == store.read(lambda tx: ledger.standing(tx, HOUR))
 
 
-def test_a_release_after_the_forgiving_takes_nothing_off_either(store):
-    store.write(forgiven_hold)
-
-    assert store.write(lambda tx: ledger.release(tx, "late"))
-    assert [(500, 0)] * 2 == [store.read(lambda tx, at=at: ledger.standing(tx, at)) for at in (DAY, HOUR)]
-
-
 def test_what_is_held_while_others_are_forgiven_is_charged_and_corrected_as_ever(store):
     def work(tx):
         ledger.reserve(tx, "late", "r_1", 300, [DAY])
@@ -105,9 +98,7 @@ def test_another_window_of_the_same_budget_is_not_forgiven(store):
 
 
 OPS = st.lists(
-    st.tuples(
-        st.sampled_from(["reserve", "reap", "settle", "release", "reset"]), st.integers(0, 3), st.integers(0, 90)
-    ),
+    st.tuples(st.sampled_from(["reserve", "reap", "settle", "reset"]), st.integers(0, 3), st.integers(0, 90)),
     max_size=30,
 )
 
@@ -129,10 +120,9 @@ def test_a_budget_is_never_below_what_was_told_since_it_was_forgiven(steps):
         elif step == "reap" and state.get(hold) == "open":
             ledger.reap(tx, hold)
             state[hold] = "reaped"
-        elif step in {"settle", "release"} and state.get(hold) in {"open", "reaped"}:
-            came_to = amount if step == "settle" else 0
-            _ = ledger.settle(tx, hold, came_to) if step == "settle" else ledger.release(tx, hold)
-            told += came_to if state[hold] == "open" else 0
+        elif step == "settle" and state.get(hold) in {"open", "reaped"}:
+            ledger.settle(tx, hold, amount)
+            told += amount if state[hold] == "open" else 0
             state[hold] = "told"
         assert ledger.standing(tx, free)[0] >= told
     tx.close()

@@ -49,7 +49,7 @@ def test_what_a_maker_that_died_left_behind_is_no_part_of_the_store(opened, tmp_
 
 
 async def test_a_whole_journal_comes_back_as_it_was(store, driven, stamp):
-    """B46"""
+    """B46 E18"""
     epoch = driven()
     written = stamp(*EXPECTED["0.1.0"])
 
