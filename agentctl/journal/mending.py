@@ -114,12 +114,12 @@ def _cut(tx: Tx, fault: Finding) -> Lost:
 def _adopt(tx: Tx, folder: Path | None) -> list[str]:
     """Events whose run's row is gone get one again; other rows of no run are dropped."""
     said: list[str] = []
-    gone = "run_id NOT IN (SELECT run_id FROM runs)"
+    gone = checking.of_no_run("events")
     for (run_id,) in tx.execute(f"SELECT DISTINCT run_id FROM events WHERE {gone}").fetchall():  # noqa: S608  # constant
         _row_again(tx, folder, run_id)
         said.append(f"the row of {run_id}, which is cancelled now")
     for table in checking.OF_RUNS:
-        tx.execute(f"DELETE FROM {table} WHERE {gone}")  # noqa: S608  # constants
+        tx.execute(f"DELETE FROM {table} WHERE {checking.of_no_run(table)}")  # noqa: S608  # constants
     return said
 
 

@@ -37,7 +37,7 @@ def copy(tx: Tx, target: Path) -> Copied:
 def _table(tx: Tx, new: Tx, table: str) -> int:
     columns = [str(row[1]) for row in new.execute(f"PRAGMA table_info({table})").fetchall()]
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-    rows = _rows(tx, f"SELECT {names} FROM {table}")  # noqa: S608  # the schema's own names
+    rows = _rows(tx, table, names)
     put = f"INSERT INTO {table}({names}) VALUES({marks})"  # the schema's own names
     count = 0
     for row in _events(rows, columns) if table == "events" else rows:
@@ -45,12 +45,12 @@ def _table(tx: Tx, new: Tx, table: str) -> int:
     return count
 
 
-def _rows(tx: Tx, statement: str) -> Iterator[tuple[object, ...]]:
+def _rows(tx: Tx, table: str, names: str) -> Iterator[tuple[object, ...]]:
     """Piece by piece: a statement's rows would all be here at once."""
-    tx.execute(f"DECLARE copied NO SCROLL CURSOR FOR {statement}")
-    while piece := tx.execute(f"FETCH {PIECE} FROM copied").fetchall():
+    tx.execute(f"DECLARE all_{table} NO SCROLL CURSOR FOR SELECT {names} FROM {table}")  # noqa: S608  # the schema's own names
+    while piece := tx.execute(f"FETCH {PIECE} FROM all_{table}").fetchall():
         yield from piece
-    tx.execute("CLOSE copied")
+    tx.execute(f"CLOSE all_{table}")
 
 
 def _events(rows: Iterator[tuple[object, ...]], columns: list[str]) -> Iterator[tuple[object, ...]]:

@@ -9,6 +9,7 @@ import pytest
 from agentctl.errors import Forbidden, StoreUnusable
 from agentctl.journal import lease, pruning, upkeep
 from agentctl.journal.events import Change
+from agentctl.journal.postgres import copying
 from tests.journal import server
 from tests.journal.postgres.test_lost import Once
 
@@ -87,7 +88,8 @@ async def test_a_check_that_lost_its_server_begins_again(lived, far, wire, answe
 
 
 @pytest.mark.parametrize("words", [b"DECLARE", b"FETCH", b"ROLLBACK"])
-async def test_a_copy_that_lost_its_server_is_whole(lived, far, wire, tmp_path, words):
+async def test_a_copy_that_lost_its_server_is_whole(lived, far, wire, tmp_path, monkeypatch, words):
+    monkeypatch.setattr(copying, "PIECE", 3)
     wire.cut = Once(words, answer=True)
     copied = far.backup(tmp_path / "copy.db")
 
