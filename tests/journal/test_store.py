@@ -45,6 +45,32 @@ def test_what_a_maker_that_died_left_behind_is_no_part_of_the_store(opened, tmp_
     assert not list((tmp_path / "home").glob(".*"))
 
 
+# --- Reading ---
+
+
+async def test_a_look_sees_one_moment_and_holds_up_nobody(store, opened, driven, stamp):
+    epoch, other = driven(), opened()
+    await store.append(epoch, stamp("a"))
+
+    def count(tx):
+        return tx.execute("SELECT count(*) FROM events").fetchone()
+
+    def look(tx):
+        before = count(tx)
+        other.append_soon(epoch, stamp("meanwhile", seq=2))
+        other.write(count)
+        return before, count(tx)
+
+    assert ((1,), (1,)) == store.look(look)
+    assert (2,) == store.read(count)
+
+
+def test_a_look_that_fails_leaves_nothing_open(store):
+    with pytest.raises(ZeroDivisionError):
+        store.look(lambda tx: tx.execute("SELECT 1") and 1 / 0)
+    assert (1,) == store.look(lambda tx: tx.execute("SELECT 1").fetchone())
+
+
 # --- Events ---------------------------------------------------------------------------------------
 
 

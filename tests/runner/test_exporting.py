@@ -5,7 +5,10 @@ import zipfile
 
 import pytest
 
+from agentctl.core.events import Stamped, Thought
 from agentctl.journal import verifying
+from agentctl.journal.runs import NewRun
+from agentctl.journal.store import open_store
 from agentctl.runner import exporting
 from tests.runner.stage import KEY, Reply, calls
 from tests.runner.test_secrets import AMBIENT, SECRETS, VARIABLE, secretive
@@ -84,3 +87,33 @@ async def test_a_run_that_goes_on_is_exported_up_to_a_moment(stages, tmp_path):
     await running
 
     assert counts == sorted(counts)
+
+
+async def test_a_run_can_be_exported_while_it_goes_on(tmp_path):
+    """What is added between two looks is no fault of the run."""
+    with (
+        open_store(f"sqlite:///{tmp_path}/a.db", seal_dir=tmp_path) as journal,
+        open_store(f"sqlite:///{tmp_path}/a.db", seal_dir=tmp_path) as other,
+    ):
+        await journal.create_run(NewRun("r_1", "s_1", "ada", "t", "{}", 1.0))
+        epoch = await journal.take("r_1", "else/x/y:1:1:a")
+        going = True
+
+        async def goes_on():
+            seq = 0
+            while going:
+                seq += 1
+                await journal.append(epoch, [Stamped("r_1", seq, "s_1", 1, 1.0, Thought("x"))])
+
+        task = asyncio.create_task(goes_on())
+        counts = []
+        for _ in range(20):
+            await asyncio.sleep(0.02)
+            _, manifest = await asyncio.to_thread(exporting.export, other, "r_1", tmp_path / "a.zip", over=True)
+            assert () == verifying.verify(tmp_path / "a.zip").problems
+            counts.append(manifest["events"])
+        going = False
+        await task
+
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1]

@@ -1,5 +1,6 @@
 """Upkeep of a server sees one moment, does all or nothing, and outlives a lost connection."""
 
+import signal
 import time
 from contextlib import closing
 
@@ -44,23 +45,6 @@ def rows(url):
 
 
 # --- One moment -----------------------------------------------------------------------------------
-
-
-async def test_a_look_sees_one_moment_and_holds_up_nobody(lived, opened, driven, stamp):
-    other = opened()
-
-    def count(tx):
-        return tx.execute("SELECT count(*) FROM events").fetchone()
-
-    def look(tx):
-        before = count(tx)
-        driven("r_3")
-        other.append_soon(1, stamp("meanwhile", run_id="r_3"))
-        other.write(count)
-        return before, count(tx)
-
-    assert ((10,), (10,)) == lived.look(look)
-    assert (11,) == lived.read(count)
 
 
 async def test_a_look_writes_nothing(lived):
@@ -140,6 +124,30 @@ async def test_a_prune_that_lost_its_server_deletes_once(lived, opened, wire, wi
     assert 2 == pruning.prune(store, chosen.leave, before)
     assert wire.cut.done
     assert {"runs": [], "events": [], "specs": []}.items() <= rows(url).items()
+
+
+REPAIR = """
+import sys
+from pathlib import Path
+from agentctl.journal import upkeep
+upkeep.of(sys.argv[1], 5.0, Path(sys.argv[2])).repair((), 1e9)
+"""
+
+
+@pytest.mark.parametrize(("point", "done"), [("server-before-commit", False), ("server-after-commit", True)])
+async def test_a_repair_that_is_killed_is_done_wholly_or_not_at_all(
+    lived, kept, url, behind, process, tmp_path, point, done
+):
+    with behind() as tx:
+        tx.execute(BAD)
+    before = rows(url)
+    killed = process(REPAIR, url, tmp_path / "copies", AGENTCTL_FAILPOINT=f"{point}:1")
+    _, err = killed.communicate(timeout=60)
+
+    assert -signal.SIGKILL == killed.returncode, err
+    assert done == (before != rows(url))
+    assert done == (not kept.repair((), 2e9).lost)
+    assert () == kept.check().findings
 
 
 # --- All or nothing -------------------------------------------------------------------------------
