@@ -40,13 +40,14 @@ def prune(
     with options.open_journal(store) as journal:
         chosen = journal.read(lambda tx: pruning.choose(tx, before, now, everything=everything))
         gone = len(chosen.leave) if dry_run else pruning.prune(journal, chosen.leave, before)
-        if not dry_run:
-            kept.give_back(journal)
+        space = "" if dry_run else kept.give_back(journal, gone)
     left = held if dry_run else kept.size()
     if as_json:
         render.as_json(_object(chosen, gone, held, left, dry_run=dry_run))
     else:
         _print(chosen, gone, held, left, dry_run=dry_run)
+        if space:
+            render.say(space, "quiet")
 
 
 def _print(chosen: Chosen, gone: int, held: int, left: int, *, dry_run: bool) -> None:

@@ -115,7 +115,7 @@ def migrate(as_json: AsJson = False, store: StoreUrl = None) -> None:
 
 def backup(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Where to; large texts of a file go into `blobs` beside it")
+        Path, typer.Argument(metavar="FILE", help="Where to; a file's large texts go into `blobs` beside it")
     ],
     as_json: AsJson = False,
     store: StoreUrl = None,

@@ -100,13 +100,17 @@ class Files:
         """See `Upkeep`."""
         return opening.size(self._path)
 
-    def give_back(self, journal: Store) -> None:
+    def give_back(self, journal: Store, gone: int) -> str:
         """See `Upkeep`. Others wait while the file shrinks: nobody should be driving."""
         sweep(journal, self._blobs)
+        if not gone:
+            return ""
         with closing(self._reader()) as tx:
             driven = any(mending.is_driven(row, time.time()) for row in runs.listing(tx, limit=1_000_000) if row.owner)
-        if not driven:
-            self.shrink()
+        if driven:
+            return "a run is being driven: the next prune gives the space back"
+        self.shrink()
+        return ""
 
     def shrink(self) -> None:
         """Give the space that is free in the file back to the disk.
@@ -141,8 +145,12 @@ class Files:
 
     def _nobody_drives(self, now: float) -> None:
         """What can't be read is driven by nobody."""
-        with suppress(sqlite3.DatabaseError), closing(self._reader()) as tx:
-            mending.nobody_drives(tx, now)
+        try:
+            with closing(self._reader()) as tx:
+                mending.nobody_drives(tx, now)
+        except sqlite3.DatabaseError as error:
+            if _code(error) in NOT_DAMAGE:
+                raise
 
     def _copy(self, now: float) -> Path:
         copy = self._path.with_name(f"{self._path.name}.{mending.moment(now)}")

@@ -44,8 +44,11 @@ class Upkeep(Protocol):
         """Its bytes, with all that belongs to it."""
         ...
 
-    def give_back(self, journal: Store) -> None:
-        """Let go of the space that deleted runs took, as far as that holds up nobody. `journal`: the same store."""
+    def give_back(self, journal: Store, gone: int) -> str:
+        """Let go of the space that so many deleted runs took, where that holds up nobody; else why it stays.
+
+        `journal`: the same store.
+        """
         ...
 
 

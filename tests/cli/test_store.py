@@ -217,6 +217,16 @@ def test_prune_says_what_it_would_do_and_does_it(agentctl, url):
     assert 0 == agentctl("store", "check").code
 
 
+def test_prune_says_why_space_stays(agentctl, url):
+    with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:
+        store.write(lambda tx: lease.take(tx, "r_aaa111", lease.new_owner(), store.clock()))
+        told = agentctl("runs", "prune", "--older-than", "30d").err
+
+    why = "a run is being driven" if url.startswith("sqlite:") else "the space is the server's to use again"
+    assert why in told
+    assert "space" not in agentctl("runs", "prune", "--older-than", "30d").err
+
+
 def test_prune_needs_an_age_and_says_what_stays(agentctl, url, record):
     record("r_ccc333", started(), status="parked", reason="approval", ago=60 * DAY)
     aged()

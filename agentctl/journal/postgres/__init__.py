@@ -8,5 +8,6 @@
   came through: it is done again only if it did not.
 - `synchronous_commit` is on for durable commits and off else: then a crash of the server may lose the last moments,
   as a power cut does on SQLite; the fence stops the run that lost them.
+- Upkeep looks at one snapshot, repairs in one transaction, and copies into a SQLite file: `upkeep.py`, `copying.py`.
 - A destroyed original is deleted, and its sealed bytes go with the next vacuum.
 """
