@@ -1,6 +1,7 @@
 """Upkeep of a server sees one moment, does all or nothing, and outlives a lost connection."""
 
 import signal
+import sqlite3
 import time
 from contextlib import closing
 
@@ -8,10 +9,12 @@ import psycopg
 import pytest
 
 from agentctl.errors import Forbidden, StoreUnusable
-from agentctl.journal import lease, pruning, upkeep
+from agentctl.journal import lease, ledger, pruning, salvaging, upkeep
 from agentctl.journal.events import Change
+from agentctl.journal.ledger import Scope
 from agentctl.journal.postgres import copying
 from tests.journal import server
+from tests.journal.golden import EXPECTED
 from tests.journal.postgres.test_lost import Once
 
 BAD = "UPDATE events SET ts = 7 WHERE run_id = 'r_1' AND seq = 5"
@@ -148,6 +151,41 @@ async def test_a_repair_that_is_killed_is_done_wholly_or_not_at_all(
     assert done == (before != rows(url))
     assert done == (not kept.repair((), 2e9).lost)
     assert () == kept.check().findings
+
+
+# --- The copy ---
+
+
+async def test_a_copy_holds_every_row_of_every_table(store, driven, stamp, kept, url, opened, tmp_path, monkeypatch):
+    monkeypatch.setattr(copying, "PIECE", 4)
+    epoch = driven()
+    await store.append(epoch, stamp(*EXPECTED["0.1.0"]))
+    await store.append(epoch, stamp("\u00fc\U0001f40d " * 90_000, seq=len(EXPECTED["0.1.0"]) + 1))
+    store.leave("r_1", "pause", by="ada", payload="because")
+    store.write(
+        lambda tx: ledger.reserve(tx, "r_1:9", "r_1", 70, [Scope("run_usd:r_1", 0, None), Scope("day:x", 86_400, 99)])
+    )
+    store.write(lambda tx: tx.execute("INSERT INTO pins VALUES('s', 't', 'd', '{}', 0.1, 1e-300)"))
+    store.write(lambda tx: tx.execute("INSERT INTO circuits VALUES('c', '{}', 1790000000.123456)"))
+    kept.backup(tmp_path / "copy.db")
+    copy = opened(f"sqlite:///{tmp_path}/copy.db")
+
+    full = 0
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as tx:
+        for table in salvaging.tables(tx):
+            there = store.read(lambda tx, table=table: tx.execute(f"SELECT * FROM {table}").fetchall())
+            here = tx.execute(f"SELECT * FROM {table}").fetchall()
+            assert sorted(map(plain, there)) == sorted(map(plain, here)), table
+            full += bool(here)
+    assert full >= 9
+    assert store.events("r_1") == copy.events("r_1")
+    assert ["because"] == [letter.payload for letter in copy.letters("r_1")]
+    assert () == upkeep.of(f"sqlite:///{tmp_path}/copy.db", 1.0, tmp_path).check().findings
+
+
+def plain(row):
+    """A short text is text in a file and bytes on a server; NULL has no order."""
+    return [repr(value.decode(errors="replace") if isinstance(value, bytes) else value) for value in row]
 
 
 # --- All or nothing -------------------------------------------------------------------------------
