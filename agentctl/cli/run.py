@@ -87,7 +87,7 @@ def run(
         for task in tasks
     ]
     if explain:
-        _explain(orders[0], as_json=as_json)
+        _explain(orders[0], store, as_json=as_json)
         return
     from agentctl.cli.logfile import passing
 
@@ -135,11 +135,11 @@ def _run(
     drive(work, Output(as_json, as_events, order.user, stdin_used), limits)
 
 
-def _explain(order: Order, *, as_json: bool) -> None:
+def _explain(order: Order, store: str | None, *, as_json: bool) -> None:
     from agentctl.cli.explaining import tell
     from agentctl.runner import api
 
-    explanation = api.explain(order)
+    explanation = api.explain(order, store=store)
     if as_json:
         render.as_json(explanation)
     else:

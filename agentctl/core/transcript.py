@@ -8,6 +8,8 @@ Rules.
    there.
 3. The goal is the first message and is never dropped. A summary of what was dropped stands behind it, in the same
    message.
+4. What the session said before stands before the goal: a question and its answer are one unit. Their seqs are below
+   zero, since no event of this run holds them: the first one holds them all.
 
 Bound: what fits the context limit; a trim keeps it so.
 """
@@ -39,7 +41,7 @@ ANSWERS_OVERHEAD = 8
 class Entry:
     """One message: `parts` are the seqs of the events that hold its blocks."""
 
-    kind: Literal["goal", "reply", "answers", "note"]
+    kind: Literal["goal", "reply", "answers", "note", "asked", "said"]
     seq: int
     """Of the first part: entries ascend by it."""
     parts: tuple[int, ...]
@@ -76,8 +78,8 @@ def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     seq = stamped.seq
     match stamped.event:
-        case RunStarted(goal_tokens=tokens):
-            return _add(state, Entry("goal", seq, (seq,), tokens))
+        case RunStarted() as started:
+            return _begin(state, started, seq)
         case ModelReplied(purpose="summary"):
             return state
         case ModelReplied(calls=calls, tokens=tokens) | StepsPlanned(calls=calls, tokens=tokens):
@@ -93,6 +95,18 @@ def apply(state: State, stamped: Stamped) -> State:
             return _trim(state, trimmed, seq)
         case _:
             return state
+
+
+def places(exchanges: int) -> tuple[tuple[int, int], ...]:
+    """The seqs of the question and the answer of so many exchanges of before, the oldest first."""
+    return tuple((2 * at, 2 * at + 1) for at in range(-exchanges, 0))
+
+
+def _begin(state: State, started: RunStarted, seq: int) -> State:
+    for (asked, said), each in zip(places(len(started.earlier)), started.earlier, strict=True):
+        state = _add(state, Entry("asked", asked, (asked,), each.asked_tokens))
+        state = _add(state, Entry("said", said, (said,), each.answer_tokens))
+    return _add(state, Entry("goal", seq, (seq,), started.goal_tokens))
 
 
 def _add(state: State, entry: Entry) -> State:
@@ -113,10 +127,9 @@ def _answer(state: State, answer: tuple[str, int, int]) -> State:
 def _trim(state: State, trimmed: ContextTrimmed, seq: int) -> State:
     kept = tuple(e for e in state.entries if e.kind == "goal" or e.seq >= trimmed.first_kept)
     summed = state.summary_tokens
-    if trimmed.summary and kept and kept[0].kind == "goal":
-        goal, summed = kept[0], trimmed.summary_tokens
-        grown = replace(goal, parts=(goal.seq, seq), tokens=goal.tokens - state.summary_tokens + summed)
-        kept = (grown, *kept[1:])
+    if trimmed.summary:
+        grown, summed = trimmed.summary_tokens - state.summary_tokens, trimmed.summary_tokens
+        kept = tuple(replace(e, parts=(e.seq, seq), tokens=e.tokens + grown) if e.kind == "goal" else e for e in kept)
     tokens = sum(entry.tokens for entry in kept)
     return replace(state, entries=kept, tokens=tokens, epoch=state.epoch + 1, bare_until=seq, summary_tokens=summed)
 
@@ -127,10 +140,13 @@ def units(state: State) -> tuple[tuple[Entry, ...], ...]:
     A note belongs to the unit before it, so that no unit starts with the wrong side.
     """
     groups: list[list[Entry]] = []
+    begins = True
     for entry in state.entries:
         if entry.kind == "goal":
+            begins = True
             continue
-        if entry.kind == "reply" or not groups:
+        if begins or entry.kind in {"reply", "asked"}:
             groups.append([])
+        begins = False
         groups[-1].append(entry)
     return tuple(tuple(group) for group in groups)

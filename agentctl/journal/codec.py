@@ -144,6 +144,22 @@ class _Plan:
     back: tuple[tuple[str, Callable[[Any], Any]], ...]
 
 
+def _exchanges_out(exchanges: tuple[e.Exchange, ...]) -> Json:
+    return [
+        {
+            "run_id": x.run_id, "asked": x.asked, "answer": x.answer, "asked_tokens": x.asked_tokens,
+            "answer_tokens": x.answer_tokens,
+        }
+        for x in exchanges
+    ]  # fmt: skip
+
+
+def _exchanges_in(exchanges: list[dict[str, Any]]) -> tuple[e.Exchange, ...]:
+    return tuple(
+        e.Exchange(x["run_id"], x["asked"], x["answer"], x["asked_tokens"], x["answer_tokens"]) for x in exchanges
+    )
+
+
 def _pairs_in(pairs: list[list[str]]) -> tuple[tuple[str, str], ...]:
     return tuple((name, said) for name, said in pairs)
 
@@ -155,6 +171,8 @@ _CONVERSIONS: Final[dict[str, tuple[Callable[[Any], Json], Callable[[Any], Any]]
     "labels": (list, tuple),
     "untrusted": (list, tuple),
     "doubt": (list, tuple),
+    "private": (list, tuple),
+    "earlier": (_exchanges_out, _exchanges_in),
     "bound": (list, _pairs_in),
     "parts": (list, _pairs_in),
     "files": (list, _pairs_in),

@@ -20,6 +20,12 @@ from agentctl.journal.sealed import Sealed
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
 
+_MATES = (
+    " FROM runs me JOIN runs other ON other.session_id = me.session_id AND other.user_id = me.user_id"
+    " AND other.tenant_id = me.tenant_id AND other.rehearsed = me.rehearsed AND other.run_id <> me.run_id"
+)
+"""The other runs of a run's session, which is one tenant's and one user's; rehearsals are rehearsals' own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -129,9 +135,8 @@ def in_doubt(tx: Tx, run_id: str) -> list[InDoubt]:
 def calls_of_the_session(tx: Tx, run_id: str) -> dict[str, int]:
     """How often the other runs of this run's session started each tool; rehearsals count rehearsals. D88"""
     rows = tx.execute(
-        "SELECT c.tool, COUNT(*) FROM runs me JOIN runs other ON other.session_id = me.session_id"
-        " AND other.run_id <> me.run_id AND other.rehearsed = me.rehearsed"
-        " JOIN tool_calls c ON c.run_id = other.run_id AND c.attempt > 0 WHERE me.run_id = ? GROUP BY c.tool",
+        f"SELECT c.tool, COUNT(*){_MATES} JOIN tool_calls c ON c.run_id = other.run_id AND c.attempt > 0"
+        " WHERE me.run_id = ? GROUP BY c.tool",
         (run_id,),
     ).fetchall()
     return {str(tool): int(count) for tool, count in rows}
@@ -143,8 +148,7 @@ def starts_of_the_session(tx: Tx, run_id: str, tools: Sequence[str], now: float)
     A call that was tried again counts at its last attempt. Bound: MOST_STARTS of each tool, the latest.
     """
     rows = tx.execute(
-        "SELECT c.tool, c.started FROM runs me JOIN runs other ON other.session_id = me.session_id"
-        " AND other.run_id <> me.run_id AND other.rehearsed = me.rehearsed AND other.updated > ?"
+        f"SELECT c.tool, c.started{_MATES} AND other.updated > ?"
         " JOIN tool_calls c ON c.run_id = other.run_id AND c.attempt > 0 AND c.started > ? AND c.started <= ?"
         " WHERE me.run_id = ? ORDER BY c.started",
         (now - MINUTE_S, now - MINUTE_S, now + SKEW_S, run_id),

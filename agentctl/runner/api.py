@@ -8,16 +8,28 @@ from contextlib import AbstractContextManager, nullcontext
 
 from agentctl.approvals.base import Approver
 from agentctl.config import task
-from agentctl.core.events import Resumed
+from agentctl.core.events import Resumed, RunStarted
 from agentctl.core.messages import JsonObject
 from agentctl.core.prices import micro
 from agentctl.core.state import fold
 from agentctl.errors import Forbidden, Usage
-from agentctl.journal import lease
+from agentctl.journal import lease, sessions
 from agentctl.journal.failpoints import failpoint
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
-from agentctl.runner import crashed, doubt, explanation, numbered, plan, reaping, recall, relearning, starting, words
+from agentctl.runner import (
+    conversing,
+    crashed,
+    doubt,
+    explanation,
+    numbered,
+    plan,
+    reaping,
+    recall,
+    relearning,
+    starting,
+    words,
+)
 from agentctl.runner.drive import Drive, driven
 from agentctl.runner.order import Listener, Order, Raise, Result
 from agentctl.runner.servers import served
@@ -36,10 +48,14 @@ def _held(
     return nullcontext(store) if isinstance(store, Store) else opened(store)
 
 
-def explain(order: Order) -> JsonObject:
-    """What `run` would send and allow, and what it could cost at the worst. Sends nothing."""
+def explain(order: Order, *, store: str | None = None) -> JsonObject:
+    """What `run` would send and allow, and what it could cost at the worst. Sends nothing, writes nothing."""
     planned = plan.make(order, sends=False)
-    return explanation.of(planned, task.fill(planned.task, order.variables))
+    filled, session = task.fill(planned.task, order.variables), conversing.session_of(order)
+    if session is None:
+        return explanation.of(planned, filled)
+    with existing(store) as journal:
+        return explanation.of(planned, filled, *journal.read(lambda tx: sessions.said(tx, journal.blobs, session)))
 
 
 async def run(order: Order, *, store: str | Store | None, listener: Listener, approver: Approver | None) -> Result:
@@ -123,6 +139,8 @@ def _restart(at: Drive, world: World, row: RunRow, known: recall.Start, raised: 
     world.system = known.system
     world.schemas = numbered.schemas(world, world.schemas)
     words.begun(world, numbered.plain(world, known.goal), numbered.plain(world, known.system), known.foreign)
+    if isinstance(started := at.events[0].event, RunStarted):
+        conversing.compared(world, started)
     words.recalled(world, at.journal, at.events)
     changed = at.plan.digest != recall.policy_digest(at.events)
     told = recall.told(row, fold(at.events), changed=changed, policy=at.plan.policy.name)

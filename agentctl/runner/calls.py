@@ -216,10 +216,15 @@ async def _run(world: World, exact: Call, contract: Contract, tier: Tier, *, clo
             probe, copied,
         )  # fmt: skip
         try:
-            answer, ms = await _attempt(world, intent)
+            over = await _intend(world, intent, contract)
+            answer, ms = await _attempt(world, intent) if over is None else (over, 0)
         except BaseException:  # whatever cut it short, its place as a probe is free again
             circuits.let_go(world, asked if probe else None, started)
             raise
+        if over is not None:
+            circuits.let_go(world, asked if probe else None, started)
+            _refuse(world, call, do.RefuseCall("results", over))
+            return
         decision = after_tool(world.setup, contract, answer, attempt)
         weighed = partial(circuits.weigh, world, name, asked, asked_at=started, probe=probe)
         if isinstance(decision, do.RetryCall):
@@ -266,12 +271,23 @@ def _unhealthy(world: World, call: CallState) -> None:
     answered(world, call, answer, outcome(world, call, answer, 0, ran=False, effect=False))
 
 
-async def _attempt(world: World, intent: ToolStarted) -> tuple[Envelope, int]:
+async def _intend(world: World, intent: ToolStarted, contract: Contract) -> Envelope | None:
+    """Record the start of a call; the answer, where other runs of its session have used up the limit meanwhile. D88"""
     world.recorder.record(intent)
+    ours, now = world.state.results, world.clock()
     failpoint("before-intent")
+    limited = contract.max_calls_per_session is not None or contract.max_calls_per_minute is not None
+    if limited and intent.attempt == 1:
+        others = await world.recorder.begin(contract, durable=intent.effect)
+        failpoint("after-intent")
+        return results.late(ours, contract, now, others)
     if intent.effect:
         await world.recorder.flush(durable=True)
     failpoint("after-intent")
+    return None
+
+
+async def _attempt(world: World, intent: ToolStarted) -> tuple[Envelope, int]:
     await world.recorder.own()
     started, run_id = world.clock(), world.recorder.identity.run_id
     args = world.args(intent.call_id)

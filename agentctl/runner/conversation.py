@@ -62,8 +62,8 @@ class Conversation:
 
     def summary(self, state: transcript.State) -> str:
         """What stands behind the goal; empty: nothing was summarised yet."""
-        parts = state.entries[0].parts[1:] if state.entries else ()
-        return "".join(self.text(seq) for seq in parts)
+        goal = next((entry for entry in state.entries if entry.kind == "goal"), None)
+        return "".join(self.text(seq) for seq in goal.parts[1:]) if goal else ""
 
     def text(self, seq: int) -> str:
         """The words that were held."""

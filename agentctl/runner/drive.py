@@ -24,7 +24,7 @@ from agentctl.config import masking
 from agentctl.core import decisions as do
 from agentctl.core import summary
 from agentctl.core.events import Completed, Failed, Stamped
-from agentctl.core.guards import scrub
+from agentctl.core.guards import scrub, trust
 from agentctl.core.policy import Provider
 from agentctl.core.state import State, fold
 from agentctl.errors import AgentctlError, Defect, LeaseLost, StoreUnusable
@@ -136,6 +136,7 @@ async def _end(at: Drive, world: World, stop: do.Stop) -> None:
             world.recorder.totals.cost_micro,
             answer,
             world.scrub.text(stop.message),
+            trust.met(world.state.trust),
         )
     )
     failpoint("before-end")

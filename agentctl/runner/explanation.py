@@ -6,7 +6,7 @@ What would be sent and allowed, against each provider's window, and what it coul
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from agentctl.config import masking
 from agentctl.config.task import Filled
@@ -14,6 +14,8 @@ from agentctl.core.contract import Contract
 from agentctl.core.guards import context, risk, trust
 from agentctl.core.messages import JsonObject, ToolSchema
 from agentctl.core.tiers import Tier
+from agentctl.journal.sessions import Said
+from agentctl.runner import conversing
 from agentctl.runner.plan import Plan, answering
 
 
@@ -23,13 +25,16 @@ def fixed_tokens(count: Callable[[str], int], system: str, schemas: tuple[ToolSc
     return count(system) + count(text) + 12 * len(schemas)
 
 
-def of(plan: Plan, filled: Filled) -> JsonObject:
-    """The whole explanation, as one object."""
+def of(plan: Plan, filled: Filled, said: Sequence[Said] = (), more: bool = False) -> JsonObject:
+    """The whole explanation, as one object. `said`: in the session, and `more` before it."""
     notes = list(plan.notes)
     count = plan.counter(notes.append)
     masks = masking.mask(plan.policy.scrub, filled.secrets)
     fixed = fixed_tokens(count, filled.system, plan.schemas)
-    size = fixed + count(filled.goal)
+    earlier = conversing.carried(said, masks.text, count, conversing.room(plan), more=more)
+    talk = sum(each.asked_tokens + each.answer_tokens for each in earlier)
+    goal = count(filled.goal)
+    size = fixed + talk + goal
     budget = plan.policy.budget
     return {
         "task": plan.task.task.name,
@@ -38,7 +43,7 @@ def of(plan: Plan, filled: Filled) -> JsonObject:
         "goal": masks.text(filled.goal),
         "tools": [_tool(plan, name) for name in plan.tools],
         "providers": [_provider(plan, provider.name, size) for provider in answering(plan)],
-        "estimated_tokens": {"fixed": fixed, "goal": size - fixed, "first_request": size},
+        "estimated_tokens": {"fixed": fixed, "conversation": talk, "goal": goal, "first_request": size},
         "limits": {
             "run_usd": budget.run_usd,
             "max_steps": budget.max_steps,

@@ -31,7 +31,7 @@ from agentctl.journal import ledger
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
 from agentctl.records import dataclass
-from agentctl.runner import numbered, originals, recaps
+from agentctl.runner import conversing, numbered, originals, recaps
 from agentctl.runner.explanation import fixed_tokens
 from agentctl.runner.plan import Plan
 from agentctl.runner.recorder import Recorder
@@ -110,8 +110,9 @@ def _calls(stamped: Stamped) -> tuple[ToolUse, ...]:
 def _hold(world: World, journal: Store, stamped: Stamped, wire_ids: dict[str, str]) -> None:
     run_id = stamped.run_id
     match stamped.event:
-        case RunStarted():
+        case RunStarted() as started:
             start = original_start(journal, run_id, [stamped])
+            conversing.hold(world.conversation, started)
             world.conversation.hold(stamped.seq, Text(start.goal))
         case ContextTrimmed() as trimmed:
             text = journal.original(run_id, trimmed.sealed).decode() if trimmed.sealed else trimmed.summary

@@ -22,12 +22,13 @@ from agentctl.core.contract import Contract
 from agentctl.core.events import Completed, Event, ModelAsked, ModelFailed, ModelReplied, Stamped
 from agentctl.core.state import State, apply
 from agentctl.core.summary import Summary
-from agentctl.journal import admission, circuits, events, lease, pace, rehearsed, sealed
+from agentctl.journal import admission, circuits, events, lease, pace, rehearsed, sealed, sessions
 from agentctl.journal.admission import Granted, Request
 from agentctl.journal.circuits import Ask, Outcome, Told
 from agentctl.journal.events import Change, Draft
 from agentctl.journal.failpoints import failpoint
 from agentctl.journal.sealed import Sealed
+from agentctl.journal.sessions import Said, Session
 from agentctl.journal.store import Store
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
@@ -125,6 +126,30 @@ class Recorder:
     def calls_of_the_session(self) -> dict[str, int]:
         """How often the other runs of the session have called each tool by now."""
         return self._store.read(lambda tx: events.calls_of_the_session(tx, self.identity.run_id))
+
+    def said_in_the_session(self, session: Session) -> tuple[list[Said], bool]:
+        """What its runs have said by now, and whether there was more before."""
+        return self._store.read(lambda tx: sessions.said(tx, self._store.blobs, session))
+
+    async def begin(self, contract: Contract, *, durable: bool) -> tuple[int, int]:
+        """Flush the intent of a call of a tool that has a limit.
+
+        How often the other runs of the session have started it when that is written, in all and in the last minute.
+        Writes follow one another, so whoever comes after sees this one.
+        """
+        run_id, name, clock, found = self.identity.run_id, contract.name, self._clock, list[tuple[int, int]]()
+        stamped, change, began = tuple(self._events), self._change(), _awake_or_asleep()
+
+        def count(tx: Tx) -> None:
+            if change.also is not None:
+                change.also(tx)
+            lately = events.starts_of_the_session(tx, run_id, [name], clock()) if contract.max_calls_per_minute else {}
+            calls = events.calls_of_the_session(tx, run_id) if contract.max_calls_per_session else {}
+            found.append((calls.get(name, 0), len(lately.get(name, ()))))
+
+        await self._store.append(self.identity.epoch, stamped, replace(change, also=count), durable=durable)
+        self._ours_at = began
+        return found[-1]
 
     def starts_of_the_session(self, contracts: Iterable[Contract]) -> dict[str, tuple[float, ...]]:
         """When they did so in the last minute, of the tools that have a limit per minute."""

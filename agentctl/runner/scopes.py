@@ -6,6 +6,7 @@ clock.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from agentctl.core.prices import micro
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from agentctl.runner.drive import Drive
     from agentctl.runner.order import Order
 
+identifier = re.compile(r"[A-Za-z0-9._@-]{1,128}")
+"""Of a user, a tenant, a session."""
 HOUR = 3_600
 DAY = 24 * HOUR
 STORE = "store"
@@ -38,7 +41,7 @@ def of(at: Drive, cap: int, limit: int, *, landing: bool) -> tuple[Scope, ...]:
     kept = 1.0 if landing else 1.0 - rules.landing
     day = day_of(now, rules.timezone)
     shared = (
-        ("session_usd", rules.session_usd, at.session_id, 0),
+        ("session_usd", rules.session_usd, session(order.tenant, order.user, at.session_id), 0),
         ("user_daily_usd", rules.user_daily_usd, order.user, day),
         ("tenant_daily_usd", rules.tenant_daily_usd, order.tenant, day),
         ("hourly_usd", rules.hourly_usd, STORE, hour_of(now)),
@@ -50,8 +53,27 @@ def of(at: Drive, cap: int, limit: int, *, landing: bool) -> tuple[Scope, ...]:
     return tuple(found)
 
 
+def session(tenant: str, user: str, name: str) -> str:
+    """Whose the budget of a session is: `acme/ada/monday`, or `ada/monday` without a tenant. Ids hold no `/`."""
+    parts = (tenant, user, name) if tenant else (user, name) if user else (name,)
+    return "/".join(parts)
+
+
+def is_session(scope: str, tenant: str, user: str, name: str) -> bool:
+    """Whether a scope is of this session; empty texts: of any tenant, any user, any name."""
+    parts = ["", "", *scope.removeprefix(REHEARSAL).split("/")][-3:]
+    return all(asked in {"", part} for asked, part in zip((tenant, user, name), parts, strict=True))
+
+
 def check(policy: Policy, order: Order) -> None:
-    """Refuse a run that a per-user or per-tenant limit could not be counted for."""
+    """Refuse a run of somebody who can't be told apart, or whom a limit could not be counted for. A76
+
+    Raises:
+        Usage: an id with other letters than ids have, or none where the policy limits USD per user or tenant.
+    """
+    for what, name in (("user", order.user), ("tenant", order.tenant), ("session", order.session)):
+        if name and not identifier.fullmatch(name):
+            raise Usage(f"{what}: expected 1 to 128 of letters, digits, `.`, `_`, `-`, `@`, got {name[:140]!r}")
     rules = policy.budget
     if rules.user_daily_usd is not None and not order.user:
         raise Usage("the policy limits USD per user, and nobody is named", hint="Add --user NAME.")

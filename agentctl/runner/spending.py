@@ -52,7 +52,7 @@ class Line:
 
     key: str
     scope: str
-    """Whose it is: a run, a session, a user, a tenant, the store, a provider and its key."""
+    """Whose it is: a run, a session (`tenant/user/name`), a user, a tenant, the store, a provider and its key."""
     used: float
     held: float
     """Reserved by calls under way; of a minute: booked for later ones."""
@@ -96,7 +96,7 @@ def lines(tx: Tx, policy: Policy | None, now: float, asked: Asked) -> tuple[list
     groups = [
         *(_shared(tx, key, rules, now, asked) for key in ("hourly_usd", *DAILY)),
         _runs(tx, asked),
-        _shared(tx, "session_usd", rules, now, asked),
+        _sessions(tx, rules, now, asked) if asked.session else _shared(tx, "session_usd", rules, now, asked),
     ]
     money = [[_line(row, rules, forgiven, named=policy is not None) for row in group] for group in groups]
     minutes = list(_minutes(tx, policy, now, asked)) if asked.everybody else []
@@ -117,6 +117,13 @@ def current(
     return [row for row in rows if _lasts(row, rules.timezone, now) and (not whose or row.key in wanted)]
 
 
+def _sessions(tx: Tx, rules: Rules, now: float, asked: Asked) -> list[Budget]:
+    """The sessions of that name: everybody's, unless a user or a tenant is named too."""
+    found = current(tx, "session_usd", rules, now, rehearsed=asked.rehearsed)
+    wanted = asked.tenant, asked.user, asked.session
+    return [row for row in found if scopes.is_session(row.key.partition(":")[2], *wanted)]
+
+
 def _lasts(row: Budget, zone: str, now: float) -> bool:
     """Whether it is this hour or day, or has no end. A day of another time zone than the policy's lasts 24 hours."""
     start, key = row.window_start, row.key.partition(":")[0]
@@ -127,7 +134,7 @@ def _lasts(row: Budget, zone: str, now: float) -> bool:
 
 
 def _shared(tx: Tx, key: str, rules: Rules, now: float, asked: Asked) -> list[Budget]:
-    whose = {"user_daily_usd": asked.user, "tenant_daily_usd": asked.tenant, "session_usd": asked.session}.get(key, "")
+    whose = {"user_daily_usd": asked.user, "tenant_daily_usd": asked.tenant}.get(key, "")
     if not whose and not asked.everybody:
         return []
     return current(tx, key, rules, now, whose=whose, rehearsed=asked.rehearsed, limit=asked.limit + 1)

@@ -12,7 +12,7 @@ from agentctl.core.events import RunStarted
 from agentctl.core.messages import Text
 from agentctl.errors import Forbidden
 from agentctl.journal.runs import NewRun
-from agentctl.runner import caching, explanation, numbered, recall, steps, words
+from agentctl.runner import caching, conversing, explanation, numbered, recall, steps, words
 from agentctl.runner.order import Order
 from agentctl.runner.plan import Plan
 from agentctl.runner.world import World
@@ -47,6 +47,7 @@ def begin(world: World, planned: Plan, order: Order, filled: Filled) -> None:
     goal = world.scrub.text(variables.filled(planned.task.goal, shown))
     system = world.scrub.text(variables.filled(planned.task.system, shown))
     filled = numbered.started(world, planned.task, filled)
+    earlier, brought = conversing.begun(world, planned, order)
     secret = bool(filled.secrets or foreign) or (goal, system) != (filled.goal, filled.system)
     original = json.dumps({"goal": filled.goal, "system": filled.system, "secrets": filled.secrets, "foreign": foreign})
     started = RunStarted(
@@ -67,14 +68,18 @@ def begin(world: World, planned: Plan, order: Order, filled: Filled) -> None:
         world.scrub.fields(dict(shown)),
         *caching.digests(world, planned, filled.system),
         earlier_calls=world.recorder.calls_of_the_session() if order.session else {},
-        untrusted=tuple(f"{words.VARIABLE}{name}" for name in foreign),
+        untrusted=(*(f"{words.VARIABLE}{name}" for name in foreign), *brought.get("untrusted", ())),
         earlier_starts=started_by_others(world, planned, order),
         to_model=world.shows.on,
+        earlier=earlier,
+        private=brought.get("private", ()),
     )
     world.system = filled.system
     world.conversation.hold(world.recorder.record(started).seq, Text(filled.goal))
+    conversing.hold(world.conversation, started)
     numbered.keep(world)
     words.begun(world, numbered.plain(world, filled.goal), numbered.plain(world, filled.system), foreign)
+    conversing.compared(world, started)
     words.looked_through(world, given.goal, given)
     if filled.steps:
         steps.plan(world, filled.steps)

@@ -192,14 +192,25 @@ def test_rehearsals_are_hidden_unless_asked_for(agentctl, spend, minute, noon):
         (["--user", "ada"], ["user_daily_usd:ada", "run_usd:r_aaa111"]),
         (["--user", "ad"], []),
         (["--tenant", "acme"], ["tenant_daily_usd:acme"]),
-        (["--session", "s_1"], ["run_usd:r_aaa111", "run_usd:r_bbb222", "session_usd:s_1"]),
-        (["--user", "bob", "--session", "s_1"], ["run_usd:r_bbb222", "session_usd:s_1"]),
+        (
+            ["--session", "s_1"],
+            [
+                "run_usd:r_aaa111",
+                "run_usd:r_bbb222",
+                "session_usd:acme/bob/s_1",
+                "session_usd:ada/s_1",
+                "session_usd:bob/s_1",
+            ],
+        ),
+        (["--user", "bob", "--session", "s_1"], ["run_usd:r_bbb222", "session_usd:acme/bob/s_1", "session_usd:bob/s_1"]),
+        (["--user", "bob", "--tenant", "acme", "--session", "s_1"], ["tenant_daily_usd:acme", "session_usd:acme/bob/s_1"]),
     ],
 )
 def test_it_can_be_narrowed(agentctl, spend, record, noon, flags, left):
     for key, start in (("hourly_usd:store", NOON), ("user_daily_usd:ada", DAY), ("tenant_daily_usd:acme", DAY)):
         spend(key, 5, start=start)
-    spend("session_usd:s_1", 5)
+    for whose in ("acme/bob/s_1", "bob/s_1", "ada/s_1", "ada/s_10", "rehearsal:ada/s_1"):
+        spend(f"session_usd:{whose}", 5)
     record("r_aaa111", started(), status="paused", reason="SIGINT")
     record("r_bbb222", started(), status="stopped", reason="run_usd", user="bob")
 

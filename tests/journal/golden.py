@@ -39,6 +39,8 @@ EXPECTED = {
             untrusted=("var.mail",),
             earlier_calls={"search_orders": 3},
             earlier_starts={"search_orders": (1_790_000_000.25, 1_790_000_001.5)},
+            earlier=(e.Exchange("r_0a1b", "Where is A-1000?", "On its way.", 6, 4),),
+            private=("run r_0a1b",),
         ),
         e.StepsPlanned(
             calls=(e.CallProposed("s1", "step_1", "get_order_status", {"order_id": "A-1001"}, "5e1f"),),
@@ -161,6 +163,7 @@ EXPECTED = {
             cost_micro=1_499_999,
             answer="The order is on its way.",
             message="Budget reached.",
+            labels=("untrusted",),
         ),
     ]
 }

@@ -36,6 +36,7 @@ from agentctl.core.events.run import (
     Checked,
     Completed,
     Degraded,
+    Exchange,
     Failed,
     HandedOff,
     Resumed,
@@ -57,7 +58,7 @@ from agentctl.records import dataclass
 __all__ = [
     "ApprovalDecided", "ApprovalRequested", "BudgetCounted", "CacheSeen", "CallEdited", "CallProposed",
     "CallSettled", "Checked", "CircuitMoved", "Completed", "ContextTrimmed", "Copied", "Decided", "Degraded",
-    "Event", "Failed", "FellBack",
+    "Event", "Exchange", "Failed", "FellBack",
     "HandedOff", "InjectionSuspected", "LoopKind", "LoopSeen", "ModelAsked", "ModelFailed", "ModelReplied",
     "ProviderOut", "Purpose", "Resumed", "Retried", "RunStarted", "SecretsNumbered", "Stamped", "Status",
     "StepsPlanned", "Thought", "ToolFinished", "ToolStarted", "Waited",

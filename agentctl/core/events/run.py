@@ -13,6 +13,17 @@ Status = Literal["queued", "running", "parked", "paused", "stopped", "completed"
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """What an earlier run of the session was asked and said, as the model of this one is sent it."""
+
+    run_id: str
+    asked: str
+    answer: str
+    asked_tokens: int
+    answer_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """The first event of every run."""
 
@@ -42,11 +53,15 @@ class RunStarted:
     earlier_calls: dict[str, int] = field(default_factory=dict[str, int])
     """Calls by tool that other runs of the session had made by then."""
     untrusted: tuple[str, ...] = ()
-    """Variables whose words are somebody else's, as `var.NAME`."""
+    """Whose words it begins with: variables as `var.NAME`, earlier runs of the session as `run ID`."""
     earlier_starts: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     """When they had made those of the last minute, of tools with a limit per minute."""
     to_model: bool = False
     """What the model is shown from here on has placeholders for secrets."""
+    earlier: tuple[Exchange, ...] = ()
+    """What the session has said before, the oldest first."""
+    private: tuple[str, ...] = ()
+    """Whose private data it begins with: earlier runs of the session as `run ID`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +148,5 @@ class Completed:
     answer: str
     message: str = ""
     """The stop's own sentence, where there is one."""
+    labels: tuple[str, ...] = ("untrusted", "private")
+    """What the run has met, for later runs of its session; a journal that does not tell may have met anything."""

@@ -104,8 +104,8 @@ class Cut:
 def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     match stamped.event:
-        case RunStarted(fixed_tokens=fixed, goal_tokens=goal):
-            return State(fresh=fixed + goal)
+        case RunStarted(fixed_tokens=fixed, goal_tokens=goal, earlier=earlier):
+            return State(fresh=fixed + goal + sum(each.asked_tokens + each.answer_tokens for each in earlier))
         case ModelAsked(purpose="summary") | ModelReplied(purpose="summary") | ModelFailed(purpose="summary"):
             return _summed(state, stamped)
         case Decided(guard="context", decision="no_summary"):

@@ -76,9 +76,20 @@ def apply(state: State, stamped: Stamped) -> State:
 
 def check(state: State, contract: Contract, now: float) -> Envelope | None:
     """The tool's own call limit, if it is reached: of the session in all, or in any 60 seconds. D88"""
-    most, per_minute = contract.max_calls_per_session, contract.max_calls_per_minute
     lately = sum(len(_lately(starts, contract.name, now)) for starts in (state.starts, state.others))
     calls = state.calls.get(contract.name, 0) + state.earlier.get(contract.name, 0)
+    return over(contract, calls, lately)
+
+
+def late(state: State, contract: Contract, now: float, others: tuple[int, int]) -> Envelope | None:
+    """The same for a call that is counted already, by what others had started when it was: in all and lately. D88"""
+    calls = state.calls.get(contract.name, 0) - 1 + others[0]
+    return over(contract, calls, len(_lately(state.starts, contract.name, now)) - 1 + others[1])
+
+
+def over(contract: Contract, calls: int, lately: int) -> Envelope | None:
+    """The answer to a call after so many, in the session and in the last minute; None: it may run."""
+    most, per_minute = contract.max_calls_per_session, contract.max_calls_per_minute
     if most is not None and calls >= most:
         limit = f"max_calls_per_session of {most}"
     elif per_minute is not None and lately >= per_minute:

@@ -70,8 +70,8 @@ class Raised:
 def apply(state: State, stamped: Stamped) -> State:
     """Fold one event."""
     match stamped.event:
-        case RunStarted(untrusted=sources):
-            return replace(state, untrusted=_with(state.untrusted, sources))
+        case RunStarted(untrusted=sources, private=private):
+            return replace(state, untrusted=_with(state.untrusted, sources), private=_with(state.private, private))
         case ToolFinished(final=True, tool=tool, labels=labels) if labels:
             return replace(state, coming=(*state.coming, (tool, labels)))
         case ModelAsked() if state.coming:
@@ -102,6 +102,12 @@ def labels(contract: Contract) -> tuple[Label, ...]:
 def sources(state: State) -> tuple[str, ...]:
     """Whose words are in the run, those that the next model call brings included."""
     return _arrived(state).untrusted
+
+
+def met(state: State) -> tuple[str, ...]:
+    """The labels of whatever is in the run: what a later run of the session begins with, if it reads of this one."""
+    found = _arrived(state)
+    return tuple(label for label, known in (("untrusted", found.untrusted), ("private", found.private)) if known)
 
 
 def entered(events: Iterable[Stamped]) -> dict[int, tuple[str, ...]]:
