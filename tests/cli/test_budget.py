@@ -202,8 +202,14 @@ def test_rehearsals_are_hidden_unless_asked_for(agentctl, spend, minute, noon):
                 "session_usd:bob/s_1",
             ],
         ),
-        (["--user", "bob", "--session", "s_1"], ["run_usd:r_bbb222", "session_usd:acme/bob/s_1", "session_usd:bob/s_1"]),
-        (["--user", "bob", "--tenant", "acme", "--session", "s_1"], ["tenant_daily_usd:acme", "session_usd:acme/bob/s_1"]),
+        (
+            ["--user", "bob", "--session", "s_1"],
+            ["run_usd:r_bbb222", "session_usd:acme/bob/s_1", "session_usd:bob/s_1"],
+        ),
+        (
+            ["--user", "bob", "--tenant", "acme", "--session", "s_1"],
+            ["tenant_daily_usd:acme", "session_usd:acme/bob/s_1"],
+        ),
     ],
 )
 def test_it_can_be_narrowed(agentctl, spend, record, noon, flags, left):

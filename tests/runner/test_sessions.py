@@ -1,7 +1,10 @@
 """Limits of a session hold over all of its runs."""
 
+import asyncio
+
+from agentctl.approvals.base import Answer
 from agentctl.core.events import Resumed, RunStarted, ToolFinished
-from tests.runner.stage import Reply, calls
+from tests.runner.stage import Person, Reply, calls
 
 
 def looks(*names: str):
@@ -111,3 +114,43 @@ async def test_a_resumed_run_counts_what_others_called_in_the_last_minute(stages
 
     assert [1] == [len(event.earlier_starts["lookup"]) for event in one.events(Resumed)]
     assert [None, None, "CALL_LIMIT"] == codes(one)
+
+
+async def test_the_limit_of_a_session_holds_at_the_moment_of_the_call(stages):
+    """D88: of two runs at the same time, that began when nothing had been called."""
+    for limit in ("max_calls_per_session", "max_calls_per_minute"):
+        both = [stages(), stages()]
+        for stage in both:
+            counter = stage.effect(**{limit: 3})
+            stage.policy(risk={"tiers": {"send": "safe"}})
+            stage.replies = [calls(("send", {"id": name})) for name in "ab"] + [Reply(text="done", delay_s=0.2)]
+        await asyncio.gather(*(stage.run(session=limit) for stage in both))
+
+        assert [{}, {}] == [stage.events(RunStarted)[0].earlier_calls for stage in both]
+        assert 3 == sum(len((stage.folder / counter.name).read_text().split()) for stage in both)
+        assert ["CALL_LIMIT"] == [code for stage in both for code in codes(stage) if code]
+
+
+async def test_the_last_call_of_a_session_is_not_lost_to_calls_beside_it(stages):
+    """D88: a run counts its own calls as they were when each began."""
+    stage = stages()
+    stage.tool("lookup", "cat", max_calls_per_session=2)
+    stage.replies = [calls(("lookup", {"id": "a"}), ("lookup", {"id": "b"}), ("lookup", {"id": "c"})), Reply(text="x")]
+    await stage.run(session="monday")
+
+    assert [None, None, "CALL_LIMIT"] == codes(stage)
+
+
+async def test_approvals_and_repeats_are_of_a_run_and_not_of_its_session(stages):
+    """A76: what was remembered in one run is asked again in the next; and what it repeated is no repeat there."""
+    asked = []
+    for run in ("first", "second", "third"):
+        stage, person = stages(), Person([Answer("approve", "eve", remember=True)])
+        stage.effect()
+        stage.policy(risk={"tiers": {"send": "high"}})
+        stage.replies = [calls(("send", {"id": "a"})), Reply(text=f"the {run} is done")]
+        await stage.run(person, session="monday")
+        asked.append(len(person.asked))
+        assert [None] == codes(stage)
+
+    assert [1, 1, 1] == asked
