@@ -67,6 +67,8 @@ def page(journal: Store, name: str, now: float) -> Page:
         "message": totals.message,
         "task": row.task,
         "user": row.user_id,
+        "tenant": row.tenant_id,
+        "earlier_runs": [each.run_id for each in started.earlier] if started else [],
         "started_at": timestamp(row.created),
         "untrusted": list(trust.sources(state.trust)),
         "private": list(state.trust.private),

@@ -49,7 +49,7 @@ def run(
     var: Variables = None,
     user: Annotated[str | None, typer.Option(help="Who it is for; default: your login name")] = None,
     tenant: Annotated[str | None, typer.Option(help="Whose budget it counts against")] = None,
-    session: Annotated[str | None, typer.Option(help="The conversation that it belongs to")] = None,
+    session: Annotated[str | None, typer.Option(help="The conversation to go on with: `help sessions`")] = None,
     max_usd: Annotated[float | None, typer.Option(metavar="USD", help="Lowers run_usd")] = None,
     auto_approve: Tier = None,
     lines: LinesFile = None,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agentctl.cli.render import Tone
     from agentctl.core.messages import JsonObject
     from agentctl.journal.runs import RunRow
+    from agentctl.journal.tx import Tx
 
 COLUMNS = ("id", "task", "status", "reason", "cost", "steps", "age")
 TONES: dict[str, Tone] = {
@@ -30,6 +31,9 @@ def runs(
     ] = None,
     user: Annotated[str | None, typer.Option(callback=options.filled, help="Only those of this user")] = None,
     task: Annotated[str | None, typer.Option(callback=options.filled, help="Only those of this task")] = None,
+    session: Annotated[
+        str | None, typer.Option(callback=options.filled, help="Only those of this conversation")
+    ] = None,
     since: Annotated[str | None, typer.Option(metavar="SPAN", help="Only those begun within: 30m, 12h, 3d, 2w")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many")] = 50,
     as_json: AsJson = False,
@@ -40,26 +44,33 @@ def runs(
         return
     from agentctl.config import paths
     from agentctl.journal import doors, lease
-    from agentctl.journal import runs as table
 
     begun, now = options.since(since), time.time()
     with options.reading(store) as tx:
         # A crashed run is one that says `running` and whose driver is gone: no query knows that.
         asked = "running" if status == "crashed" else status
         size = 0 if as_json else doors.size(paths.store_url(store), tx)
-        rows = table.listing(tx, status=asked or "", user=user or "", task=task or "", since=begun, limit=limit + 1)
+        names = asked or "", user or "", task or "", session or ""
+        rows = _listed(tx, names, begun, limit + 1)
     told = [(row, "crashed" if lease.crashed(row, now) else row.status) for row in rows]
     kept = [(row, word) for row, word in told if not status or word == status]
     if as_json:
         render.as_list([_item(row, word) for row, word in kept[:limit]], truncated=len(rows) > limit)
         return
     if not kept:
-        render.say("no runs yet" if not (status or user or task or since) else "no such runs")
+        render.say("no runs yet" if not (status or user or task or session or since) else "no such runs")
         return
     render.table(COLUMNS, [_cells(row, word, now) for row, word in kept[:limit]], [_tone(word) for _, word in kept])
     if len(rows) > limit:
         render.say(f"more than {limit}: --limit shows more", "quiet")
     render.say(f"the store: {size / 1e6:,.1f} MB", "quiet")
+
+
+def _listed(tx: Tx, names: tuple[str, str, str, str], since: float, limit: int) -> list[RunRow]:
+    from agentctl.journal import runs as table
+
+    status, user, task, session = names
+    return table.listing(tx, status=status, user=user, task=task, session=session, since=since, limit=limit)
 
 
 def _tone(status: str) -> Tone:
@@ -86,5 +97,7 @@ def _item(row: RunRow, status: str) -> JsonObject:
         "steps": row.steps,
         "started_at": timestamp(row.created),
         "user": row.user_id,
+        "tenant": row.tenant_id,
+        "session_id": row.session_id,
         "rehearsed": row.rehearsed,
     }

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from agentctl.core.messages import JsonObject
 
 
+MOST_NAMED = 4
+"""Earlier runs of the session that are named."""
+
+
 def show(run: RunId, as_json: AsJson = False, store: StoreUrl = None) -> None:
     """Show how a run stands: outcome, answer, cost, limits used, degradations, what to do next"""
     from agentctl.cli.reading import page
@@ -59,7 +63,8 @@ def _figures(body: JsonObject) -> list[tuple[str, str]]:
     words = {name: name.removesuffix("_tokens").replace("_", " ") for name in usage}
     tokens = " · ".join(f"{words[name]} {number:,}" for name, number in usage.items())
     lines = [
-        ("user", str(body["user"])),
+        ("user", f"{body['user']} of {body['tenant']}" if body["tenant"] else str(body["user"])),
+        ("session", _session(body)),
         ("began", str(body["started_at"])),
         ("took", f"{cast('float', body['duration_s']):,.1f}s"),
         ("cost", f"${cast('float', body['cost_usd']):,.4f}"),
@@ -72,6 +77,13 @@ def _figures(body: JsonObject) -> list[tuple[str, str]]:
         ("provider", f"{each['name']} {each['model']} · {each['calls']} calls · ${each['cost_usd']:,.4f}")
         for each in providers
     ]
+
+
+def _session(body: JsonObject) -> str:
+    earlier = cast("list[str]", body["earlier_runs"])
+    listed = ", ".join(earlier[-MOST_NAMED:])
+    more = f" and {len(earlier) - MOST_NAMED} before" if len(earlier) > MOST_NAMED else ""
+    return f"{body['session_id']}{' · goes on after ' if earlier else ''}{listed}{more}"
 
 
 def _limits(page: Page) -> None:

@@ -7,7 +7,7 @@ from agentctl.cli import nouns
 PANELS = RUN, PEOPLE, POLICY, SEE, STORE = ("Run", "People", "Policy", "See", "Store")
 COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     (RUN, "init", "init.init", "agentctl init demo"),
-    (RUN, "run", "run.run", "agentctl run demo/task.toml --rehearse --var order=A-1001"),
+    (RUN, "run", "run.run", "agentctl run demo/task.toml --rehearse --var order=A-1001 --session monday"),
     (RUN, "resume", "resume.resume", "agentctl resume r_a3f7b2 --add-usd 0.50"),
     (RUN, "pause", "stopping.pause", "agentctl pause r_a3f7b2"),
     (RUN, "cancel", "stopping.cancel", "agentctl cancel r_a3f7b2"),

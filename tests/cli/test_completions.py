@@ -35,7 +35,7 @@ def test_they_are_what_the_program_makes(shell):
     [
         ("agentctl ru", 1, ["run", "runs"]),
         ("agentctl policy s", 2, ["show", "schema"]),
-        ("agentctl runs --s", 2, ["--status", "--since", "--store"]),
+        ("agentctl runs --s", 2, ["--status", "--session", "--since", "--store"]),
     ],
 )
 def test_bash(program, line, word, offered):

@@ -237,3 +237,17 @@ def test_a_row_that_is_no_longer_utf_8_is_one_line(agentctl, three, isolated, co
         assert line.isprintable()
         assert rest == ["", "hint: Restore it from a copy, or name another store with --store."]
     assert not (isolated / "data" / "crashes").exists()
+
+
+def test_a_session_is_listed_and_named(agentctl, demo):
+    """A76: the next run of a conversation says what it goes on after, and another user's says nothing."""
+    run = ("run", demo / "task.toml", "--rehearse", "--var", "order=A-1001", "--json", "--session", "monday")
+    ids = [agentctl(*run, "--user", user).json["run_id"] for user in ("ada", "ada", "bob")]
+    listed = agentctl("runs", "--session", "monday", "--user", "ada", "--json").json["items"]
+
+    assert ids[1::-1] == [item["run_id"] for item in listed]
+    assert {("monday", "", "ada")} == {(item["session_id"], item["tenant"], item["user"]) for item in listed}
+    assert [] == agentctl("runs", "--session", "m%", "--json").json["items"]
+    pages = [agentctl("show", each).out for each in ids]
+    assert [f"goes on after {ids[0]}" in page for page in pages] == [False, True, False]
+    assert all("session          monday" in page for page in pages)
