@@ -277,14 +277,13 @@ async def _intend(world: World, intent: ToolStarted, contract: Contract) -> Enve
     ours, now = world.state.results, world.clock()
     failpoint("before-intent")
     limited = contract.max_calls_per_session is not None or contract.max_calls_per_minute is not None
+    others = None
     if limited and intent.attempt == 1:
         others = await world.recorder.begin(contract, durable=intent.effect)
-        failpoint("after-intent")
-        return results.late(ours, contract, now, others)
-    if intent.effect:
+    elif intent.effect:
         await world.recorder.flush(durable=True)
     failpoint("after-intent")
-    return None
+    return None if others is None else results.late(ours, contract, now, others)
 
 
 async def _attempt(world: World, intent: ToolStarted) -> tuple[Envelope, int]:

@@ -208,3 +208,42 @@ async def test_explain_counts_what_was_said_before(stages):
 
     assert told["estimated_tokens"]["first_request"] == stage.events(ModelAsked)[0].estimated_tokens
     assert told["estimated_tokens"]["conversation"] > 0 == alone["estimated_tokens"]["conversation"]
+
+
+async def test_a_summary_is_made_of_it_too(stages):
+    """B03: what a trim drops of the conversation is summed up behind the goal."""
+    long = "word " * 150
+    await talk(stages, *((f"{number}? {long}", f"{number}! {long}") for number in range(4)))
+    stage = stages()
+    stage.tool("lookup", f"echo '\"{'x y ' * 2_500}\"'")
+    stage.policy(context={"max_tokens": 6_000, "hard_limit_tokens": 9_000, "keep_recent": 2, "strategy": "summary"})
+    stage.replies = [
+        calls(("lookup", {"id": "0"})), calls(("lookup", {"id": "1"})), Reply(text="They counted words."),
+        *[Reply(text="done")] * 3,
+    ]  # fmt: skip
+    await stage.run(session="monday")
+    trims = stage.events(ContextTrimmed)
+
+    assert any("3! word" in sent(seen) and "You are a clerk" not in sent(seen) for seen in stage.asked())
+    assert any("They counted words." in trimmed.summary for trimmed in trims)
+    goal = next(text for role, text in said(stage) if "Do what has to be done." in text)
+    assert "They counted words." in goal
+
+
+async def test_steps_output_and_a_check_work_with_it(stages):
+    await talk(stages, ("one?", "First."))
+    stage = stages()
+    stage.tool("lookup", "cat")
+    stage.task |= {
+        "steps": [{"tool": "lookup", "args": {"id": "a"}}],
+        "output": {"schema": {"type": "object", "properties": {"n": {"type": "integer"}}}},
+        "check": {"command": ["true"]},
+    }
+    stage.policy(sandbox={"mode": "off"})
+    stage.replies = [Reply(text='{"n": 1}')]
+    result = await stage.run(session="monday")
+    last = await talk(stages, ("and?", "Done."))
+
+    assert (0, {"n": 1}) == (result.exit_code, result.body["output"])
+    assert [("user", "one?"), ("assistant", "First.")] == said(stage)[:2]
+    assert '{"n": 1}' == last.events(RunStarted)[0].earlier[-1].answer

@@ -2,8 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from agentctl.approvals.base import Answer
 from agentctl.core.events import Resumed, RunStarted, ToolFinished
+from agentctl.errors import Usage
 from tests.runner.stage import Person, Reply, calls
 
 
@@ -154,3 +157,33 @@ async def test_approvals_and_repeats_are_of_a_run_and_not_of_its_session(stages)
         assert [None] == codes(stage)
 
     assert [1, 1, 1] == asked
+
+
+async def test_a_session_s_budget_holds_over_two_runs_at_the_same_moment(stages):
+    """D44: each reserves before it asks, so that one of them finds no room."""
+    both = [stages(), stages()]
+    for stage in both:
+        stage.providers = [{"name": "main", "api": "messages", "max_output_tokens": 1_100}]
+        stage.policy(budget={"session_usd": 0.025})
+        stage.replies = [Reply(text="done", delay_s=0.5)]
+    results = await asyncio.gather(*(stage.run(session="monday") for stage in both))
+    stranger = stages()
+    stranger.policy(budget={"session_usd": 0.025})
+    stranger.providers, stranger.replies = both[0].providers, [Reply(text="done")]
+
+    assert [("done", 0), ("session_usd", 10)] == sorted((each.reason, each.exit_code) for each in results)
+    assert 0 == (await stranger.run(session="monday", tenant="acme")).exit_code
+
+
+@pytest.mark.parametrize("name", ["a:b", "..", "a/b", "\u00e9", "a" * 129, "*", "%", "a b", "a\n", "\u017fs"])
+async def test_an_id_that_could_reach_another_scope_starts_nothing(stages, name: str):
+    """A76: not as a user, a tenant or a session; `..` is an id like any other."""
+    stage = stages()
+    stage.replies = [Reply(text="done")]
+    for what in ("tenant", "session"):
+        if name == "..":
+            assert 0 == (await stage.run(**{what: name})).exit_code
+            continue
+        with pytest.raises(Usage, match=what):
+            await stage.run(**{what: name})
+        assert [] == stage.stamped
