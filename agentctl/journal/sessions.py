@@ -59,16 +59,6 @@ def said(tx: Tx, folder: Path | None, of: Session) -> tuple[list[Said], bool]:
     return found[::-1], len(rows) > LOOKED_AT
 
 
-def others(tx: Tx, of: Session, run_id: str) -> list[str]:
-    """The other runs of a session, the latest first."""
-    rows = tx.execute(
-        "SELECT run_id FROM runs WHERE session_id = ? AND user_id = ? AND tenant_id = ? AND rehearsed = ?"
-        " AND run_id <> ? ORDER BY created DESC, run_id LIMIT ?",
-        (of.name, of.user, of.tenant, int(of.rehearsed), run_id, LOOKED_AT),
-    )
-    return [str(row[0]) for row in rows.fetchall()]
-
-
 def _over(tx: Tx, of: Session) -> list[tuple[str, str, int]]:
     """Its runs that are over, the latest first."""
     rows = tx.execute(

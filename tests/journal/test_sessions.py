@@ -105,4 +105,3 @@ def test_the_latest_twenty_are_told_and_that_there_were_more(store):
 
     assert (sessions.MOST, True) == (len(found), more)
     assert story.said[story.name(of)][2:] == [each.answer.removeprefix("said ") for each in found]
-    assert sessions.MOST + 2 == len(store.read(lambda tx: sessions.others(tx, story.name(of), "r_1")))

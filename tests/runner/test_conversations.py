@@ -192,7 +192,26 @@ async def test_secrets_of_an_earlier_run_do_not_travel(stages):
             await stage.run(session=f"s{to_model}")
 
         assert key not in sent(second.asked()[-1])
-        assert "[REDACTED:1]" not in sent(second.asked()[-1]) or not to_model
+        assert ("(REDACTED:1)" if to_model else "[REDACTED]") in sent(second.asked()[-1])
+
+
+async def test_a_secret_that_only_the_new_run_knows_has_a_number_of_its_own_and_stays_so_when_resumed(stages):
+    """Placeholders are those of the run that sends them, and its tools get the value."""
+    word = "correct" + "-horse" * 2
+    await talk(stages, ("one?", f"The word is {word}."))
+    stage = stages()
+    counter = stage.effect("send", "cat >> seen.txt")
+    stage.task |= {"goal": "Use {{word}}.", "vars": {"word": {"type": "string", "secret": True}}}
+    stage.policy(scrub={"to_model": True}, risk={"tiers": {"send": "safe"}}, budget={"max_steps": 1})
+    stage.policy(sandbox={"mode": "off"})
+    stage.replies = [calls(("send", {"id": "[REDACTED:1]"})), Reply(text="so far"), Reply(text="done")]
+    await stage.run(session="monday", variables={"word": word})
+    await stage.resume(steps=5)
+
+    assert counter.exists()
+    for seen in stage.asked():
+        assert word not in sent(seen)
+        assert "The word is [REDACTED:1]." in sent(seen)
 
 
 async def test_explain_counts_what_was_said_before(stages):
