@@ -22,7 +22,7 @@ from agentctl.core.decide import next_action
 from agentctl.core.decide_call import after_tool, before_tool
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import Decided, Retried, ToolStarted, Waited
-from agentctl.core.guards import circuit
+from agentctl.core.guards import circuit, results
 from agentctl.core.inflight import CallState, find
 from agentctl.core.setup import Call
 from agentctl.core.tiers import Tier

@@ -104,8 +104,8 @@ def settle(
 
 def _answer(result: Json, by: str) -> Envelope:
     """As the tool itself would have said it."""
-    said = taken_as_envelope(result) if isinstance(result, dict) else None
-    return said or envelope.Envelope("success", data=result, message=f"Nobody saw it happen; {by} says that it did.")
+    told = taken_as_envelope(result)
+    return told or envelope.Envelope("success", data=result, message=f"Nobody saw it happen; {by} says that it did.")
 
 
 def typed(text: str) -> Json:
