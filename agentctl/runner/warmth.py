@@ -25,6 +25,8 @@ from agentctl.runner.people import POLL_S
 from agentctl.runner.wishes import wish
 from agentctl.runner.world import Interrupted, World
 
+GATE = 17
+"""The exit code of a cache that is not warm."""
 READY = "Ready."
 """A49"""
 AGAIN = "Ready?"
@@ -63,7 +65,7 @@ class Warmed:
     """Seconds since the epoch."""
     reason: str = "nothing was sent"
     """Why it did not take; empty: it did."""
-    exit_code: int = 17
+    exit_code: int = GATE
     run_id: str = ""
 
     @property
@@ -119,10 +121,10 @@ async def warmed(world: World, how: How, came: Warmed) -> do.Stop:
             return do.Stop("completed", "done", 0)
         stop = do.Stop("cancelled", signal.reason, signal.code, "cut short")
     if stop is not None and not (came.warmed and stop.status == "cancelled"):
-        came.reason, came.exit_code = stop.message or stop.reason, stop.exit_code or 17
+        came.reason, came.exit_code = stop.message or stop.reason, stop.exit_code or GATE
     if stop is not None:
         return stop
-    return do.Stop("completed", "done", 0) if came.warmed else do.Stop("failed", "cache", 17, came.reason)
+    return do.Stop("completed", "done", 0) if came.warmed else do.Stop("failed", "cache", GATE, came.reason)
 
 
 async def _asked(world: World) -> do.Stop | None:
@@ -172,7 +174,7 @@ def _judge(world: World, how: How, came: Warmed, seed: Seed) -> None:
     came.expires = world.state.cache.asked + lifetime_s(provider, ttl_of(rules))
     came.saved_micro = saved(world.setup.prices.get(provider.name), came.read_tokens, hourly=rules.ttl == "1h")
     came.reason = "" if came.read_tokens and came.hit_ratio >= least else _why_not(came, provider, proof, least)
-    came.exit_code = 17 if came.reason else 0
+    came.exit_code = GATE if came.reason else 0
 
 
 def _why_not(came: Warmed, provider: Provider, proof: Reply, least: float) -> str:
@@ -240,6 +242,9 @@ async def _rested(world: World, seconds: float) -> do.Stop | None:
 
 def _wish(world: World) -> do.Stop | None:
     wanted = wish(world)
-    if wanted is None or wanted.status == "cancelled":
-        return wanted
-    return replace(wanted, status="cancelled", message=f"{wanted.message} A warming is never resumed: it ended.")
+    if wanted is None:
+        return None
+    message = wanted.message
+    if wanted.status != "cancelled":
+        message = f"{message} A warming is never resumed: it ended."
+    return replace(wanted, status="cancelled", exit_code=GATE, message=message)
