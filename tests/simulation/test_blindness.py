@@ -21,13 +21,22 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def no_intent(patch: pytest.MonkeyPatch) -> None:
-    real = recorder.Recorder.flush
+    """It is written with its outcome, by the clock or not at all."""
+    flushed, posted = recorder.Recorder.flush, recorder.Recorder.post
+
+    def begins(self: Any) -> bool:
+        return bool(self._events) and isinstance(self._events[-1].event, ToolStarted)
 
     async def flush(self: Any, *, durable: bool = False) -> None:
-        if not (self._events and isinstance(self._events[-1].event, ToolStarted)):
-            await real(self, durable=durable)
+        if not begins(self):
+            await flushed(self, durable=durable)
+
+    def post(self: Any) -> None:
+        if not begins(self):
+            posted(self)
 
     patch.setattr(recorder.Recorder, "flush", flush)
+    patch.setattr(recorder.Recorder, "post", post)
 
 
 def no_reservation(patch: pytest.MonkeyPatch) -> None:
