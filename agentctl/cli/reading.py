@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from agentctl.cli import pending
 from agentctl.cli.pending import Request
 from agentctl.cli.status import Limits, limits_of_run
-from agentctl.core import summary
-from agentctl.core.events import Completed, RunStarted, Stamped
+from agentctl.core import forking, summary
+from agentctl.core.events import Completed, Forked, RunStarted, Stamped
 from agentctl.core.guards import budget, trust
 from agentctl.core.messages import JsonObject
 from agentctl.core.state import State, fold
@@ -49,6 +51,7 @@ def page(journal: Store, name: str, now: float) -> Page:
     waiting = tuple(pending.of(journal, row.run_id).waiting) if status in pending.OPEN else ()
     limits = limits_of_run(journal, row.run_id)
     started = events[0].event if events and isinstance(events[0].event, RunStarted) else None
+    forked = forking.last_fork(events)
     resume = _resume(row, status)
     body: JsonObject = {
         "run_id": row.run_id,
@@ -61,7 +64,7 @@ def page(journal: Store, name: str, now: float) -> Page:
         **summary.figures(totals),
         "budget": _gauges(limits, state, now),
         "duration_s": round((events[-1].ts if events else row.updated) - row.created, 3),
-        "policy": {"name": started.policy, "digest": started.policy_digest} if started else None,
+        "policy": _policy(started, forked),
         "rehearsed": row.rehearsed,
         "resume": resume,
         "message": totals.message,
@@ -72,10 +75,21 @@ def page(journal: Store, name: str, now: float) -> Page:
         "started_at": timestamp(row.created),
         "untrusted": list(trust.sources(state.trust)),
         "private": list(state.trust.private),
+        "forked_from": {"run_id": forked.parent, "seq": forked.at} if forked else None,
     }
-    policy = started.policy if started else "-"
+    policy = str(body["policy"]["name"]) if isinstance(body["policy"], dict) else "-"
     warn_at = limits.policy.budget.warn_at if limits.policy else 0.75
     return Page(body, status, row.task, policy, totals.message, waiting, _next(row, status, waiting, resume), warn_at)
+
+
+def _policy(started: RunStarted | None, forked: Forked | None) -> JsonObject | None:
+    """What the run began under."""
+    if started is None:
+        return None
+    if forked is None:
+        return {"name": started.policy, "digest": started.policy_digest}
+    named = Path(forked.policy).stem if forked.policy else started.policy
+    return {"name": named, "digest": forked.policy_digest}
 
 
 def _exit_code(events: list[Stamped]) -> int | None:

@@ -41,6 +41,9 @@ def _print(page: Page) -> None:
         render.out(printable(page.message))
     if body["answer"]:
         render.out(f"\n{printable(str(body['answer']))}")
+    forked = cast("JsonObject | None", body["forked_from"])
+    if forked:
+        render.out(f"forked from {forked['run_id']} at {forked['seq']}", "quiet")
     render.out("")
     for key, value in _figures(body):
         render.out(f"{key:<16} {value}")

@@ -22,6 +22,7 @@ from agentctl.core.events import (
     ContextTrimmed,
     Decided,
     FellBack,
+    Forked,
     ModelAsked,
     ModelFailed,
     ModelReplied,
@@ -135,6 +136,9 @@ def apply(state: State, stamped: Stamped) -> State:
         case Resumed(quiet_at=quiet_at):
             calls = tuple(_taken_over(call, stamped.ts, quiet_at) for call in state.calls)
             return replace(state, asked=None, failed=None, retry_at=0.0, passed=(), calls=calls)
+        case Forked():
+            calls = tuple(_undecided(call) if call.phase != "done" else call for call in state.calls)
+            return replace(state, asked=None, failed=None, retry_at=0.0, passed=(), calls=calls)
         case _:
             return _apply_to_turn(state, stamped)
 
@@ -157,6 +161,11 @@ def _taken_over(call: CallState, now: float, quiet_at: float) -> CallState:
         return call
     quiet = (now, quiet_at + call.timeout_s) if quiet_at else call.quiet
     return replace(call, quiet=quiet, verify_said="")
+
+
+def _undecided(call: CallState) -> CallState:
+    """What somebody said of it in another run does not count in this one; how they changed it does."""
+    return CallState(call.call_id, call.tool, call.key, call.exact, edited_by=call.edited_by)
 
 
 def _apply_to_call(state: State, stamped: Stamped) -> State:

@@ -75,6 +75,9 @@ def _about_rest(event: e.Event) -> tuple[str, str, Tone] | None:
             return f"approval.{tool}", "remembered: the very same call was approved for this run", "quiet"
         case e.Decided(guard="approval", decision="misfit", reason=reason):
             return "approval", f"not taken: {short(reason, 100)}", "warn"
+        case e.Forked() as forked:
+            goal = f", goal: {short(forked.goal, 80)}" if forked.goal else ""
+            return "run.forked", f"from {forked.parent} at {forked.at}, by {forked.by}{goal}", "plain"
         case e.HandedOff(reason=reason, contact=contact):
             return "handoff", f"{short(contact, 80)}, {short(reason, 100)}", "warn"
         case _:

@@ -16,6 +16,7 @@ from agentctl.core.events import (
     Decided,
     Degraded,
     Event,
+    Forked,
     HandedOff,
     ModelReplied,
     Resumed,
@@ -178,6 +179,11 @@ def _apply_run(run: Run, stamped: Stamped) -> Run:
         case Resumed(fixed_tokens=fixed):
             fixed = fixed or run.fixed_tokens
             return replace(run, status="running", reason="", landing=None, nudged=False, fixed_tokens=fixed)
+        case Forked():
+            return replace(
+                run, status="queued", reason="", started=stamped.ts, landing=None, degraded=(), output_tries=0,
+                check_tries=0, checked=None,
+            )  # fmt: skip
         case _:
             return _end(run, stamped.event)
 

@@ -9,6 +9,7 @@ from agentctl.core.events import (
     Completed,
     Degraded,
     Event,
+    Forked,
     ModelAsked,
     ModelFailed,
     ModelReplied,
@@ -71,6 +72,8 @@ def apply(summary: Summary, event: Event) -> Summary:
             return replace(summary, warned=summary.warned | {key})
         case Completed() as end:
             return replace(summary, message=end.message, answer=end.answer)
+        case Forked():  # what came before is another run's
+            return Summary()
         case _:
             return summary
 

@@ -121,6 +121,8 @@ def _take(tracing: _Tracing, at: e.Stamped, *, last: bool) -> None:
             _circuit(tracing, at, moved)
         case e.Completed() as completed:
             _completion(tracing, at, completed, last=last)
+        case e.Forked():
+            _fork(tracing, at)
         case _:
             _take_model(tracing, at)
 
@@ -282,6 +284,16 @@ def _circuit(tracing: _Tracing, at: e.Stamped, moved: e.CircuitMoved) -> None:
         return
     tone: Tone = "good" if moved.to == "closed" else "warn"
     _note(tracing, at, f"circuit.{moved.name}", f"{moved.from_.replace('_', '-')} → {to}", tone)
+
+
+def _fork(tracing: _Tracing, at: e.Stamped) -> None:
+    """What stands above was copied: it cost this run nothing."""
+    tracing.rows = [replace(row, cost_micro=0) for row in tracing.rows]
+    tracing.tokens = tracing.cost_micro = 0
+    tracing.waiting = {}
+    note = remark(at.event)
+    if note is not None:
+        _note(tracing, at, *note)
 
 
 def _completion(tracing: _Tracing, at: e.Stamped, completed: e.Completed, *, last: bool) -> None:

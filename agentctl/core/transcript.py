@@ -1,9 +1,9 @@
 """Which messages a request carries: by the seq of the event that holds them, so that the state stays small.
 
 Rules.
-1. What is sent is append-only: providers bind thinking and caches to the exact prefix. Only a trim, and a resume with
-   other tools or another system prompt, rewrite it; that moves `epoch`, and replies from before it are sent without
-   their thinking (`bare_until`).
+1. What is sent is append-only: providers bind thinking and caches to the exact prefix. Only a trim, a resume with
+   other tools or another system prompt, and a fork with another goal rewrite it; that moves `epoch`, and replies from
+   before it are sent without their thinking (`bare_until`).
 2. A reply with calls and all its answers are one unit; the answers enter together, in call order, when the last is
    there.
 3. The goal is the first message and is never dropped. A summary of what was dropped stands behind it, in the same
@@ -22,6 +22,7 @@ from typing import Literal
 from agentctl.core.events import (
     ContextTrimmed,
     Decided,
+    Forked,
     ModelReplied,
     Resumed,
     RunStarted,
@@ -90,7 +91,9 @@ def apply(state: State, stamped: Stamped) -> State:
         case Decided(text=text, tokens=tokens) if text:
             return _add(state, Entry("note", seq, (seq,), tokens))
         case Resumed(fixed_tokens=fixed) if fixed:
-            return replace(state, epoch=state.epoch + 1, bare_until=seq)
+            return _rewritten(state, seq)
+        case Forked(goal=goal, goal_tokens=tokens) if goal:
+            return _other_goal(state, tokens, seq)
         case ContextTrimmed() as trimmed:
             return _trim(state, trimmed, seq)
         case _:
@@ -131,7 +134,19 @@ def _trim(state: State, trimmed: ContextTrimmed, seq: int) -> State:
         grown, summed = trimmed.summary_tokens - state.summary_tokens, trimmed.summary_tokens
         kept = tuple(replace(e, parts=(e.seq, seq), tokens=e.tokens + grown) if e.kind == "goal" else e for e in kept)
     tokens = sum(entry.tokens for entry in kept)
-    return replace(state, entries=kept, tokens=tokens, epoch=state.epoch + 1, bare_until=seq, summary_tokens=summed)
+    return _rewritten(replace(state, entries=kept, tokens=tokens, summary_tokens=summed), seq)
+
+
+def _other_goal(state: State, tokens: int, seq: int) -> State:
+    """The summary behind the goal stays."""
+    tokens += state.summary_tokens
+    entries = tuple(replace(e, tokens=tokens) if e.kind == "goal" else e for e in state.entries)
+    return _rewritten(replace(state, entries=entries, tokens=sum(entry.tokens for entry in entries)), seq)
+
+
+def _rewritten(state: State, seq: int) -> State:
+    """What was sent before is no longer what is sent: thinking that was bound to it is dropped."""
+    return replace(state, epoch=state.epoch + 1, bare_until=seq)
 
 
 def units(state: State) -> tuple[tuple[Entry, ...], ...]:

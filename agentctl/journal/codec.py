@@ -51,6 +51,7 @@ TAGS: Final[dict[type[Any], str]] = {
     e.Degraded: "degraded",
     e.HandedOff: "handoff",
     e.Resumed: "resumed",
+    e.Forked: "forked",
     e.Failed: "error",
     e.Completed: "complete",
     e.InjectionSuspected: "injection",

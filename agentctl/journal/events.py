@@ -94,16 +94,29 @@ def append(tx: Tx, epoch: int, draft: Draft, change: Change, now: float) -> floa
     """Write the events and renew the lease; until when it holds. LeaseLost where the fence does not open."""
     until = now + lease.LEASE_S
     _fence(tx, draft, epoch, change, now, until)
+    _insert(tx, draft, epoch, now)
+    failpoint("events-inserted")
+    _calls(tx, draft.events, epoch)
+    _beside(tx, draft, change, now)
+    return until
+
+
+def begin(tx: Tx, draft: Draft, originals: Sequence[Sealed], now: float) -> None:
+    """Write the first events of a run that nobody drives yet, copied from another: their calls are not its own."""
+    run_id = draft.events[0].run_id
+    tx.execute("UPDATE runs SET next_seq = ? WHERE run_id = ?", (len(draft.events) + 1, run_id))
+    _insert(tx, draft, 0, now)
+    for original in originals:
+        sealed.put(tx, run_id, original)
+
+
+def _insert(tx: Tx, draft: Draft, epoch: int, now: float) -> None:
     tx.executemany("INSERT INTO events VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _rows(tx, draft, epoch))
     for (_, _, text), (form, data) in zip(draft.texts, draft.packed, strict=True):
         if form == bodies.FILED:
             # Under the lock: a prune may just have removed an equal one.
             bodies.keep(draft.folder, str(data), text)
             tx.execute("INSERT INTO blobs VALUES(?, ?, ?) ON CONFLICT DO NOTHING", (data, len(text), now))
-    failpoint("events-inserted")
-    _calls(tx, draft.events, epoch)
-    _beside(tx, draft, change, now)
-    return until
 
 
 def read(tx: Tx, folder: Path | None, run_id: str, after: int, limit: int) -> tuple[list[Stamped], int]:

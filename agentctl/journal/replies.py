@@ -48,11 +48,12 @@ class Origin:
 
 
 def replies(tx: Tx, folder: Path | None, which: Which) -> Iterator[tuple[Origin, ModelReplied]]:
-    """Every reply with its run, in the order of time. Their texts and calls are left out."""
+    """Every reply with its run, in the order of time. Left out: their texts and calls, and what a fork copied."""
     rows = tx.execute(
         "SELECT r.run_id, r.task, r.rehearsed, r.created, e.ts, e.v, e.form,"  # noqa: S608  # constants
         " CASE e.form WHEN 0 THEN json_remove(e.data, '$.text', '$.calls') ELSE e.data END"
-        f" FROM runs r JOIN events e ON e.run_id = r.run_id WHERE {_WANTED} AND e.type = ? ORDER BY e.ts",
+        f" FROM runs r JOIN events e ON e.run_id = r.run_id WHERE {_WANTED} AND e.type = ? AND e.epoch > 0"
+        " ORDER BY e.ts",
         (*which.values, TAGS[ModelReplied]),
     )
     for run_id, task, rehearsed, created, ts, version, form, data in rows:

@@ -22,6 +22,7 @@ from agentctl.runner import (
     crashed,
     doubt,
     explanation,
+    forking,
     numbered,
     plan,
     reaping,
@@ -32,6 +33,7 @@ from agentctl.runner import (
 )
 from agentctl.runner.drive import Drive, driven
 from agentctl.runner.order import Listener, Order, Raise, Result
+from agentctl.runner.plan import Plan
 from agentctl.runner.servers import served
 from agentctl.runner.stores import existing, open_journal
 from agentctl.runner.world import World
@@ -122,17 +124,49 @@ async def resume(
         epoch = await journal.take(row.run_id, lease.new_owner())
         failpoint("run-taken-over")
         async with served(planned, journal, listener) as complete:
-            events = journal.events(row.run_id)
-            known = recall.original_start(journal, row.run_id, events)
-            opening = Drive(
-                journal, complete, order, listener, approver, row.run_id, row.session_id, epoch, known.secrets, events
-            )
+            opening, known = _opening(journal, complete, order, listener, approver, row, epoch)
+            changed = complete.digest != recall.policy_digest(opening.events)
+            told = recall.told(row, fold(opening.events), changed=changed, policy=complete.policy.name)
             async with driven(opening) as (world, finish):
-                _restart(opening, world, row, known, raised, user)
+                quiet_at = doubt.quiet_at(row, epoch, journal.clock())
+                _restart(opening, world, known, raised, user, told, quiet_at)
                 return await finish()
 
 
-def _restart(at: Drive, world: World, row: RunRow, known: recall.Start, raised: Raise, user: str) -> None:
+async def fork(
+    run_id: str, branch: forking.Branch, *, store: str | Store | None, listener: Listener, approver: Approver | None
+) -> Result:
+    """Start a new run from a recorded point of another. B48
+
+    Raises:
+        Forbidden: there is no such run, or no safe point there. Invalid, Usage: task, policy or flags.
+    """
+    with _held(store, existing) as journal:
+        await reaping.reap(journal)
+        made = forking.prepared(journal, run_id, branch)
+        async with served(made.plan, journal, listener) as complete:
+            new_id = await forking.begin(journal, made, complete, branch, listener)
+            epoch = await journal.take(new_id, lease.new_owner())
+            row = journal.run(new_id)
+            opening, known = _opening(journal, complete, made.order, listener, approver, row, epoch)
+            async with driven(opening) as (world, finish):
+                _restart(opening, world, known, Raise(), branch.user, f"{new_id} goes on from there")
+                return await finish()
+
+
+def _opening(
+    journal: Store, complete: Plan, order: Order, listener: Listener, approver: Approver | None, row: RunRow, epoch: int
+) -> tuple[Drive, recall.Start]:
+    """A recorded run, as it is driven on, and what it began with."""
+    events = journal.events(row.run_id)
+    known = recall.original_start(journal, row.run_id, events)
+    who = row.run_id, row.session_id, epoch, known.secrets, events
+    return Drive(journal, complete, order, listener, approver, *who), known
+
+
+def _restart(
+    at: Drive, world: World, known: recall.Start, raised: Raise, user: str, told: str, quiet_at: float = 0.0
+) -> None:
     """Everything as it was, what is new recorded, and the person told what is resumed."""
     relearning.relearn(world.scrub, at.journal, at.events)
     recall.conversation(world, at.journal, at.events)
@@ -142,8 +176,6 @@ def _restart(at: Drive, world: World, row: RunRow, known: recall.Start, raised: 
     if isinstance(started := at.events[0].event, RunStarted):
         conversing.compared(world, started)
     words.recalled(world, at.journal, at.events)
-    changed = at.plan.digest != recall.policy_digest(at.events)
-    told = recall.told(row, fold(at.events), changed=changed, policy=at.plan.policy.name)
     for note in (*at.plan.notes, told):
         at.listener.note(note)
     recall.orphans(world.recorder, at.journal)
@@ -162,6 +194,6 @@ def _restart(at: Drive, world: World, row: RunRow, known: recall.Start, raised: 
             world.recorder.calls_of_the_session() if at.order.session else {},
             starting.started_by_others(world, at.plan, at.order),
             to_model=world.shows.on,
-            quiet_at=doubt.quiet_at(row, at.epoch, at.journal.clock()),
+            quiet_at=quiet_at,
         )
     )

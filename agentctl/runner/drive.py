@@ -13,7 +13,7 @@ import os
 import random
 import signal
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from agentctl.approvals.base import Approver
 from agentctl.config import masking
 from agentctl.core import decisions as do
 from agentctl.core import summary
-from agentctl.core.events import Completed, Failed, Stamped
+from agentctl.core.events import Completed, Failed, Forked, Stamped
 from agentctl.core.guards import scrub, trust
 from agentctl.core.policy import Provider
 from agentctl.core.state import State, fold
@@ -154,15 +154,17 @@ async def _standin(at: Drive, stack: AsyncExitStack) -> StandIn | None:
 
     journal = at.journal
     secret = bytes.fromhex(journal.seal.call_key("stand-in", b""))
-    standin = StandIn(at.plan.script, seed=_seed(at.run_id), clock=journal.clock, secret=secret)
+    standin = StandIn(at.plan.script, seed=_seed(at), clock=journal.clock, secret=secret)
     await stack.enter_async_context(standin)
     rehearse.go_on(standin, at.run_id, at.events)
     stack.enter_context(rehearse.remembering(standin, journal.path, journal.clock))
     return standin
 
 
-def _seed(run_id: str) -> int:
-    """The stand-in of a resumed run makes the signatures that the first one made."""
+def _seed(at: Drive) -> int:
+    """The stand-in of a run that goes on makes the signatures that the first one made, also where a fork goes on."""
+    forks = (stamped.event.parent for stamped in at.events if isinstance(stamped.event, Forked))
+    run_id = next(forks, at.run_id)
     return int(run_id.removeprefix("r_"), 16) & 0x7FFFFFFF
 
 
@@ -180,7 +182,7 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         play = play if at.order.real_tools else rehearse.scripted(script, at.events)
         approver = approver or rehearse.ScriptedPerson(script, at.events)
     seal = at.journal.seal
-    mask = masking.mask(plan.policy.scrub, _secrets(at))
+    mask = masking.mask(plan.policy.scrub, known_secrets(plan, at.secrets))
     vault = numbered.recalled(at.journal, at.run_id, at.events, mask)
     return World(
         setup=plan.setup,
@@ -231,12 +233,12 @@ def _books(at: Drive) -> Books:
     )
 
 
-def _secrets(at: Drive) -> set[str]:
+def known_secrets(plan: Plan, given: Iterable[str]) -> set[str]:
     """The values that are known to be secret: keys, secret variables, environment variables with such names."""
-    names = scrub.make(at.plan.policy.scrub, ())
+    names = scrub.make(plan.policy.scrub, ())
     ambient = {value for name, value in os.environ.items() if names.sensitive(name)}
-    loaded = set(at.plan.keys.values()) if at.plan.script is None else set[str]()
-    return ambient | loaded | set(at.secrets) | ownkeys.values()
+    loaded = set(plan.keys.values()) if plan.script is None else set[str]()
+    return ambient | loaded | set(given) | ownkeys.values()
 
 
 def _models(at: Drive, standin: StandIn | None, stack: AsyncExitStack, *, aside: bool) -> Callable[[Provider], Model]:

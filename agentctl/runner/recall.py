@@ -9,12 +9,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import field
 
-from agentctl.core import envelope
+from agentctl.core import envelope, forking
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import (
     CallEdited,
     ContextTrimmed,
     Decided,
+    Forked,
     ModelFailed,
     ModelReplied,
     Resumed,
@@ -25,13 +26,14 @@ from agentctl.core.events import (
 )
 from agentctl.core.messages import Block, Message, Text, ToolAnswer, ToolUse, is_object
 from agentctl.core.state import State
+from agentctl.core.transcript import GOAL_SEQ
 from agentctl.core.wrapping import unwrapped
 from agentctl.errors import StoreUnusable
 from agentctl.journal import ledger
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
 from agentctl.records import dataclass
-from agentctl.runner import conversing, numbered, originals, recaps
+from agentctl.runner import conversing, numbered, originals, recaps, words
 from agentctl.runner.explanation import fixed_tokens
 from agentctl.runner.plan import Plan
 from agentctl.runner.recorder import Recorder
@@ -59,11 +61,24 @@ def original_start(journal: Store, run_id: str, events: Sequence[Stamped]) -> St
         raise StoreUnusable(
             f"the journal of {run_id} has no beginning", hint="It crashed before it started: run it anew."
         )
-    started = events[0].event
+    started, goal = events[0].event, other_goal(journal, events)
     if not started.sealed:
-        return Start(started.goal, started.system, ())
+        named = (name.removeprefix(words.VARIABLE) for name in started.untrusted)
+        foreign = {name: str(started.variables[name]) for name in named if name in started.variables}
+        return Start(goal or started.goal, started.system, (), foreign)
     kept = json.loads(journal.original(run_id, started.sealed))
-    return Start(kept["goal"], kept["system"], tuple(kept["secrets"]), kept.get("foreign", {}))
+    return Start(goal or kept["goal"], kept["system"], tuple(kept["secrets"]), kept.get("foreign", {}))
+
+
+def other_goal(journal: Store, events: Sequence[Stamped]) -> str:
+    """The goal that the last fork with one has given the run, unscrubbed; empty: it is the one that it began with."""
+    for stamped in reversed(events):
+        match stamped.event:
+            case Forked(goal=goal, sealed=digest) if goal:
+                return journal.original(stamped.run_id, digest).decode() if digest else goal
+            case _:
+                pass
+    return ""
 
 
 def conversation(world: World, journal: Store, events: Sequence[Stamped]) -> None:
@@ -74,9 +89,12 @@ def conversation(world: World, journal: Store, events: Sequence[Stamped]) -> Non
     wanted.add(world.state.context.summary)
     replies = [stamped for stamped in events if recaps.is_message(stamped.event)]
     wire_ids = {call.call_id: call.wire_id for stamped in replies for call in _calls(stamped)}
+    unmarked = forking.masked_until(events)
     for stamped in events:
         if stamped.seq in wanted:
-            _hold(world, journal, stamped, wire_ids)
+            _hold(world, journal, stamped, wire_ids, unmarked)
+    if goal := other_goal(journal, events):
+        world.conversation.hold(GOAL_SEQ, Text(goal))
     world.conversation.wire_ids.update(wire_ids.values())
     if replies and world.state.inflight.calls:
         last = _message(world, journal, replies[-1])
@@ -107,15 +125,17 @@ def _calls(stamped: Stamped) -> tuple[ToolUse, ...]:
     )
 
 
-def _hold(world: World, journal: Store, stamped: Stamped, wire_ids: dict[str, str]) -> None:
-    run_id = stamped.run_id
+def _hold(world: World, journal: Store, stamped: Stamped, wire_ids: dict[str, str], unmarked: int) -> None:
+    """Up to the seq `unmarked` somebody else's words stand without the marks that were sealed with them."""
+    run_id, anew = stamped.run_id, stamped.seq <= unmarked
     match stamped.event:
         case RunStarted() as started:
             start = original_start(journal, run_id, [stamped])
             conversing.hold(world.conversation, started)
             world.conversation.hold(stamped.seq, Text(start.goal))
         case ContextTrimmed() as trimmed:
-            text = journal.original(run_id, trimmed.sealed).decode() if trimmed.sealed else trimmed.summary
+            shown = recaps.marked(world, trimmed.summary, stamped.seq) if anew else trimmed.summary
+            text = journal.original(run_id, trimmed.sealed).decode() if trimmed.sealed else shown
             world.conversation.hold(stamped.seq, Text(text))
         case ModelReplied(purpose="summary") as reply:
             text = journal.original(run_id, reply.sealed).decode() if reply.sealed else reply.text
@@ -123,7 +143,8 @@ def _hold(world: World, journal: Store, stamped: Stamped, wire_ids: dict[str, st
         case ModelReplied() | StepsPlanned():
             world.conversation.hold(stamped.seq, _message(world, journal, stamped))
         case ToolFinished() as done:
-            text = journal.original(run_id, done.sealed).decode() if done.sealed else _as_sent(done)
+            shown = words.marked(world, done, _as_sent(done)) if anew else _as_sent(done)
+            text = journal.original(run_id, done.sealed).decode() if done.sealed else shown
             answer = ToolAnswer(done.call_id, wire_ids[done.call_id], text, is_error=done.status == "error")
             world.conversation.hold(stamped.seq, answer)
             if any(seq == stamped.seq for _, seq, _ in world.state.transcript.answers):
@@ -170,15 +191,22 @@ def _wired(world: World, use: ToolUse) -> ToolUse:
 def policy_digest(events: Sequence[Stamped]) -> str:
     """The policy that the run was under last."""
     for stamped in reversed(events):
-        if isinstance(stamped.event, Resumed | RunStarted):
+        if isinstance(stamped.event, Forked | Resumed | RunStarted):
             return stamped.event.policy_digest
     return ""
 
 
 def policy_named(events: Sequence[Stamped]) -> str:
-    """The policy that the last resume named; empty: none did."""
-    named = (stamped.event.policy for stamped in reversed(events) if isinstance(stamped.event, Resumed))
-    return next((policy for policy in named if policy), "")
+    """The policy that the last resume named since the run is a run of its own; empty: none did."""
+    for stamped in reversed(events):
+        match stamped.event:
+            case Forked(policy=policy):
+                return policy
+            case Resumed(policy=policy) if policy:
+                return policy
+            case _:
+                pass
+    return ""
 
 
 def prefix(world: World, plan: Plan, system: str) -> str:

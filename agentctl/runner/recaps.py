@@ -75,7 +75,7 @@ def refused(world: World, answer: Refused | TooLong) -> None:
     world.recorder.record(Decided("before_model", "context", "no_summary", why))
 
 
-def _marked(world: World, lines: str) -> str:
+def marked(world: World, lines: str, seq: int) -> str:
     """Summaries as the model is sent them: what was made of somebody else's words stands between marks like these. D22
 
     A model wrote the lines, but out of those words; behind the goal they would pass for the user's own.
@@ -83,7 +83,7 @@ def _marked(world: World, lines: str) -> str:
     sources = _sources(world)
     if not (sources and lines):
         return lines
-    mark = words.mark_of(world, f"summary {world.state.seq}")
+    mark = words.mark_of(world, f"summary {seq}")
     return wrapping.wrap(lines, sources, mark)
 
 
@@ -109,7 +109,7 @@ def trim(world: World, action: do.Trim) -> None:
     if lines == wrapping.unwrapped(earlier):
         world.recorder.record(trimmed)
         return
-    text, shown = _marked(world, lines), world.scrub.text(lines)
+    text, shown = marked(world, lines, world.state.seq), world.scrub.text(lines)
     sealed = world.recorder.seal(text) if shown != text else ""
     summed = ContextTrimmed(
         action.tokens,

@@ -14,7 +14,7 @@ from typing import Literal
 
 from agentctl.approvals.base import Answer, Question
 from agentctl.config import paths
-from agentctl.core import envelope
+from agentctl.core import envelope, forking
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import ApprovalDecided, ApprovalRequested, ModelAsked, ModelReplied, Stamped, ToolFinished
@@ -64,9 +64,15 @@ class ScriptedPerson:
         """What they answered before, in a run that is resumed, they do not answer again."""
         self._left: list[Person] = list(script.person)
         asked = {one.event.call_id: one.event.tool for one in events if isinstance(one.event, ApprovalRequested)}
+        forked = forking.own_from(events)
+        done = {one.event.call_id for one in events if isinstance(one.event, ToolFinished) and one.seq < forked}
         for one in events:
-            if isinstance(one.event, ApprovalDecided) and one.event.by == SCRIPT:
-                self._next(asked[one.event.call_id])
+            # What was decided in the run that this one was forked from, and not done there, is asked again.
+            match one.event:
+                case ApprovalDecided(by=by, call_id=call) if by == SCRIPT and (one.seq > forked or call in done):
+                    self._next(asked[call])
+                case _:
+                    pass
 
     def _next(self, tool: str) -> Person | None:
         person = next((one for one in self._left if one.tool == tool), None)

@@ -102,12 +102,17 @@ def cleaned(world: World, contract: Contract, answer: Envelope) -> Envelope:
 
 def sent(world: World, finished: ToolFinished, text: str) -> str:
     """An answer as the model is sent it; what is somebody else's is kept to be compared with."""
+    shown = marked(world, finished, text)
+    if shown != text and not finished.shared_with:
+        world.untrusted.add(finished.tool, shown)
+    return shown
+
+
+def marked(world: World, finished: ToolFinished, text: str) -> str:
+    """An answer between its marks, where its words are somebody else's."""
     if "untrusted" not in finished.labels or not world.setup.policy.trust.enabled:
         return text
-    marked = wrapping.wrap(text, finished.tool, mark_of(world, finished.call_id))
-    if not finished.shared_with:
-        world.untrusted.add(finished.tool, marked)
-    return marked
+    return wrapping.wrap(text, finished.tool, mark_of(world, finished.call_id))
 
 
 def mark_of(world: World, what: str) -> str:

@@ -38,6 +38,7 @@ from agentctl.core.events.run import (
     Degraded,
     Exchange,
     Failed,
+    Forked,
     HandedOff,
     Resumed,
     RunStarted,
@@ -58,7 +59,7 @@ from agentctl.records import dataclass
 __all__ = [
     "ApprovalDecided", "ApprovalRequested", "BudgetCounted", "CacheSeen", "CallEdited", "CallProposed",
     "CallSettled", "Checked", "CircuitMoved", "Completed", "ContextTrimmed", "Copied", "Decided", "Degraded",
-    "Event", "Exchange", "Failed", "FellBack",
+    "Event", "Exchange", "Failed", "FellBack", "Forked",
     "HandedOff", "InjectionSuspected", "LoopKind", "LoopSeen", "ModelAsked", "ModelFailed", "ModelReplied",
     "ProviderOut", "Purpose", "Resumed", "Retried", "RunStarted", "SecretsNumbered", "Stamped", "Status",
     "StepsPlanned", "Thought", "ToolFinished", "ToolStarted", "Waited",
@@ -68,7 +69,7 @@ Event: TypeAlias = (
     RunStarted | ModelAsked | ModelReplied | ModelFailed | Retried | Waited | FellBack | ProviderOut | Thought
     | ToolStarted | ToolFinished | ApprovalRequested | ApprovalDecided | Decided | ContextTrimmed | BudgetCounted
     | StepsPlanned | Checked | CircuitMoved | LoopSeen | CacheSeen | Degraded | HandedOff | Resumed | Failed
-    | Completed | InjectionSuspected | CallEdited | CallSettled | SecretsNumbered
+    | Completed | InjectionSuspected | CallEdited | CallSettled | SecretsNumbered | Forked
 )  # fmt: skip
 
 

@@ -130,6 +130,27 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Forked:
+    """All before this was copied from another run; what is spent, called and approved counts from here on. B48"""
+
+    parent: str
+    """The run that it was copied from."""
+    at: int
+    """The last seq of it that was copied."""
+    by: str
+    policy: str = ""
+    """What the run is under from here on, as it was named; empty: the task's own."""
+    policy_digest: str = ""
+    goal: str = ""
+    """The goal from here on, scrubbed; empty: it stays."""
+    goal_tokens: int = 0
+    sealed: str = ""
+    """Digest of the sealed goal; empty: it is the original."""
+    gone: int = 0
+    """Originals that had been destroyed: what was masked there is sent masked, and thinking is left out."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """Something went wrong that is no outcome of a call."""
 

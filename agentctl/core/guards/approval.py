@@ -8,7 +8,7 @@ from typing import Final, Literal
 from agentctl.core import envelope, receipts
 from agentctl.core.bounds import Count, Seconds, table
 from agentctl.core.envelope import Envelope
-from agentctl.core.events import ApprovalDecided, Completed, Stamped
+from agentctl.core.events import ApprovalDecided, Completed, Forked, Stamped
 from agentctl.records import dataclass
 
 
@@ -54,6 +54,8 @@ def apply(state: State, stamped: Stamped) -> State:
             return replace(state, denials=state.denials + 1)
         case Completed(reason="denied"):  # who resumes it wants it to go on
             return replace(state, denials=0)
+        case Forked():  # what was approved was approved for another run
+            return State()
         case _:
             return state
 

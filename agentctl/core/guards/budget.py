@@ -12,6 +12,7 @@ from agentctl.core.events import (
     BudgetCounted,
     Completed,
     Decided,
+    Forked,
     ModelFailed,
     ModelReplied,
     Resumed,
@@ -152,6 +153,8 @@ def apply(state: State, stamped: Stamped) -> State:
                 raised_steps=state.raised_steps + steps,
                 refused="",
             )
+        case Forked():
+            return State(last_ts=stamped.ts)
         case _:
             return state
 

@@ -6,7 +6,7 @@ from dataclasses import field, replace
 from typing import Literal
 
 from agentctl.core.bounds import Share, table
-from agentctl.core.events import ContextTrimmed, ModelAsked, ModelReplied, Purpose, Resumed, RunStarted, Stamped
+from agentctl.core.events import ContextTrimmed, Forked, ModelAsked, ModelReplied, Purpose, Resumed, RunStarted, Stamped
 from agentctl.records import dataclass
 
 
@@ -74,6 +74,8 @@ def apply(state: State, stamped: Stamped) -> State:
             return _spoilt(state, "the history was trimmed")
         case Resumed(fixed_tokens=fixed) if fixed:
             return _spoilt(state, "the run was resumed with another system prompt or other tools")
+        case Forked(goal=goal) if goal:
+            return _spoilt(state, "the run was forked with another goal")
         case _:
             return state
 

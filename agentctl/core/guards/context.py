@@ -9,6 +9,7 @@ from agentctl.core.bounds import Count, Name, Share, table
 from agentctl.core.events import (
     ContextTrimmed,
     Decided,
+    Forked,
     ModelAsked,
     ModelFailed,
     ModelReplied,
@@ -110,7 +111,7 @@ def apply(state: State, stamped: Stamped) -> State:
             return _summed(state, stamped)
         case Decided(guard="context", decision="no_summary"):
             return replace(state, unsummed=True)
-        case Resumed(fixed_tokens=tokens):
+        case Resumed(fixed_tokens=tokens) | Forked(goal_tokens=tokens):  # nobody has counted what it replaces alone
             return replace(state, fresh=state.fresh + tokens, unsummed=False)
         case ToolFinished(final=True, tokens=tokens) | Decided(tokens=tokens) | StepsPlanned(tokens=tokens):
             return replace(state, fresh=state.fresh + tokens)

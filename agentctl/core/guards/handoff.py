@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from agentctl.core.bounds import Count, table
-from agentctl.core.events import Completed, HandedOff, Stamped, ToolFinished
+from agentctl.core.events import Completed, Forked, HandedOff, Stamped, ToolFinished
 from agentctl.core.tiers import Tier
 from agentctl.records import dataclass
 
@@ -49,6 +49,8 @@ def apply(state: State, stamped: Stamped) -> State:
             return replace(state, handed=(*state.handed, call_id)[-MOST_HANDED:])
         case Completed(reason="handoff"):
             return replace(state, errors=0, tool="")
+        case Forked():
+            return replace(state, handed=())
         case _:
             return state
 

@@ -9,7 +9,7 @@ from agentctl.core import clock, envelope
 from agentctl.core.bounds import Count, Seconds, table
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
-from agentctl.core.events import Resumed, RunStarted, Stamped, ToolStarted
+from agentctl.core.events import Forked, Resumed, RunStarted, Stamped, ToolStarted
 from agentctl.records import dataclass
 
 
@@ -70,6 +70,8 @@ def apply(state: State, stamped: Stamped) -> State:
             | Resumed(earlier_calls=earlier, earlier_starts=others)
         ):
             return replace(state, earlier=earlier, others=others)
+        case Forked():  # those of its parent are among the other runs' where they share the session
+            return EMPTY
         case _:
             return state
 

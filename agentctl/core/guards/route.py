@@ -6,7 +6,7 @@ from dataclasses import field, replace
 
 from agentctl.core import clock
 from agentctl.core.bounds import Count, Name, Natural, Share, table
-from agentctl.core.events import FellBack, ModelAsked, ModelReplied, ProviderOut, Resumed, RunStarted, Stamped
+from agentctl.core.events import FellBack, Forked, ModelAsked, ModelReplied, ProviderOut, Resumed, RunStarted, Stamped
 from agentctl.core.messages import Json
 from agentctl.records import dataclass
 
@@ -76,6 +76,8 @@ def apply(state: State, stamped: Stamped) -> State:
             return replace(state, out={**state.out, provider: until}, since=since)
         case Resumed():
             return replace(state, out={}, since={})
+        case Forked(goal=goal) if goal:
+            return replace(state, goal_chars=len(goal))
         case FellBack(to=provider):
             return replace(state, asked=provider)
         case _:

@@ -21,7 +21,7 @@ from agentctl.core import encoded, envelope, grammar, joined, keynames, placehol
 from agentctl.core.bounds import table
 from agentctl.core.dummies import random
 from agentctl.core.envelope import Envelope
-from agentctl.core.events import ModelReplied, SecretsNumbered, Stamped
+from agentctl.core.events import Forked, ModelReplied, SecretsNumbered, Stamped
 from agentctl.core.keynames import BUILT_IN, counts, words
 from agentctl.core.known import Known
 from agentctl.core.messages import Json, JsonObject, Scrubbed, is_list, is_object
@@ -58,6 +58,8 @@ class State:
     numbered: int = 0
     filled: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """Call id and numbers."""
+    gone: int = 0
+    """So many of the first are known to nobody any more: the run was forked after they were destroyed."""
 
 
 def apply(state: State, stamped: Stamped) -> State:
@@ -67,6 +69,8 @@ def apply(state: State, stamped: Stamped) -> State:
             return replace(state, numbered=state.numbered + count)
         case ModelReplied(purpose="answer" | "landing", calls=calls):
             return replace(state, filled=tuple((call.call_id, call.filled) for call in calls if call.filled))
+        case Forked(gone=gone) if gone:
+            return replace(state, gone=state.numbered)
         case _:
             return state
 
@@ -78,7 +82,7 @@ def fills(state: State, call_id: str) -> tuple[int, ...]:
 
 def check(state: State, call_id: str) -> Envelope | None:
     """The answer to a call that names a placeholder which stands for nothing, or None."""
-    unknown = [f"[REDACTED:{number}]" for number in fills(state, call_id) if not 0 < number <= state.numbered]
+    unknown = [f"[REDACTED:{number}]" for number in fills(state, call_id) if not state.gone < number <= state.numbered]
     if not unknown:
         return None
     hint = "Use a placeholder exactly as you were shown it; it is filled in for you."

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from agentctl.core.bounds import Count, Share, table
-from agentctl.core.events import ContextTrimmed, ModelFailed, ModelReplied, Resumed, Stamped
+from agentctl.core.events import ContextTrimmed, Forked, ModelFailed, ModelReplied, Resumed, Stamped
 from agentctl.records import dataclass
 
 
@@ -51,6 +51,8 @@ def apply(state: State, stamped: Stamped) -> State:
             return replace(state, compressed_to=tokens, compressed_at=state.used, cached=0)
         case Resumed(add_tokens=tokens):
             return replace(state, raised=state.raised + tokens)
+        case Forked():
+            return replace(state, used=0, raised=0, compressed_at=0)
         case _:
             return state
 
