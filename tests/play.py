@@ -589,7 +589,16 @@ class Play:
             effect = not known.read_only
             self.record(
                 ev.ToolStarted(
-                    at.call_id, known.name, args, tier.word, attempt, effect, known.timeout_s, "key", probe=probe
+                    at.call_id,
+                    known.name,
+                    args,
+                    tier.word,
+                    attempt,
+                    effect,
+                    known.timeout_s,
+                    "key",
+                    probe=probe,
+                    copied=self.call(at).copied,
                 )
             )
             answer = self.script.tool(known.name, at.call_id)

@@ -17,6 +17,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     (PEOPLE, "deny", "deciding.deny", 'agentctl deny r_a3f7b2 c3.0 --why "ask the customer first"'),
     (SEE, "show", "show.show", "agentctl show r_a3f7b2"),
     (SEE, "trace", "trace.trace", "agentctl trace r_a3f7b2 --inputs"),
+    (SEE, "replay", "replay.replay", "agentctl replay r_a3f7b2 --from 12"),
     (SEE, "events", "events.events", "agentctl events r_a3f7b2 -f | jq .event_type"),
     (SEE, "help", "topics.show", "agentctl help budgets"),
     (STORE, "doctor", "doctor.doctor", "agentctl doctor"),

@@ -16,7 +16,8 @@ from agentctl.cli.options import AsJson
 FOLDER = Path(__file__).parent / "help"
 ORDER = (
     *("start", "tasks", "tools", "mcp", "policies", "rules", "approvals", "trust", "sandbox", "scrubbing"),
-    *("budgets", "circuits", "cache", "resume", "sessions", "rehearse", "store", "upkeep", "bundles", "exit-codes"),
+    *("budgets", "circuits", "cache", "resume", "replay", "sessions", "rehearse", "store", "upkeep", "bundles"),
+    "exit-codes",
 )
 """As one would read them."""
 CODES = "<!-- exit codes -->"

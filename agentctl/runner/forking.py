@@ -34,7 +34,9 @@ from agentctl.runner.drive import known_secrets
 from agentctl.runner.order import Listener, Order
 from agentctl.runner.plan import Plan
 
-GONE = "what it masked in {count} places was destroyed when it ended: the fork sends placeholders there, and no thinking"
+GONE = (
+    "what it masked in {count} places was destroyed when it ended: the fork sends placeholders there, and no thinking"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from tests.cli.conftest import started
 SLOW = ("anthropic", "openai", "textual", "keyring", "mcp", "genai_prices", "httpx2", "cryptography", "markdown_it")
 COMMANDS = [
     ["init"], ["run"], ["resume"], ["approvals"], ["approve"], ["deny"], ["runs"], ["show"], ["trace"], ["events"],
+    ["fork"], ["replay"],
     ["policy", "list"], ["policy", "check"], ["policy", "show"], ["task", "check"], ["tools", "list"],
     ["tools", "check"], ["doctor"], ["auth", "set"], ["auth", "list"], ["auth", "remove"],
     ["budget"], ["budget", "reset"], ["circuits"], ["circuits", "reset"],

@@ -13,6 +13,7 @@ PROGRAM = Path(sys.executable).parent / "agentctl"
 READERS = [
     ["runs"], ["approvals"], ["show", "r_1a2"], ["trace", "r_1a2"], ["events", "r_1a2"], ["approve", "r_1a2"],
     ["deny", "r_1a2"], ["resume", "r_1a2"],
+    ["fork", "r_1a2"], ["replay", "r_1a2"],
 ]  # fmt: skip
 LISTS = {"runs": "no runs yet\n", "approvals": "nothing waits for a person\n"}
 
@@ -69,8 +70,9 @@ def test_a_run_makes_the_file_of_a_store_and_the_others_find_it(agentctl, demo):
         *(["run", "t.toml", flag, ""] for flag in ("--var", "--lines", "--auto-approve")),
         ["run", "t.toml", "--var", "=x"],
         ["run", "t.toml", "--store="],
-        *([name, ""] for name in ("show", "trace", "events", "approve", "deny", "resume")),
-        *(["resume", "r_1a2", flag, ""] for flag in ("--user", "--policy", "--store")),
+        *([name, ""] for name in ("show", "trace", "events", "approve", "deny", "resume", "fork", "replay")),
+        *([name, "r_1a2", flag, ""] for name in ("resume", "fork") for flag in ("--user", "--policy", "--store")),
+        *(["fork", "r_1a2", flag, ""] for flag in ("--goal", "--session", "--auto-approve")),
         *([name, "r_1a2", *rest, ""] for name in ("approve", "deny") for rest in ((), ("--user",), ("--store",))),
         *(["runs", flag, ""] for flag in ("--user", "--task", "--status", "--since", "--store")),
         ["doctor", "--store", ""],

@@ -1,0 +1,222 @@
+"""A recorded run decided again: where a policy would first have decided otherwise, and which guard. Law 1.
+
+Each event that is the mark of a decision is held against the decision that the state before it leads to. What no event
+tells is not judged: delays with jitter, calls whose arguments are masked or that an answer remembered covers, and what
+came from outside (signals, letters, people). Nothing is claimed past the first difference.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from agentctl.core import decisions as do
+from agentctl.core import events as e
+from agentctl.core.decide import next_action
+from agentctl.core.decide_call import before_tool
+from agentctl.core.inflight import find
+from agentctl.core.messages import Json, is_object
+from agentctl.core.setup import Call, Setup
+from agentctl.core.state import State, apply
+from agentctl.records import dataclass
+
+FILES = "is an instruction, hook, CI or policy file"
+"""Arguments are not looked at for files here: what depends on that is passed over."""
+OUTSIDE = frozenset({"paused", "cancelled", "parked", "crashed"})
+"""Ends that no guard decides alone."""
+ROUNDING_S = 1.0
+"""A wait that would go on for less than this is over: a decision and its event are not stamped by one look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first event that would have been another."""
+
+    seq: int
+    guard: str
+    """Who decided otherwise."""
+    recorded: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What deciding again came to."""
+
+    divergence: Divergence | None
+    decisions: int
+    """That were made again and are the same."""
+    passed_over: int
+    """That can't be made again from what was recorded."""
+
+
+Again = tuple[bool, str, str, str]
+"""Whether it is the same; the guard, what was recorded, and what it would be."""
+
+
+def first_divergence(setup: Setup, events: Sequence[e.Stamped], first: int = 1, last: int | None = None) -> Verdict:
+    """Decide a run again from the event `first` to `last`; those before are only folded."""
+    state, before, same, passed = State(), None, 0, 0
+    for at in events:
+        if last is not None and at.seq > last:
+            break
+        if at.seq >= first and _is_decision(state, before, at.event):
+            again = _again(setup, state, at)
+            if again is None:
+                passed += 1
+            elif again[0]:
+                same += 1
+            else:
+                return Verdict(Divergence(at.seq, *again[1:]), same, passed)
+        state, before = apply(state, at), at.event
+    return Verdict(None, same, passed)
+
+
+def _is_decision(state: State, before: e.Event | None, event: e.Event) -> bool:
+    """Whether an event is the first mark of a decision."""
+    match event:
+        case e.ModelAsked() | e.ContextTrimmed() | e.ProviderOut() | e.Retried(call_id=""):
+            return True
+        case e.FellBack():
+            return not isinstance(before, e.ProviderOut)
+        case e.Decided(decision="land" | "say" | "refuse"):
+            return True
+        case e.Completed(status=status):
+            return status not in OUTSIDE
+        case e.ToolStarted(call_id=call_id, attempt=1):
+            remembered = isinstance(before, e.Decided) and before.decision == "remembered"
+            return find(state.inflight, call_id) is not None and not remembered
+        case e.ApprovalRequested(call_id=call_id):
+            call = find(state.inflight, call_id)
+            return call is not None and not call.attempts
+        case _:
+            return False
+
+
+def _again(setup: Setup, state: State, at: e.Stamped) -> Again | None:
+    match at.event:
+        case e.ToolStarted() | e.ApprovalRequested() | e.Decided(decision="refuse"):
+            return _call(setup, state, at)
+        case _:
+            return _action(setup, state, at)
+
+
+def _action(setup: Setup, state: State, at: e.Stamped) -> Again | None:
+    now = next_action(setup, state, at.ts, 0.0)
+    if isinstance(now, do.Sleep) and now.seconds < ROUNDING_S:
+        now = next_action(setup, state, at.ts + ROUNDING_S, 0.0)
+    guard, said = _said(now)
+    match at.event:
+        case e.ModelAsked() as asked:
+            was = f"{asked.provider} is asked ({asked.purpose}, {asked.max_output_tokens:,} tokens back)"
+            return was == said, guard, was, said
+        case e.ContextTrimmed(first_kept=first):
+            was = f"trim down to event {first}"
+        case e.Retried(attempt=attempt):
+            was = f"retry #{attempt}"
+        case e.ProviderOut(provider=provider):
+            was = f"leave {provider}"
+        case e.FellBack(from_=provider, to=to):
+            if isinstance(now, do.AskModel) and (now.fell_from, now.provider) == (provider, to):
+                return True, guard, said, said
+            was = f"{provider} → {to}"
+        case e.Decided(guard=who, decision=decision, reason=reason):
+            was = f"{decision}: {reason}"
+            return (who, was) == (guard, said), guard, f"{who}: {was}", f"{guard}: {said}"
+        case e.Completed() as end:
+            return _end(end, now, guard, said)
+        case _:
+            return None
+    return was == said, guard, was, said
+
+
+def _end(end: e.Completed, now: do.Action, guard: str, said: str) -> Again | None:
+    """An end that a call has led to, and a defect, are decided elsewhere; that a run has its answer is decided here."""
+    was = f"{end.status}: {end.reason}"
+    elsewhere = not isinstance(now, do.Stop) or end.exit_code in {1, 11, 13, 15, 19}
+    if was != said and elsewhere and end.status != "completed":
+        return None
+    return was == said, guard, was, said
+
+
+def _said(action: do.Action) -> tuple[str, str]:
+    """The guard and the words of an action; those that events hold."""
+    match action:
+        case do.AskModel() as ask:
+            return "route", f"{ask.provider} is asked ({ask.purpose}, {ask.max_output_tokens:,} tokens back)"
+        case do.Trim(first_kept=first):
+            return "context", f"trim down to event {first}"
+        case do.Retry(attempt=attempt):
+            return "retry", f"retry #{attempt}"
+        case do.LeaveProvider(provider=provider):
+            return "retry", f"leave {provider}"
+        case do.NextProvider(provider=provider, to=to):
+            return "circuit", f"{provider} → {to}"
+        case do.Land(guard=guard, reason=reason):
+            return guard, f"land: {reason}"
+        case do.Say(guard=guard, reason=reason):
+            return guard, f"say: {reason}"
+        case do.Stop(status=status, reason=reason):
+            return reason, f"{status}: {reason}"
+        case _:
+            return "loop", type(action).__name__
+
+
+def _call(setup: Setup, state: State, at: e.Stamped) -> Again | None:
+    """A tool call: whether it ran, was asked about, or was refused, and by whom."""
+    event = at.event
+    if isinstance(event, e.Decided):
+        call_id = next((call.call_id for call in state.inflight.open_calls if _named(call.tool, event)), "")
+        args: Json = None
+    elif isinstance(event, e.ToolStarted | e.ApprovalRequested):
+        call_id, args = event.call_id, event.args
+    else:
+        return None
+    call = find(state.inflight, call_id)
+    proposed = {each.call_id: each.args for each in state.inflight.last.calls} if state.inflight.last else {}
+    args = proposed.get(call_id) if args is None else args
+    if call is None or _hidden(setup, event, args) or call.tool not in setup.contracts:
+        return None
+    given, contract = args if is_object(args) else None, setup.contracts[call.tool]
+    command = contract.command(given) if contract.command is not None and given is not None else None
+    copied = () if isinstance(event, e.Decided) else event.copied
+    garbled = "" if given is not None else str(args)
+    exact = Call(call, given, garbled, call.digest, call.bound, copied, command=command)
+    return _compared(event, before_tool(setup, state, exact, at.ts))
+
+
+def _named(tool: str, refused: e.Decided) -> bool:
+    return refused.reason.startswith(f"{tool}: ")
+
+
+def _hidden(setup: Setup, event: e.Event, args: Json) -> bool:
+    """Whether the decision hung on what the journal does not show."""
+    masked = setup.policy.scrub.replacement in json.dumps(args) or "[REDACTED" in json.dumps(args)
+    files = isinstance(event, e.ApprovalRequested) and FILES in event.rule
+    return masked or files or (isinstance(event, e.Decided) and event.guard in {"trust", "circuit", "scrub"})
+
+
+def _compared(event: e.Event, now: do.CallDecision) -> Again | None:
+    match now:
+        case do.RunCall(tier=tier):
+            guard, said = "risk", f"runs as {tier.word}"
+        case do.AskPerson(tier=tier):
+            guard, said = "risk", f"asks a person as {tier.word}"
+        case do.RefuseCall(guard=who):
+            guard, said = who, f"refused by {who}"
+        case do.Stop(reason=reason):
+            guard, said = reason, f"stops: {reason}"
+        case _:
+            return None
+    match event:
+        case e.ToolStarted(tier=word, tool=tool):
+            was = f"runs as {word}"
+            if isinstance(now, do.RunCall) and now.instead not in {"", tool}:
+                said = f"{said} by {now.instead}"
+        case e.ApprovalRequested(tier=word):
+            was = f"asks a person as {word}"
+        case e.Decided(guard=who):
+            was = f"refused by {who}"
+        case _:
+            return None
+    return was == said, guard, was, said
