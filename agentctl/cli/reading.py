@@ -52,6 +52,7 @@ def page(journal: Store, name: str, now: float) -> Page:
     limits = limits_of_run(journal, row.run_id)
     started = events[0].event if events and isinstance(events[0].event, RunStarted) else None
     forked = forking.last_fork(events)
+    under = _policy(started, forked)
     resume = _resume(row, status)
     body: JsonObject = {
         "run_id": row.run_id,
@@ -64,7 +65,7 @@ def page(journal: Store, name: str, now: float) -> Page:
         **summary.figures(totals),
         "budget": _gauges(limits, state, now),
         "duration_s": round((events[-1].ts if events else row.updated) - row.created, 3),
-        "policy": _policy(started, forked),
+        "policy": under,
         "rehearsed": row.rehearsed,
         "resume": resume,
         "message": totals.message,
@@ -77,7 +78,7 @@ def page(journal: Store, name: str, now: float) -> Page:
         "private": list(state.trust.private),
         "forked_from": {"run_id": forked.parent, "seq": forked.at} if forked else None,
     }
-    policy = str(body["policy"]["name"]) if isinstance(body["policy"], dict) else "-"
+    policy = str(under["name"]) if under else "-"
     warn_at = limits.policy.budget.warn_at if limits.policy else 0.75
     return Page(body, status, row.task, policy, totals.message, waiting, _next(row, status, waiting, resume), warn_at)
 

@@ -91,3 +91,16 @@ def test_a_server_that_is_not_there_is_3_and_told_by_doctor(agentctl):
 
     assert (3, "fail") == (called.code, check["state"])
     assert check["said"].startswith("store postgresql://ada@127.0.0.1:1/db: it can't be connected to")
+
+
+@pytest.mark.slow
+def test_a_run_is_forked_and_replayed(agentctl, url, demo):
+    """B48: the same on a server; what it copies is not billed again."""
+    run = agentctl("run", demo / "task.toml", "--rehearse", "--var", "order=A-1001", "--json").json
+    fork = agentctl("fork", run["run_id"], "--at", "18", "--goal", "Be brief.", "--json")
+
+    assert (0, "completed") == (fork.code, fork.json["status"]), fork.err
+    page = agentctl("show", fork.json["run_id"], "--json").json
+    assert (1, fork.json["cost_usd"]) == (page["steps"], page["cost_usd"])
+    assert "goal: Be brief." in agentctl("replay", fork.json["run_id"]).out
+    assert 0 == agentctl("replay", run["run_id"], "--check").code
