@@ -139,7 +139,7 @@ async def begin(journal: Store, fork: Fork, complete: Plan, branch: Branch, list
         known = copied.events if copied.gone else journal.events(fork.parent.run_id, limit=fork.at)
         goal = _goal(journal, complete, known, branch.goal, forked, new.run_id, listener)
     state, more = fold(copied.events), list[Stamped]()
-    events: tuple[SecretsNumbered | Forked, ...] = (*goal.before, goal.forked)
+    events: tuple[SecretsNumbered | Forked, ...] = (goal.forked, *goal.after)
     for event in events:
         seq = fork.at + len(more) + 1
         more.append(Stamped(new.run_id, seq, new.session_id, state.run.step, journal.clock(), event))
@@ -158,7 +158,8 @@ class _Goal:
     """Another goal, as it is recorded."""
 
     forked: Forked
-    before: tuple[SecretsNumbered, ...]
+    after: tuple[SecretsNumbered, ...]
+    """Numbers that it needs: those of before are the parent's."""
     originals: tuple[Sealed, ...]
 
 

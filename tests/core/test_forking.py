@@ -1,6 +1,6 @@
 """Where a run can be forked: nothing under way, and something left to do."""
 
-from agentctl.core.events import Forked
+from agentctl.core.events import Forked, HandedOff, SecretsNumbered
 from agentctl.core.forking import around, effects_after, last_fork, masked_until, own_from, safe_points
 from tests.play import Play, Reply, Script, asks, call, contract, played, policy, writer
 
@@ -52,3 +52,21 @@ def test_what_a_fork_has_copied_ends_with_the_last_event_that_says_so():
     assert seq + 1 == own_from(play.events)
     assert seq == masked_until(play.events)
     assert "r_2" == (last_fork(play.events) or Forked("", 0, "")).parent
+
+
+def test_what_each_guard_makes_of_a_fork():
+    """What was said and seen goes along; what was spent, promised or handed over does not."""
+    play = a_run()
+    play.record(SecretsNumbered(2, "d"))
+    play.record(HandedOff("tools fail", "ada", "c1"))
+    before = play.state
+    play.record(Forked("r_1", 4, "ada", goal="short", goal_tokens=7, gone=1))
+    state = play.state
+
+    assert (2, 2) == (state.scrub.numbered, state.scrub.gone)
+    assert (("c1",), ()) == (before.handoff.handed, state.handoff.handed)
+    assert {"the run was forked with another goal"} == {known.since for known in state.cache.known.values()}
+    assert len("short") == state.route.goal_chars
+    assert before.prompt_tokens + 7 == state.prompt_tokens
+    assert (before.loops, before.trust, before.progress) == (state.loops, state.trust, state.progress)
+    assert "queued" == state.run.status

@@ -10,8 +10,9 @@ from agentctl.core.state import fold
 from agentctl.core.summary import Summary, apply
 from agentctl.errors import Forbidden, Invalid, Usage
 from agentctl.journal import checking, derived
-from agentctl.runner import api
+from agentctl.runner import api, forking
 from agentctl.runner.forking import Branch
+from agentctl.runner.order import Raise
 from tests.runner.stage import (
     APIS,
     Answer,
@@ -26,6 +27,7 @@ from tests.runner.stage import (
 )
 
 DONE = Reply(text="All done.", thinking="At last.")
+AMBIENT = "Am6-{}-1b2c3d4e".format("ambient")
 SECRET = "password: open-{}-42".format("sesame")
 
 
@@ -171,8 +173,6 @@ async def test_a_fork_can_be_resumed_and_goes_on_with_its_own_goal_and_policy(st
     parked = await forked(stage, at=at, goal="Be brief.", policy=str(stage.folder / "other.toml"))
     stage.run_id = parked.body["run_id"]
     stage.letter("approve", "c3.1", by="ada")
-    from agentctl.runner.order import Raise
-
     done = await api.resume(stage.run_id, Raise(), store=None, listener=Watcher(stage), approver=None, user="ada")
 
     assert 0 == done.exit_code
@@ -304,3 +304,64 @@ async def test_a_fork_that_is_refused_leaves_no_run_behind(stages):
         await forked(stage, policy="nowhere")
     with stage.store() as journal:
         assert 1 == len(journal.runs())
+
+
+async def numbered(stage, monkeypatch):
+    """A run whose model knows a secret by its number; it waits before it refunds."""
+    monkeypatch.setenv("SHOP_PASSWORD", AMBIENT)
+    stage.policy(scrub={"to_model": True})
+    stage.task["goal"] = f"Sign in with {AMBIENT}."
+    stage.tool("fetch", "cat > got.json; echo '{}'", parameters={"type": "object"})
+    stage.tool("refund", "cat", side_effects="irreversible", parameters={"type": "object"})
+    stage.replies = [calls(("refund", {"id": "1"})), calls(("fetch", {"id": "[REDACTED:1]"})), DONE]
+    return await stage.run(Person([Answer("approve", "ada")]))
+
+
+async def test_a_fork_goes_on_with_the_numbers_that_its_model_knows(stages, monkeypatch):
+    """A45: a secret in another goal gets the next number, and its value is sealed for the fork."""
+    stage = stages()
+    stage.policy(approval={"non_interactive": "park"})
+    monkeypatch.setattr("tests.runner.test_forking.Person", lambda _: None)
+    assert 12 == (await numbered(stage, monkeypatch)).exit_code
+    stage.standin.set_position("", ["main"])
+    at, _ = before(stage, 1)
+    ended = await forked(stage, at=at, goal=f"Use {AMBIENT} and {SECRET}")
+
+    body = sent(stage.asked()[-2])
+    assert 0 == ended.exit_code
+    assert AMBIENT not in body
+    assert "open-sesame" not in body
+    assert "Use [REDACTED:1] and " in body
+    assert {"id": AMBIENT} == json.loads((stage.folder / "got.json").read_text())
+
+
+async def test_a_number_whose_value_was_destroyed_stands_for_nothing_in_a_fork(stages, monkeypatch):
+    """A tool is never filled in with a placeholder: the model is told."""
+    stage = stages()
+    assert 0 == (await numbered(stage, monkeypatch)).exit_code
+    (stage.folder / "got.json").unlink()
+    at, _ = before(stage, 2)
+    stage.standin.set_position("", ["main"])
+    ended = await forked(stage, at=at)
+
+    assert 0 == ended.exit_code
+    assert not (stage.folder / "got.json").exists()
+    assert "[REDACTED:1] stands for nothing" in sent(stage.asked()[-1])
+
+
+async def test_a_fork_whose_process_died_before_it_began_to_drive_is_resumed_as_a_fork(stages):
+    """What is committed says where it is from: nothing of the parent's spend is its own at any moment."""
+    stage = stages()
+    talk(stage)
+    await stage.run()
+    at, expected = before(stage, 3)
+    with stage.store() as journal:
+        made = forking.prepared(journal, stage.run_id, Branch("ada", at=at))
+        new_id = await forking.begin(journal, made, made.plan, Branch("ada", at=at), Watcher(stage))
+        row = journal.run(new_id)
+    stage.standin.set_position("", ["main"] * 2)
+    ended = await api.resume(new_id, Raise(), store=None, listener=Watcher(stage), approver=None, user="ada")
+
+    assert ("queued", 0) == (row.status, row.cost_micro)
+    assert (12, 1) == (ended.exit_code, ended.body["steps"])
+    assert {**expected, "diagnostics": None} == {**stage.asked()[-1].body, "diagnostics": None}
