@@ -12,7 +12,7 @@ from agentctl.cli import render
 from agentctl.core.remarks import usd
 from agentctl.core.replaying import Frame, Gauge
 
-WORDS = {"run_usd": "cost", "max_steps": "step"}
+WORDS = {"run_usd": "", "max_steps": "step "}
 HEAD, FOOT = 4, 1
 """Lines above and below what can be scrolled."""
 LEAST = 3
@@ -26,8 +26,8 @@ def title(frame: Frame) -> str:
 
 
 def gauges(frame: Frame) -> str:
-    """`cost $0.0123 of $0.50 · tokens 356 of 500,000 · context 340 of 75,000 · step 1 of 20`."""
-    return " · ".join(f"{WORDS.get(gauge.key, gauge.key)} {_gauge(gauge)}" for gauge in frame.gauges)
+    """`step 1 of 20 · $0.0123 of $0.50 · tokens 356 of 500,000 · context 340 of 75,000`."""
+    return " · ".join(f"{WORDS.get(gauge.key, f'{gauge.key} ')}{_gauge(gauge)}" for gauge in frame.gauges)
 
 
 def _gauge(gauge: Gauge) -> str:
@@ -60,7 +60,7 @@ def screen(
     down = min(down, most)
     place = f"{index + 1} of {len(frames)}"
     head = [
-        render.paint(_cut(f"{printable(heading, lines=False)} · {place}", width), "bold", sys.stdout),
+        render.paint(_cut(f"{place} · {printable(heading, lines=False)}", width), "bold", sys.stdout),
         render.paint(_cut(gauges(frame), width), "quiet", sys.stdout),
         render.paint("─" * width, "quiet", sys.stdout),
         render.paint(_cut(title(frame), width), frame.tone, sys.stdout),

@@ -141,7 +141,9 @@ def _asked(telling: _Telling, before: State, asked: e.ModelAsked) -> tuple[str, 
     if telling.sent and not known:
         lines.append("the history was rewritten: it is sent anew, thinking from before left out")
     new = [entry for entry in entries if entry.seq not in known]
-    lines.append(f"sent: {len(entries):,} messages, {len(new):,} of them new" if known else f"sent: {len(entries):,}")
+    lines.append(
+        f"sent: {len(entries):,} messages, {len(new):,} of them new" if known else f"sent: {len(entries):,} messages"
+    )
     for entry in new:
         for part in entry.parts:
             lines += (f"  {line}" for line in telling.texts.get(part, ("(it can't be read)",)))

@@ -74,7 +74,7 @@ def test_everything_that_happened_is_there_in_order_with_the_gauges(agentctl, pa
         )
     ]
     assert sorted(places) == places
-    assert "step 4 of 8 · cost $0.0097 of $0.50 · tokens 2,570 of 500,000 · context 956 of 75,000" in said
+    assert "step 4 of 8 · $0.0097 of $0.50 · tokens 2,570 of 500,000 · context 956 of 75,000" in said
 
 
 def test_items_for_programs_and_a_part_of_them(agentctl, parent):
@@ -90,7 +90,7 @@ def test_a_run_whose_files_are_gone_is_shown_without_limits(agentctl, record):
     called = agentctl("replay", record("r_aaa111", started(), replied(text="It is lost.")))
 
     assert "It is lost." in called.out
-    assert "step 1 · cost $0.0184 · tokens" in called.out
+    assert "step 1 · $0.0184 · tokens" in called.out
 
 
 def test_nothing_of_it_can_move_the_cursor(agentctl, record):
@@ -265,7 +265,7 @@ def test_the_words_of_a_frame():
 
     assert r"event 5 · step 2 · tool.x [\x1bok]" == title(shown)
     assert ["a    b", "c"] == list(body(shown))
-    assert "cost $0.5000" == gauges(shown)
+    assert "$0.5000" == gauges(shown)
 
 
 def read(terminal, until, most=20.0):

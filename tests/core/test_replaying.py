@@ -61,7 +61,7 @@ def test_a_request_tells_what_is_new_in_it_and_a_rewritten_history_is_told_anew(
     stamped = [e.Stamped("r_1", seq, "s_1", 0, 0.0, event) for seq, event in enumerate(kinds, 1)]
     first, again, anew = (frame.lines for frame in frames(stamped) if frame.event == "ModelAsked")
 
-    assert ("sent: 1", "  goal: find it") == first[1:]
+    assert ("sent: 1 messages", "  goal: find it") == first[1:]
     assert ("sent: 1 messages, 0 of them new",) == again[1:]
     assert "  goal: be brief" == anew[-1]
     assert any("rewritten" in line for line in anew)
