@@ -8,7 +8,7 @@ came from outside (signals, letters, people). Nothing is claimed past the first 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agentctl.core import decisions as do
 from agentctl.core import events as e
@@ -57,11 +57,15 @@ Again = tuple[bool, str, str, str]
 def first_divergence(setup: Setup, events: Sequence[e.Stamped], first: int = 1, last: int | None = None) -> Verdict:
     """Decide a run again from the event `first` to `last`; those before are only folded."""
     state, before, same, passed = State(), None, 0, 0
-    for at in events:
+    edited: dict[str, Json] = {}
+    for number, at in enumerate(events):
         if last is not None and at.seq > last:
             break
+        if isinstance(at.event, e.CallEdited):
+            edited[at.event.call_id] = at.event.args
         if at.seq >= first and _is_decision(state, before, at.event):
-            again = _again(setup, state, at)
+            following = events[number + 1].event if number + 1 < len(events) else None
+            again = _again(setup, state, at, following, edited)
             if again is None:
                 passed += 1
             elif again[0]:
@@ -79,7 +83,11 @@ def _is_decision(state: State, before: e.Event | None, event: e.Event) -> bool:
             return True
         case e.FellBack():
             return not isinstance(before, e.ProviderOut)
-        case e.Decided(decision="land" | "say" | "refuse"):
+        case e.LoopSeen(kind="stall"):
+            return True
+        case e.Decided(decision="land" | "say"):
+            return not (isinstance(before, e.LoopSeen) and before.kind == "stall")  # it was the mark
+        case e.Decided(decision="refuse"):
             return True
         case e.Completed(status=status):
             return status not in OUTSIDE
@@ -88,15 +96,27 @@ def _is_decision(state: State, before: e.Event | None, event: e.Event) -> bool:
             return find(state.inflight, call_id) is not None and not remembered
         case e.ApprovalRequested(call_id=call_id):
             call = find(state.inflight, call_id)
-            return call is not None and not call.attempts
+            return call is not None and not call.attempts and not call.approved  # what has drifted since is not told
         case _:
             return False
 
 
-def _again(setup: Setup, state: State, at: e.Stamped) -> Again | None:
+def _again(
+    setup: Setup, state: State, at: e.Stamped, following: e.Event | None, edited: Mapping[str, Json]
+) -> Again | None:
     match at.event:
-        case e.ToolStarted() | e.ApprovalRequested() | e.Decided(decision="refuse"):
-            return _call(setup, state, at)
+        case e.ToolStarted() | e.ApprovalRequested():
+            return _call(setup, state, at, at.event.call_id, at.event.args)
+        case e.Decided(decision="refuse"):  # the answer that follows says which call
+            if not isinstance(following, e.ToolFinished):
+                return None
+            proposed = {each.call_id: each.args for each in state.inflight.last.calls} if state.inflight.last else {}
+            call_id = following.call_id
+            return _call(setup, state, at, call_id, edited.get(call_id, proposed.get(call_id)))
+        case e.LoopSeen() as loop:
+            now = next_action(setup, state, at.ts, 0.0)
+            guard, said = _said(now)
+            return getattr(now, "loop", None) == loop, guard, f"progress: stall of {loop.tool}", f"{guard}: {said}"
         case _:
             return _action(setup, state, at)
 
@@ -162,31 +182,17 @@ def _said(action: do.Action) -> tuple[str, str]:
             return "loop", type(action).__name__
 
 
-def _call(setup: Setup, state: State, at: e.Stamped) -> Again | None:
+def _call(setup: Setup, state: State, at: e.Stamped, call_id: str, args: Json) -> Again | None:
     """A tool call: whether it ran, was asked about, or was refused, and by whom."""
-    event = at.event
-    if isinstance(event, e.Decided):
-        call_id = next((call.call_id for call in state.inflight.open_calls if _named(call.tool, event)), "")
-        args: Json = None
-    elif isinstance(event, e.ToolStarted | e.ApprovalRequested):
-        call_id, args = event.call_id, event.args
-    else:
-        return None
-    call = find(state.inflight, call_id)
-    proposed = {each.call_id: each.args for each in state.inflight.last.calls} if state.inflight.last else {}
-    args = proposed.get(call_id) if args is None else args
+    event, call = at.event, find(state.inflight, call_id)
     if call is None or _hidden(setup, event, args) or call.tool not in setup.contracts:
         return None
     given, contract = args if is_object(args) else None, setup.contracts[call.tool]
     command = contract.command(given) if contract.command is not None and given is not None else None
-    copied = () if isinstance(event, e.Decided) else event.copied
+    copied = event.copied if isinstance(event, e.ToolStarted | e.ApprovalRequested) else ()
     garbled = "" if given is not None else str(args)
     exact = Call(call, given, garbled, call.digest, call.bound, copied, command=command)
     return _compared(event, before_tool(setup, state, exact, at.ts))
-
-
-def _named(tool: str, refused: e.Decided) -> bool:
-    return refused.reason.startswith(f"{tool}: ")
 
 
 def _hidden(setup: Setup, event: e.Event, args: Json) -> bool:

@@ -86,4 +86,4 @@ def _setup(setup: Setup, events: Sequence[Stamped]) -> Setup:
                 met |= {one, other}
             case _:
                 pass
-    return dataclasses.replace(setup, ready=setup.ready & met)
+    return dataclasses.replace(setup, ready=setup.ready & met) if met else setup
