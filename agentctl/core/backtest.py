@@ -14,6 +14,7 @@ from agentctl.core import decisions as do
 from agentctl.core import events as e
 from agentctl.core.decide import next_action
 from agentctl.core.decide_call import before_tool
+from agentctl.core.guards import scrub
 from agentctl.core.inflight import find
 from agentctl.core.messages import Json, is_object
 from agentctl.core.setup import Call, Setup
@@ -197,7 +198,8 @@ def _call(setup: Setup, state: State, at: e.Stamped, call_id: str, args: Json) -
 
 def _hidden(setup: Setup, event: e.Event, args: Json) -> bool:
     """Whether the decision hung on what the journal does not show."""
-    masked = setup.policy.scrub.replacement in json.dumps(args) or "[REDACTED" in json.dumps(args)
+    text = json.dumps(args)
+    masked = any(mask in text for mask in (setup.policy.scrub.replacement, "[REDACTED", scrub.FAILED))
     files = isinstance(event, e.ApprovalRequested) and FILES in event.rule
     return masked or files or (isinstance(event, e.Decided) and event.guard in {"trust", "circuit", "scrub"})
 
