@@ -110,13 +110,8 @@ def _take(tracing: _Tracing, at: e.Stamped, *, last: bool) -> None:
             tracing.args[asked.call_id] = asked.args
         case e.ApprovalDecided() as decided:
             _decision(tracing, at, decided)
-        case e.CallEdited() as edited:
-            tracing.waiting.pop(edited.call_id, None)
-            tracing.args[edited.call_id] = edited.args
-            _note(tracing, at, f"edited.{edited.tool}", f"arguments changed by {edited.by}", "warn")
-        case e.CallSettled() as settled:
-            tracing.waiting.pop(settled.call_id, None)
-            _note(tracing, at, f"doubt.{settled.tool}", settled.words, "warn")
+        case e.CallEdited() | e.CallSettled() as said:
+            _said(tracing, at, said)
         case e.CircuitMoved() as moved if moved.from_ != moved.to:
             _circuit(tracing, at, moved)
         case e.Completed() as completed:
@@ -125,6 +120,15 @@ def _take(tracing: _Tracing, at: e.Stamped, *, last: bool) -> None:
             _fork(tracing, at)
         case _:
             _take_model(tracing, at)
+
+
+def _said(tracing: _Tracing, at: e.Stamped, said: e.CallEdited | e.CallSettled) -> None:
+    tracing.waiting.pop(said.call_id, None)
+    if isinstance(said, e.CallSettled):
+        _note(tracing, at, f"doubt.{said.tool}", said.words, "warn")
+        return
+    tracing.args[said.call_id] = said.args
+    _note(tracing, at, f"edited.{said.tool}", f"arguments changed by {said.by}", "warn")
 
 
 def _take_model(tracing: _Tracing, at: e.Stamped) -> None:
