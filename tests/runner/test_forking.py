@@ -196,7 +196,7 @@ async def test_a_fork_pays_for_itself_and_nothing_is_billed_twice(stages):
     costs = [round(each.body["cost_usd"] * 1e6) for each in (parent, child)]
     assert 1 == child.body["steps"]
     assert 0 == child.body["tool_calls"]
-    assert sum(costs) == spent["session_usd:family"] == spent["user_daily_usd:ada"]
+    assert sum(costs) == spent["session_usd:ada/family"] == spent["user_daily_usd:ada"]
     assert costs[1] == spent[f"run_usd:{child.body['run_id']}"]
     assert {"used": 1, "limit": 3} == child.body["budget"]["max_steps"]
 
