@@ -198,7 +198,7 @@ def _fence(tx: Tx, draft: Draft, epoch: int, change: Change, now: float, until: 
         (len(draft.events), until, now, *counts, *words, first.run_id, epoch, first.seq),
     )
     if not done.rowcount:
-        raise lease.lost(tx, first.run_id)
+        raise lease.lost(tx, first.run_id, epoch, first.seq)
 
 
 def _beside(tx: Tx, draft: Draft, change: Change, now: float) -> None:

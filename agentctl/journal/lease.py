@@ -66,7 +66,7 @@ def renew(tx: Tx, run_id: str, epoch: int, now: float) -> float:
         (until, run_id, epoch),
     )
     if not done.rowcount:
-        raise lost(tx, run_id)
+        raise lost(tx, run_id, epoch)
     return until
 
 
@@ -78,12 +78,19 @@ def release(tx: Tx, run_id: str, epoch: int) -> None:
     )
 
 
-def lost(tx: Tx, run_id: str) -> Forbidden:
-    """What to tell a driver whose epoch is over."""
-    row = tx.execute("SELECT owner, lease_since FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+def lost(tx: Tx, run_id: str, epoch: int, seq: int = 0) -> Forbidden:
+    """What to tell a driver whose epoch is over; `seq`: of the event that it was about to append."""
+    row = tx.execute("SELECT owner, lease_since, epoch, next_seq FROM runs WHERE run_id = ?", (run_id,)).fetchone()
     if row is None:
         return Forbidden(f"there is no run {run_id}", hint="`agentctl runs` lists them.")
-    by = f": {describe(row[0])} took it over at {_clock(row[1])}" if row[0] else ": it was let go"
+    owner, since, now_epoch, next_seq = row
+    if (now_epoch, next_seq) < (epoch, seq):
+        return LeaseLost(
+            f"lost the lease of {run_id}: the store is behind what was last written to it"
+            " (its server crashed, or a copy was put in its place)",
+            hint=f"Nothing more was written here. `agentctl resume {run_id}` goes on from what is there.",
+        )
+    by = f": {describe(owner)} took it over at {_clock(since)}" if owner else ": it was let go"
     return LeaseLost(
         f"lost the lease of {run_id}{by}",
         hint=f"Nothing more was written here. Watch it with `agentctl events {run_id} -f`.",

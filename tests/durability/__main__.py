@@ -1,19 +1,23 @@
 """By hand, with a table at the end; the exit code is 0 where everything held.
 
 python -m tests.durability kills [N] [SEED]   so many kills, four in a row, and a tenth of them without intents
+python -m tests.durability lost [N] [SEED]    so often all sessions end, a tenth as often the server restarts, crashes
 python -m tests.durability power [N]          the power goes out before N operations, or all: undone, then torn
 python -m tests.durability broken [N]         N operations fail, or all: once, then for want of room
+
+`kills` takes `--store postgres`: each errand has a database of its own, on a server that is started for it.
 """
 
 # ruff: noqa: T201  # it prints its figures
 
+import argparse
 import itertools
 import random
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,27 +25,29 @@ from tests.books.fleet import Fleet
 from tests.durability import preload
 from tests.durability.broken import KINDS, Breaks, broken
 from tests.durability.errand import REPLIES, Errand
+from tests.durability.ground import GROUNDS
 from tests.durability.kills import Tally, play
+from tests.durability.lost import ENDS, Losses, lose
 from tests.durability.model import Model
 from tests.durability.power import CUTS, Cuts, Recording, cut, moments
 
-FORGETFUL_SHARE = 10
+FORGETFUL_SHARE = RESTARTING_SHARE = 10
 LIVES_OF_A_FLEET = 200
 ALL = 1_000_000
 
 
 @contextmanager
-def errands(*, watched: bool = False) -> Iterator[Iterator[Errand]]:
+def errands(*, kind: str = "sqlite", watched: bool = False) -> Iterator[Iterator[Errand]]:
     """Errand after errand, none of which waits for a person where its disk is `watched`."""
     with tempfile.TemporaryDirectory() as name, Model(REPLIES) as model:
-        line = _errands(Path(name), model, watched=watched)
+        line = _errands(Path(name), model, kind, watched=watched)
         try:
             yield line
         finally:
             line.close()
 
 
-def _errands(home: Path, model: Model, *, watched: bool) -> Iterator[Errand]:
+def _errands(home: Path, model: Model, kind: str, *, watched: bool) -> Iterator[Errand]:
     """Each is cleared away when the next one is asked for."""
     env = {"LD_PRELOAD": str(preload.built(home))} if watched else {}
     numbers = itertools.count()
@@ -49,16 +55,17 @@ def _errands(home: Path, model: Model, *, watched: bool) -> Iterator[Errand]:
         fleet = Fleet(home / f"fleet{next(numbers)}", warm=True, work="tests.durability.acts", **env)
         try:
             while fleet.born < LIVES_OF_A_FLEET:
-                errand = Errand(home / f"errand{next(numbers)}", model, fleet, asks=not watched)
+                errand = Errand(home / f"errand{next(numbers)}", model, fleet, asks=not watched, kind=kind)
                 yield errand
+                errand.ground.clear()
                 shutil.rmtree(errand.folder)
         finally:
             fleet.close()
 
 
-def kills(wanted: int = 1_000, seed: int = 7) -> bool:
+def kills(wanted: int = 1_000, seed: int = 7, kind: str = "sqlite") -> bool:
     tallies = {"intent + outcome": Tally(), "outcome only": Tally()}
-    with errands() as line:
+    with errands(kind=kind) as line:
         for name, tally in tallies.items():
             forgetful = name == "outcome only"
             dice = random.Random(seed)
@@ -71,6 +78,21 @@ def kills(wanted: int = 1_000, seed: int = 7) -> bool:
         print(f"{name:<20}{tally.kills:>8,}{tally.errands:>9,}{tally.duplicates:>12,}{len(tally.faults):>8,}")
     print(*(f"  {point:<26}{times:>6,}" for point, times in sorted(good.at.items())), sep="\n")
     return held(good.faults) and not good.duplicates and control.duplicates > 0
+
+
+def lost(wanted: int = 300, seed: int = 7) -> bool:
+    found = {how: Losses() for how in ENDS}
+    with errands(kind="postgres") as line:
+        for how, losses in found.items():
+            dice = random.Random(seed)
+            while losses.times < (wanted if how == "sessions ended" else wanted // RESTARTING_SHARE):
+                lose(next(line), how, dice, losses)
+                progress(f"{how}: {losses.times} times, {losses.duplicates} duplicates, {len(losses.faults)} faults")
+    print(f"{'':<18}{'times':>8}{'sessions':>10}{'errands':>9}{'duplicates':>12}{'faults':>8}   exit codes")
+    for how, losses in found.items():
+        figures = f"{losses.times:>8,}{losses.sessions:>10,}{losses.errands:>9,}{losses.duplicates:>12,}"
+        print(f"{how:<18}{figures}{len(losses.faults):>8,}   {dict(losses.ended)}")
+    return held([fault for losses in found.values() for fault in losses.faults])
 
 
 def power(wanted: int = ALL) -> bool:
@@ -116,13 +138,15 @@ def progress(text: str) -> None:
 
 
 def main() -> int:
-    commands = {"kills": kills, "power": power, "broken": one_broken}
-    name, *numbers = sys.argv[1:] or [""]
-    if name not in commands:
-        print(__doc__, file=sys.stderr)
-        return 2
+    commands: dict[str, Callable[..., bool]] = {"kills": kills, "lost": lost, "power": power, "broken": one_broken}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=commands)
+    parser.add_argument("numbers", nargs="*", type=int, metavar="N")
+    parser.add_argument("--store", choices=GROUNDS, default="sqlite")
+    asked = parser.parse_args()
+    more = {"kind": asked.store} if asked.what == "kills" else {}
     began = time.monotonic()
-    whole = commands[name](*map(int, numbers))
+    whole = commands[asked.what](*asked.numbers, **more)
     print(f"{time.monotonic() - began:,.0f} s")
     return 0 if whole else 1
 

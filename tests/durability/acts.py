@@ -15,8 +15,8 @@ from typing import Any
 from agentctl.core.events import Stamped, ToolStarted
 from agentctl.errors import AgentctlError
 from agentctl.journal import failpoints, lease
+from agentctl.journal.sqlite import Sqlite
 from agentctl.journal.store import Store, open_store
-from agentctl.journal.writer import Writer
 from agentctl.runner import api
 from agentctl.runner.order import Order, Raise
 from agentctl.runner.recorder import Recorder
@@ -32,16 +32,16 @@ __all__ = ["drives", "warm_up"]
 def drives(
     say: Say, errand: str, run_id: str, armed: str, *, forgetful: bool = False, counting: bool = False,
     careless: bool = False, stops: bool = False, ahead: float = 0.0, sleeps: int = 0, renew_s: float = lease.RENEW_S,
-    gate: str = "", io: dict[str, Any] | None = None,
+    gate: str = "", io: dict[str, Any] | None = None, env: dict[str, str] | None = None,
 ) -> None:  # fmt: skip
     """Run the task of the errand, or resume its run.
 
     `armed`: `name:N`, where to die, or with `stops` to be suspended. `forgetful` and `careless`: negative controls.
     `ahead`: seconds that this driver's clock is ahead, from the start or, with `sleeps`, once it was asked so often.
-    `io`: how the disk is watched.
+    `io`: how the disk is watched. `env`: where the store is, unless it is in the folder.
     """
     folder = Path(errand)
-    os.environ.update(AGENTCTL_HOME=str(folder / "home"), STAGE_KEY=KEY)
+    os.environ.update(AGENTCTL_HOME=str(folder / "home"), STAGE_KEY=KEY, **env or {})
     _acknowledging(folder / "acks")
     passed: Counter[str] = Counter()
     if counting:
@@ -49,7 +49,7 @@ def drives(
     if forgetful:
         _forget()
     if careless:
-        Writer._set_level = lambda self, tx, *, full: None  # type: ignore[method-assign]  # nothing is ever synced
+        Sqlite._set_level = lambda self, tx, *, full: None  # type: ignore[method-assign]  # nothing is ever synced
     if ahead:
         _wind(ahead, sleeps)
     lease.RENEW_S = renew_s  # type: ignore[misc]

@@ -10,6 +10,9 @@ from tests.books.fleet import Fleet
 from tests.durability import preload
 from tests.durability.errand import REPLIES, Errand
 from tests.durability.model import Model
+from tests.journal.conftest import kind
+
+__all__ = ["kind"]
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +29,15 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 @pytest.fixture
-def errand(tmp_path: Path, model: Model, fleet: Fleet) -> Errand:
-    return Errand(tmp_path / "errand", model, fleet)
+def errand(errands: Callable[[], Errand]) -> Errand:
+    return errands()
 
 
 @pytest.fixture
-def errands(tmp_path: Path, model: Model, fleet: Fleet) -> Callable[[], Errand]:
-    """As many as are wanted, each in a folder of its own."""
+def errands(tmp_path: Path, model: Model, fleet: Fleet, kind: str) -> Callable[[], Errand]:
+    """As many as are wanted, each in a folder and on a ground of its own."""
     count = itertools.count()
-    return lambda: Errand(tmp_path / f"errand{next(count)}", model, fleet)
+    return lambda: Errand(tmp_path / f"errand{next(count)}", model, fleet, kind=kind)
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,9 @@
 Each effect is a line `nanoseconds tool key`, appended and synced by the tool itself, in a file that nothing takes back.
 """
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from agentctl.core.events import (
 from agentctl.journal import ledger
 from agentctl.journal.store import Store, open_store
 from tests.books.fleet import Fleet
+from tests.durability.ground import GROUNDS
 from tests.durability.model import COST_MICRO, Model, says
 from tests.runner.stage import MODELS, PRICE, QUICK
 
@@ -71,11 +71,12 @@ class Life:
 class Errand:
     """One run of the errand in a folder of its own, from the first driver to the last."""
 
-    def __init__(self, folder: Path, model: Model, fleet: Fleet, *, asks: bool = True) -> None:
-        """`asks`: a person has to approve `wire`; else everything runs by itself."""
+    def __init__(self, folder: Path, model: Model, fleet: Fleet, *, asks: bool = True, kind: str = "sqlite") -> None:
+        """`asks`: a person has to approve `wire`; else everything runs by itself. `kind`: of the store."""
         self.folder, self.model, self.fleet = folder, model, fleet
         self.home = folder / "home"
-        self.data = self.home / "data"
+        self.kind = kind
+        self.ground = GROUNDS[kind](self.home)
         self.effects_file = folder / "effects"
         self.acks = folder / "acks"
         self.run_id = ""
@@ -113,7 +114,8 @@ class Errand:
 
     def start(self, armed: str = "", **more: Any) -> int:
         """A driver in a process of its own: it runs the task, or resumes the run that there is."""
-        return self.fleet.start("drives", errand=str(self.folder), run_id=self.run_id, armed=armed, **more)
+        given = {"errand": str(self.folder), "run_id": self.run_id, "armed": armed, "env": self.ground.env}
+        return self.fleet.start("drives", **given, **more)
 
     def live(self, armed: str = "", **more: Any) -> Life:
         """One driver, from its start to its death."""
@@ -161,22 +163,12 @@ class Errand:
 
     @contextmanager
     def store(self) -> Iterator[Store]:
-        with open_store(f"sqlite:///{self.data}/agentctl.db", seal_dir=self.data) as store:
+        with open_store(self.ground.url, seal_dir=self.home / "data") as store:
             yield store
 
     def find_run(self) -> None:
         """Learn which run there is to be resumed, if any."""
-        path = self.data / "agentctl.db"
-        if self.run_id or not path.exists():
-            return
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            try:
-                # A run without a first event has nothing to be resumed: its user runs the task anew.
-                query = "SELECT run_id FROM runs WHERE next_seq > 1 ORDER BY created DESC"
-                row = connection.execute(query).fetchone()
-            except sqlite3.OperationalError:  # the store is half made; whether it heals is for the driver to show
-                row = None
-        self.run_id = row[0] if row else ""
+        self.run_id = self.run_id or self.ground.newest()
 
     @property
     def over(self) -> bool:

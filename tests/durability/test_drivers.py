@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agentctl.core.events import Resumed
 from tests.durability.errand import PAUSED
 
 pytestmark = pytest.mark.slow
@@ -29,16 +30,21 @@ def test_of_twenty_owners_one_drives(errand):
     lives = [errand.buried(member) for member in members]
 
     driven = [life for life in lives if life.code != 20]
-    assert [12] == [life.code for life in driven if life.said["status"] == "parked"][:1]
     refused = [life.said["error"] for life in lives if life.code == 20]
-    assert len(refused) >= OWNERS - 3
+    assert {"parked"} == {life.said["status"] for life in driven}
+    assert len(driven) < OWNERS / 2  # who comes late on a busy machine finds it parked, and takes its turn
+    with errand.store() as store:
+        assert len(driven) == len(errand.events(store, Resumed))
     assert all("is driven by process" in error for error in refused)
     errand.answer()
     assert 0 == errand.to_the_end().code
     assert [] == errand.faults()
 
 
-@pytest.mark.parametrize("where", STOPS)
+@pytest.mark.parametrize(
+    ("kind", "where"), [*(("sqlite", each) for each in STOPS), *(("postgres", each) for each in STOPS[::3])],
+    indirect=["kind"],
+)  # fmt: skip
 def test_a_driver_that_wakes_after_a_takeover_writes_nothing_and_starts_nothing(errand, where):
     """E30: it was suspended there, its lease ran out, and another one took the run to its end."""
     sleeper = errand.start(where, stops=True, renew_s=0.2)
@@ -86,8 +92,14 @@ def test_told_to_stop_at_any_time_a_run_is_saved_and_goes_on(errand, number):
     assert [] == errand.faults()
 
 
-@pytest.mark.parametrize("ahead", [3_600.0, -3_600.0, 86_400.0])
-@pytest.mark.parametrize("sleeps", [0, 30, 60])
+@pytest.mark.parametrize(
+    ("kind", "ahead", "sleeps"),
+    [
+        *(("sqlite", ahead, sleeps) for ahead in (3_600.0, -3_600.0, 86_400.0) for sleeps in (0, 30, 60)),
+        *(("postgres", ahead, 30) for ahead in (-3_600.0, 86_400.0)),
+    ],
+    indirect=["kind"],
+)
 def test_a_clock_that_jumps_neither_loses_nor_repeats_anything(errand, ahead, sleeps):
     """As after the sleep of a laptop, or when a clock is set."""
     errand.live("before-outcome:3", ahead=ahead, sleeps=sleeps)

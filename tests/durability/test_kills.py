@@ -8,18 +8,26 @@ from tests.durability.errand import KILLED
 from tests.durability.kills import Tally, play
 from tests.durability.points import POINTS, named
 
-KILLS = 40
-REPEATED = (
-    *("writer-before-commit", "writer-after-commit", "events-inserted", "before-intent", "after-intent"),
-    *("before-outcome", "after-outcome", "before-reserve", "reserved", "after-model-intent", "after-model-reply"),
-    *("settled", "settle-posted"),
-)
+KILLS = 20
+"""On each kind of store."""
+REPEATED = {
+    "sqlite": (
+        *("events-inserted", "before-intent", "after-intent", "before-outcome", "after-outcome", "before-reserve"),
+        *("reserved", "after-model-intent", "after-model-reply", "settled", "settle-posted"),
+        *("writer-before-commit", "writer-after-commit"),
+    ),
+    "postgres": ("before-outcome", "server-before-commit", "server-after-commit"),
+}
 """What one driver passes several times."""
-ARMED = [f"{point}:1" for point in POINTS] + [f"{point}:{passage}" for point in REPEATED for passage in (2, 3)]
+ARMED = [(kind, f"{point}:1") for kind, points in POINTS.items() for point in points]
+ARMED += [(kind, f"{point}:2") for kind, points in REPEATED.items() for point in points]
+ARMED += [("sqlite", f"{point}:3") for point in REPEATED["sqlite"] if "-intent" in point or "-outcome" in point]
 
 
 def test_failpoints_have_names_of_their_own():
-    assert sorted(named()) == POINTS
+    names = [name for _, name in named()]
+
+    assert sorted(names) == sorted({point for points in POINTS.values() for point in points})
 
 
 @pytest.mark.slow
@@ -28,11 +36,11 @@ def test_an_errand_passes_every_failpoint_and_ends_well(errand):
     end = errand.to_the_end(counting=True)
 
     assert ([], 0) == (errand.faults(), end.code)
-    assert set(POINTS) == {point for life in errand.lives for point in life.said["passed"]}
+    assert set(POINTS[errand.kind]) == {point for life in errand.lives for point in life.said["passed"]}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("armed", ARMED)
+@pytest.mark.parametrize(("kind", "armed"), ARMED, indirect=["kind"])
 def test_killed_at_every_failpoint_nothing_happens_twice(errand, armed):
     """E19 E30: in the first driver that passes it, before or after the person's answer."""
     while (life := errand.live(armed)).code == 12:
@@ -45,7 +53,7 @@ def test_killed_at_every_failpoint_nothing_happens_twice(errand, armed):
 
 @pytest.mark.slow
 def test_killed_four_times_in_a_row_at_random_points_nothing_happens_twice(errands):
-    """E19"""
+    """E18 E19: on both kinds of store."""
     dice, tally = random.Random(7), Tally()
 
     while tally.kills < KILLS:

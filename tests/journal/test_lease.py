@@ -214,3 +214,15 @@ async def test_the_heartbeat_ends_when_the_lease_is_lost(store, driven):
 
     with pytest.raises(LeaseLost):
         await asyncio.wait_for(beat, 5)
+
+
+@pytest.mark.parametrize("lost", ["next_seq = 2", "epoch = epoch - 1"])
+async def test_a_driver_is_told_when_the_store_forgot_what_it_wrote(store, driven, stamp, lost):
+    """A server that crashed has lost its last commits, or an older copy was put in its place."""
+    epoch = driven()
+    await store.append(epoch, stamp("a", "b"))
+    store.write(lambda tx: tx.execute(f"UPDATE runs SET {lost}"))
+
+    with pytest.raises(LeaseLost, match="the store is behind") as caught:
+        await store.append(epoch, stamp("c", seq=3))
+    assert "agentctl resume r_1" in caught.value.hint

@@ -10,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from agentctl.errors import Invalid, StoreMissing, StoreUnusable
 from agentctl.journal import schema
+from agentctl.journal.failpoints import failpoint
 from agentctl.journal.faults import refused
 from agentctl.journal.opening import Make
 from agentctl.journal.postgres import dialect
@@ -19,6 +20,8 @@ Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 
 STALLED_S: Final = 10
 """A third of a lease: whoever stops in the middle of a transaction holds up all the others."""
+SESSIONS: Final = 5
+"""That may be lost one after the other while a store is opened."""
 OLDEST: Final = 130_000
 # A host that is gone without a word is noticed within a lease.
 REACH: Final[dict[str, Any]] = {
@@ -56,27 +59,37 @@ def checked(url: str) -> str:
 
 
 def connect(url: str, lock_timeout_s: float, *, reads: bool) -> Connection:
-    """A session as all of them are. What the URL says of the network goes first."""
-    given = conninfo_to_dict(url)
-    connection = psycopg.connect(
-        url, autocommit=True, **{key: value for key, value in REACH.items() if key not in given}
-    )
+    """A session as all of them are."""
+    connection = _session(url)
     try:
-        connection.execute(
-            "SET search_path TO agentctl; SET client_encoding TO 'UTF8'; SET TIME ZONE 'UTC';"
-            " SET default_transaction_isolation TO 'read committed';"
-            f" SET lock_timeout TO {int(lock_timeout_s * 1000)};"
-            f" SET idle_in_transaction_session_timeout TO '{STALLED_S}s';"
-            f" SET default_transaction_read_only TO {'on' if reads else 'off'}".encode()
-        )
+        _prepare(connection, lock_timeout_s, reads=reads)
     except psycopg.Error:
         connection.close()
         raise
     return connection
 
 
+def _session(url: str) -> Connection:
+    """What the URL says of the network goes first."""
+    given = conninfo_to_dict(url)
+    more = {key: value for key, value in REACH.items() if key not in given}
+    return psycopg.connect(url, autocommit=True, **more)
+
+
+def _prepare(connection: Connection, lock_timeout_s: float, *, reads: bool) -> None:
+    connection.execute(
+        "SET search_path TO agentctl; SET client_encoding TO 'UTF8'; SET TIME ZONE 'UTC';"
+        " SET default_transaction_isolation TO 'read committed';"
+        f" SET lock_timeout TO {int(lock_timeout_s * 1000)};"
+        f" SET idle_in_transaction_session_timeout TO '{STALLED_S}s';"
+        f" SET default_transaction_read_only TO {'on' if reads else 'off'}".encode()
+    )
+
+
 def prepared(url: str, lock_timeout_s: float, make: Make) -> None:
     """Be sure that a store is there, is ours and is up to date; an older one is migrated.
+
+    A server that can't be reached is told at once; a session that is lost on the way is followed by another.
 
     Raises:
         StoreMissing: there is none, and `make` forbids to make it.
@@ -84,18 +97,30 @@ def prepared(url: str, lock_timeout_s: float, make: Make) -> None:
     """
     name = shown(url)
     try:
-        with contextlib.closing(connect(url, lock_timeout_s, reads=False)) as connection:
-            version = _version(connection, name)
-            if version == schema.VERSION:
-                return
-            if not version and make == "nothing":
-                raise StoreMissing(
-                    f"store {name}: there is none (one that a run has made was expected)",
-                    hint="Check --store and AGENTCTL_STORE; `agentctl run` makes a store.",
-                )
-            _make(connection, name)
+        for last in (*(False,) * (SESSIONS - 1), True):
+            with contextlib.closing(_session(url)) as connection:
+                try:
+                    _prepare(connection, lock_timeout_s, reads=False)
+                    _found(connection, name, make)
+                except psycopg.Error:
+                    if last or not connection.closed:
+                        raise
+                else:
+                    return
     except psycopg.Error as error:
         raise unusable(error, name) from error
+
+
+def _found(connection: Connection, name: str, make: Make) -> None:
+    version = _version(connection, name)
+    if version == schema.VERSION:
+        return
+    if not version and make == "nothing":
+        raise StoreMissing(
+            f"store {name}: there is none (one that a run has made was expected)",
+            hint="Check --store and AGENTCTL_STORE; `agentctl run` makes a store.",
+        )
+    _make(connection, name)
 
 
 def _version(connection: Connection, name: str) -> int:
@@ -139,3 +164,4 @@ def _make(connection: Connection, name: str) -> None:
         connection.execute(
             f"UPDATE store SET application = {schema.APPLICATION_ID}, version = {schema.VERSION}".encode()  # noqa: S608  # constants
         )
+        failpoint("tables-before-commit")

@@ -133,6 +133,16 @@ def test_a_reader_looks_for_the_server_again(store):
     assert [] == store.runs()
 
 
+@pytest.mark.parametrize("words", [b"SET search_path", b"to_regnamespace", b"CREATE TABLE", b"COMMIT"])
+@pytest.mark.parametrize("answer", [False, True])
+def test_a_store_is_opened_though_the_session_is_lost_meanwhile(opened, wire, wired, words, answer):
+    wire.cut = Once(words, answer=answer)
+    store = opened(wired)
+
+    assert wire.cut.done
+    assert [] == store.runs()
+
+
 def test_a_server_that_stays_away_is_told_in_one_line(wire, wired, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "READ_S", 0.1)
     with open_store(wired, seal_dir=tmp_path, lock_timeout_s=0.2) as store:
