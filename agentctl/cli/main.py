@@ -53,6 +53,7 @@ def main(arguments: list[str]) -> int:
     wanted = "--json" in arguments or "--events" in arguments
     code: object = 0
     helping.lighten(arguments)
+    _lighten()
     try:
         code = app(arguments, prog_name="agentctl", standalone_mode=False)
         sys.stdout.flush()
@@ -76,6 +77,13 @@ def main(arguments: list[str]) -> int:
             return _unwritten(error)
         return _reported(error, arguments, wanted)
     return code if isinstance(code, int) else 0
+
+
+def _lighten() -> None:
+    with contextlib.suppress(ImportError):  # it is about what one typer has inside
+        from agentctl.cli import coercing
+
+        coercing.lighten()
 
 
 def _reported(error: Exception, arguments: list[str], json_wanted: bool) -> int:

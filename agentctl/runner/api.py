@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from agentctl.approvals.base import Approver
 from agentctl.config import task
-from agentctl.core.events import Resumed, RunStarted
+from agentctl.core.events import Resumed, RunStarted, Stamped
 from agentctl.core.messages import JsonObject
 from agentctl.core.prices import micro
-from agentctl.core.state import fold
 from agentctl.errors import Forbidden, Usage
 from agentctl.journal import lease, sessions
 from agentctl.journal.failpoints import failpoint
@@ -124,10 +123,10 @@ async def resume(
         epoch = await journal.take(row.run_id, lease.new_owner())
         failpoint("run-taken-over")
         async with served(planned, journal, listener) as complete:
-            opening, known = _opening(journal, complete, order, listener, approver, row, epoch)
+            opening, known = _opening(journal, complete, order, listener, approver, row, epoch, events)
             changed = complete.digest != recall.policy_digest(opening.events)
-            told = recall.told(row, fold(opening.events), changed=changed, policy=complete.policy.name)
             async with driven(opening) as (world, finish):
+                told = recall.told(row, world.recorder.state, changed=changed, policy=complete.policy.name)
                 quiet_at = doubt.quiet_at(row, epoch, journal.clock())
                 _restart(opening, world, known, raised, user, told, quiet_at)
                 return await finish()
@@ -155,10 +154,17 @@ async def fork(
 
 
 def _opening(
-    journal: Store, complete: Plan, order: Order, listener: Listener, approver: Approver | None, row: RunRow, epoch: int
+    journal: Store,
+    complete: Plan,
+    order: Order,
+    listener: Listener,
+    approver: Approver | None,
+    row: RunRow,
+    epoch: int,
+    read: Sequence[Stamped] = (),
 ) -> tuple[Drive, recall.Start]:
-    """A recorded run, as it is driven on, and what it began with."""
-    events = journal.events(row.run_id)
+    """A recorded run, as it is driven on, and what it began with. Whoever drove it may have written since it was read."""
+    events = [*read, *journal.events(row.run_id, read[-1].seq if read else 0)]
     known = recall.original_start(journal, row.run_id, events)
     who = row.run_id, row.session_id, epoch, known.secrets, events
     return Drive(journal, complete, order, listener, approver, *who), known

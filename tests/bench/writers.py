@@ -1,16 +1,18 @@
-"""Many processes on one store: `PYTHONPATH=. .venv/bin/python tests/bench/writers.py [PROCESSES] [EVENTS/S] [SECONDS]`.
+"""Many processes on one store: `.venv/bin/python -m tests.bench.writers [PROCESSES] [EVENTS/S] [SECONDS]`.
 
 Each drives a run of its own: model calls that are reserved and settled in one shared budget, and tool calls between
-durable marks. Told are the waits; checked are every event and every cent.
+durable marks. Told are the waits; checked are every event and every cent. First on a file, then, where there is one, on
+a server that syncs.
 """
 
 # ruff: noqa: T201  # it prints its figures
 
+import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ from agentctl.journal.store import Store, open_store
 from tests.bench.disk import flush_ms
 from tests.books.fleet import Fleet
 from tests.books.work import pass_gate
+from tests.conftest import find_program
+from tests.journal import server
 
 SCOPE = Scope("hourly_usd:all", 0, None)
 WORST, LEAST = 20_000, 4_000
@@ -43,20 +47,25 @@ class Figures:
     held: int
     waits: list[float]
     """Seconds, of every wait of everybody."""
+    late: float
+    """The most seconds that anybody was woken too late from a sleep: the machine's share, which waits hold too."""
 
 
 def writes(say: Callable[..., None], url: str, keys: str, gate: str, name: str, seconds: float, rate: float) -> None:
     """A member: write at this rate, and say what was acknowledged."""
     with open_store(url, seal_dir=Path(keys)) as store:
-        pen = Pen(store, name)
+        pen, lates = Pen(store, name), []
         pass_gate(gate)
         end, due = time.monotonic() + seconds, time.monotonic() + hash(name) % 100 / 100 / rate
         while due < end:
-            time.sleep(max(0.0, due - time.monotonic()))
+            if (early := due - time.monotonic()) > 0:
+                time.sleep(early)
+                lates.append(round(time.monotonic() - due, 5))
             pen.write()
             due += 1 / rate
     for first in range(0, len(pen.waits), 100):
         say(waits=[round(wait, 5) for wait in pen.waits[first : first + 100]])
+    say(late=max(lates, default=0.0))
     say(seq=pen.seq, billed=pen.billed)
 
 
@@ -102,9 +111,9 @@ class Pen:
         self.seq += 1
 
 
-def measured(folder: Path, processes: int, rate: float, seconds: float) -> Figures:
-    """Let them all write, then count what is there."""
-    url, keys = f"sqlite:///{folder}/agentctl.db", str(folder / "keys")
+def measured(folder: Path, processes: int, rate: float, seconds: float, url: str = "") -> Figures:
+    """Let them all write, then count what is there; into a file of this folder, or to a server."""
+    url, keys = url or f"sqlite:///{folder}/agentctl.db", str(folder / "keys")
     fleet = Fleet(folder / "fleet", work="tests.bench.writers")
     try:
         with open_store(url, seal_dir=Path(keys)) as store:
@@ -131,16 +140,34 @@ def measured(folder: Path, processes: int, rate: float, seconds: float) -> Figur
         spent,
         held - under_way,
         sorted(wait for lines in said.values() for line in lines for wait in line.get("waits", ())),
+        max(line.get("late", 0.0) for lines in said.values() for line in lines),
     )
 
 
 def main(processes: int = 50, rate: float = 5.0, seconds: float = 20.0) -> None:
-    """Print the table."""
+    """Print a table per kind of store, and how their waits compare."""
+    print(f"{processes} processes x {rate:g} events/s x {seconds:g} s")
+    found = {kind: told(kind, url, processes, rate, seconds) for kind, url in grounds()}
+    if len(found) > 1:
+        one, two = (statistics.fmean(figures.waits) for figures in found.values())
+        print(f"{'server / file':<22}{two / one:>12.2f}   of the mean waits")
+
+
+def grounds() -> Iterator[tuple[str, str]]:
+    """A file, and a server where there is one."""
+    yield "SQLite", ""
+    if all(find_program(name) for name in server.NEEDED):
+        server.SETTINGS["fsync"] = "on"
+        yield "PostgreSQL", server.database()
+
+
+def told(kind: str, url: str, processes: int, rate: float, seconds: float) -> Figures:
+    """Measure on one store, and print its table."""
     with tempfile.TemporaryDirectory() as name:
         flush = flush_ms(Path(name))
-        figures = measured(Path(name), processes, rate, seconds)
+        figures = measured(Path(name), processes, rate, seconds, url)
     at = [figures.waits[int(len(figures.waits) * share)] * 1000 for share in (0.5, 0.99, 0.999)]
-    print(f"{processes} processes x {rate:g} events/s x {seconds:g} s; one flush of this disk takes {flush:.2f} ms")
+    print(f"--- {kind}; one flush of this disk takes {flush:.2f} ms")
     print(f"{'events':<22}{figures.events:>12,}   asked for {processes * rate * seconds:,.0f}")
     print(f"{'runs with a loss':<22}{figures.lost:>12,}")
     print(f"{'billed, micro-USD':<22}{figures.billed:>12,}")
@@ -149,6 +176,10 @@ def main(processes: int = 50, rate: float = 5.0, seconds: float = 20.0) -> None:
         f"{'wait, ms':<22}{at[0]:>12.1f}   99%: {at[1]:.1f}   99.9%: {at[2]:.1f}   most: {figures.waits[-1] * 1000:.1f}"
     )
     print(f"{'mean, ms':<22}{statistics.fmean(figures.waits) * 1000:>12.1f}")
+    print(
+        f"{'woken late, ms':<22}{figures.late * 1000:>12.1f}   at most, by a machine of load {os.getloadavg()[0]:.1f}"
+    )
+    return figures
 
 
 if __name__ == "__main__":
