@@ -163,7 +163,10 @@ def _opening(
     epoch: int,
     read: Sequence[Stamped] = (),
 ) -> tuple[Drive, recall.Start]:
-    """A recorded run, as it is driven on, and what it began with. Whoever drove it may have written since it was read."""
+    """A recorded run, as it is driven on, and what it began with.
+
+    `read` is what was read of it before: whoever drove it may have written since.
+    """
     events = [*read, *journal.events(row.run_id, read[-1].seq if read else 0)]
     known = recall.original_start(journal, row.run_id, events)
     who = row.run_id, row.session_id, epoch, known.secrets, events

@@ -40,6 +40,8 @@ def drives(
     `ahead`: seconds that this driver's clock is ahead, from the start or, with `sleeps`, once it was asked so often.
     `io`: how the disk is watched. `env`: where the store is, unless it is in the folder.
     """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # only the run is to be interrupted, not this harness
+    say(begun=True)
     folder = Path(errand)
     os.environ.update(AGENTCTL_HOME=str(folder / "home"), STAGE_KEY=KEY, **env or {})
     _acknowledging(folder / "acks")
@@ -86,6 +88,7 @@ def _wind(ahead: float, sleeps: int) -> None:
 
 def _driven(folder: Path, run_id: str) -> dict[str, Any]:
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         if run_id:
             work = api.resume(run_id, Raise(), store=None, listener=Deaf(), approver=None)
         else:
@@ -96,6 +99,8 @@ def _driven(folder: Path, run_id: str) -> dict[str, Any]:
         return {"code": error.exit_code, "error": error.message, "hint": error.hint, "kind": error.code}
     except KeyboardInterrupt:  # it came before the run listened
         return {"code": 130}
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     return {"code": body["exit_code"], "status": body["status"], "message": body["message"]}
 
 

@@ -10,9 +10,9 @@ from tests.books.fleet import Fleet
 from tests.durability import preload
 from tests.durability.errand import REPLIES, Errand
 from tests.durability.model import Model
-from tests.journal.conftest import kind
+from tests.journal.conftest import kind, url
 
-__all__ = ["kind"]
+__all__ = ["kind", "url"]
 
 
 @pytest.fixture(scope="module")

@@ -78,10 +78,11 @@ def test_told_to_stop_at_any_time_a_run_is_saved_and_goes_on(errand, number):
 
     for _ in range(8):
         member = errand.start()
+        errand.fleet.until(lambda member=member: bool(errand.fleet.said(member)))
         time.sleep(dice.random() * 0.4)
         errand.fleet.signal(member, number)
         life = errand.buried(member)
-        assert life.code in {0, 12, *PAUSED, -number}, life
+        assert life.code in {0, 12, *PAUSED, -number}, (life, errand.fleet.complaints())
         if life.code == 12:
             errand.answer()
         if errand.over:
