@@ -23,7 +23,7 @@ from agentctl.journal.opening import Make, Readers
 from agentctl.journal.postgres import dialect
 from agentctl.journal.postgres.faults import AGAIN, shown, unusable
 from agentctl.journal.postgres.listening import CHANNEL, ticks
-from agentctl.journal.postgres.opening import LOCK, Connection, checked, connect, prepared
+from agentctl.journal.postgres.opening import LOCK, Connection, checked, connect, first, prepared
 from agentctl.journal.tx import Rows, Tx
 
 T = TypeVar("T")
@@ -53,9 +53,9 @@ def opened(url: str, lock_timeout_s: float, make: Make) -> Postgres:
 @contextlib.contextmanager
 def tables(url: str, lock_timeout_s: float) -> Generator[Tx]:
     """A connection that reads what is there; what it raises is as `opened` says."""
-    prepared(checked(url), lock_timeout_s, "nothing")
     try:
-        with contextlib.closing(connect(url, lock_timeout_s, reads=True)) as connection:
+        with contextlib.closing(first(checked(url), lock_timeout_s, "nothing")) as connection:
+            connection.execute("SET default_transaction_read_only TO on")
             yield Speaking(connection)
     except psycopg.Error as error:
         raise unusable(error, shown(url)) from error

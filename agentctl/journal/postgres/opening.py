@@ -95,20 +95,39 @@ def prepared(url: str, lock_timeout_s: float, make: Make) -> None:
         StoreMissing: there is none, and `make` forbids to make it.
         StoreUnusable: it can't be read, or can't be made.
     """
+    first(url, lock_timeout_s, make).close()
+
+
+def first(url: str, lock_timeout_s: float, make: Make) -> Connection:
+    """The session in which `prepared` looked."""
     name = shown(url)
     try:
-        for last in (*(False,) * (SESSIONS - 1), True):
-            with contextlib.closing(_session(url)) as connection:
-                try:
-                    _prepare(connection, lock_timeout_s, reads=False)
-                    _found(connection, name, make)
-                except psycopg.Error:
-                    if last or not connection.closed:
-                        raise
-                else:
-                    return
+        for _ in range(SESSIONS - 1):
+            with contextlib.suppress(_Lost):
+                return _looked(url, lock_timeout_s, name, make)
+        return _looked(url, lock_timeout_s, name, make)
     except psycopg.Error as error:
         raise unusable(error, name) from error
+
+
+class _Lost(psycopg.OperationalError):
+    """There was a session, and is no more."""
+
+
+def _looked(url: str, lock_timeout_s: float, name: str, make: Make) -> Connection:
+    connection = _session(url)
+    try:
+        _prepare(connection, lock_timeout_s, reads=False)
+        _found(connection, name, make)
+    except psycopg.Error as error:
+        if connection.closed:
+            raise _Lost(*error.args) from error
+        connection.close()
+        raise
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _found(connection: Connection, name: str, make: Make) -> None:
