@@ -12,7 +12,7 @@ from tests.durability.errand import Errand, Life
 from tests.durability.ground import OnServer
 from tests.journal import server
 
-BETWEEN_S: Final = 0.12
+BETWEEN_S: Final = {"sessions ended": 0.12, "server restarted": 0.4, "server crashed": 0.4}
 """Seconds between two losses, at the mean: a driver lives for half a second."""
 LIVES: Final = 8
 """Of an errand; after that it is left in peace."""
@@ -65,7 +65,7 @@ def _harried(errand: Errand, how: str, dice: random.Random, losses: Losses) -> L
     assert isinstance(errand.ground, OnServer)
     member = errand.start()
     for _ in range(MOST[how]):
-        time.sleep(dice.expovariate(1 / BETWEEN_S))
+        time.sleep(dice.expovariate(1 / BETWEEN_S[how]))
         if errand.fleet.ended(member) is not None:
             break
         losses.times += 1

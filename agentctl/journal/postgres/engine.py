@@ -207,14 +207,13 @@ class Postgres:
         return row is not None and int(row[0]) == self._batch
 
     def _roll_back(self) -> bool:
-        """Nothing of it stays. Whether the connection was lost."""
+        """Nothing of it stays. Whether the connection was lost: one that takes nothing back is as good as that."""
         if self._tx is None:
             return True
         if not self._tx.lost:
             with contextlib.suppress(psycopg.Error):
                 self._tx.connection.execute("ROLLBACK")
-        if not self._tx.lost:
-            return False
+                return False
         self._tx.close()
         self._tx = None
         return True

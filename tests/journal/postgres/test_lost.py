@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 
+import psycopg
 import pytest
 
 from agentctl.errors import LeaseLost, StoreUnusable
@@ -14,6 +15,8 @@ from tests.journal import server
 
 ADD = "INSERT INTO budgets(scope, window_start, spent) VALUES('x', 0, 1)"
 ADD += " ON CONFLICT(scope, window_start) DO UPDATE SET spent = budgets.spent + 1"
+
+END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agentctl'"
 
 
 def add(tx):
@@ -91,6 +94,26 @@ async def test_who_was_taken_over_while_it_was_cut_off_writes_nothing(opened, wi
     assert [] == store.events("r_1")
 
 
+def test_a_session_that_does_not_take_back_its_work_is_given_up(store, monkeypatch):
+    """One that ends while it takes many rows is not known to be lost, and understands nothing any more."""
+    seen = []
+
+    def stuck(*_rest, **_more):
+        raise psycopg.OperationalError("cannot exit pipeline mode while busy")
+
+    def sticks(tx):
+        add(tx)
+        seen.append(1)
+        if len(seen) == 1:
+            monkeypatch.setattr(tx.connection, "execute", stuck)
+            stuck()
+
+    store.write(sticks)
+
+    assert [1, 1] == seen
+    assert (1,) == spent(store)
+
+
 def test_a_job_that_failed_before_the_cut_fails_after_it_too(opened, wire, wired):
     store = opened(wired)
     wire.cut = Once(b"COMMIT")
@@ -128,9 +151,26 @@ def test_a_crash_of_the_server_loses_nothing_durable(store):
 def test_a_reader_looks_for_the_server_again(store):
     assert [] == store.runs()
     with server.asking() as operator:
-        operator.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agentctl'")
+        operator.execute(END)
 
     assert [] == store.runs()
+
+
+@pytest.mark.parametrize("rows", [1, 3_000])
+@pytest.mark.parametrize("together", [1, 3])
+async def test_a_session_that_is_ended_while_it_takes_many_rows_is_followed_by_another(store, rows, together):
+    ended = []
+
+    def adds(tx):
+        if not ended:
+            with server.asking() as operator:
+                ended.extend(operator.execute(END).fetchall())
+        tx.executemany(ADD.replace("'x', 0", "'x', ?"), [(number,) for number in range(rows)])
+
+    await asyncio.gather(*(store.submit(adds) for _ in range(together)))
+
+    assert ended
+    assert (rows * together,) == store.read(lambda tx: tx.execute("SELECT sum(spent)::bigint FROM budgets").fetchone())
 
 
 @pytest.mark.parametrize("words", [b"SET search_path", b"to_regnamespace", b"CREATE TABLE", b"COMMIT"])
