@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from agentctl.core.events import Forked, ToolFinished, ToolStarted
+from agentctl.core.events import ToolFinished, ToolStarted
 from agentctl.journal import bodies, codec
 from agentctl.journal.codec import TAGS
 from agentctl.journal.tx import Tx
@@ -17,9 +17,9 @@ Row = tuple[object, ...]
 def calls(tx: Tx, folder: Path | None, run_id: str) -> dict[str, Row]:
     """The rows of `tool_calls` that the events of a run make, by call. What a fork has copied makes none."""
     rows = tx.execute(
-        "SELECT seq, epoch, ts, type, v, form, data FROM events WHERE run_id = ? AND type IN (?, ?) AND seq >"
-        " (SELECT COALESCE(MAX(seq), 0) FROM events WHERE run_id = ? AND type = ?) ORDER BY seq",
-        (run_id, TAGS[ToolStarted], TAGS[ToolFinished], run_id, TAGS[Forked]),
+        "SELECT seq, epoch, ts, type, v, form, data FROM events WHERE run_id = ? AND type IN (?, ?) AND epoch > 0"
+        " ORDER BY seq",
+        (run_id, TAGS[ToolStarted], TAGS[ToolFinished]),
     )
     found: dict[str, Row] = {}
     for seq, epoch, ts, tag, version, form, data in rows:

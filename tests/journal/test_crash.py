@@ -13,7 +13,7 @@ from agentctl.journal import failpoints, lease, ledger
 PACKAGE = Path(failpoints.__file__).parent
 FILES = {
     "sqlite": (PACKAGE / "sqlite.py", PACKAGE / "bodies.py"),
-    "postgres": tuple((PACKAGE / "postgres").glob("*.py")),
+    "postgres": (PACKAGE / "postgres" / "engine.py",),
 }
 POINTS = {
     kind: sorted({name for path in paths for name in re.findall(r'failpoint\("(.+?)"\)', path.read_text())})
