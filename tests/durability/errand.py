@@ -5,6 +5,7 @@
     book   declares `same_key`
     pay    must not happen twice, and nobody is asked
     wire   must not happen twice, and a person has to approve it
+    refund must not happen twice, and its `verify` looks outside whether it has happened
 
 Each effect is a line `nanoseconds tool key`, appended and synced by the tool itself, in a file that nothing takes back.
 """
@@ -35,7 +36,7 @@ from tests.durability.model import COST_MICRO, Model, says
 from tests.runner.stage import MODELS, PRICE, QUICK
 
 ANSWER = "All done."
-ONCE = {"pay": ("c2.1", "c4.1"), "wire": ("c3.1",)}
+ONCE = {"pay": ("c2.1", "c4.1"), "wire": ("c3.1",), "refund": ("c3.2",)}
 AGAIN = {"note": ("c1.2", "c4.2"), "book": ("c2.2",)}
 TOOLS: dict[str, dict[str, Any]] = {
     "look": {"side_effects": "none"},
@@ -43,6 +44,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "book": {"side_effects": "external", "recovery": "same_key"},
     "pay": {"side_effects": "external"},
     "wire": {"side_effects": "irreversible"},
+    "refund": {"side_effects": "external", "recovery": "reconcile", "verify": ["sh", "tools/verify.sh"]},
 }
 # A text that is scrubbed and so sealed, and one so long that it becomes a file.
 REPLIES = [
@@ -50,7 +52,7 @@ REPLIES = [
         ("look", {"id": "a"}), ("note", {"id": "a"}), text="The password: open-sesame-42. " + "A long story. " * 6_000
     ),
     says(("pay", {"id": "a"}), ("book", {"id": "b"})),
-    says(("wire", {"id": "c"}), ("look", {"id": "b"})),
+    says(("wire", {"id": "c"}), ("refund", {"id": "c"}), ("look", {"id": "b"})),
     says(("pay", {"id": "d"}), ("note", {"id": "d"})),
     says(text=ANSWER),
 ]
@@ -100,6 +102,8 @@ class Errand:
             schema = {"type": "object", "properties": {"id": {"type": "string"}}}
             entry = {"name": name, "description": f"It is called {name}.", "command": ["sh", f"tools/{name}.sh"]}
             tools.append(entry | {"parameters": schema, "untrusted": False} | contract)
+        knows = f'grep -q "refund $AGENTCTL_RUN_ID:$AGENTCTL_CALL_ID$" {self.effects_file} && said=true || said=false'
+        (self.folder / "tools" / "verify.sh").write_text(f'{knows}; echo "{{\\"happened\\": $said}}"\n')
         provider = {"name": "main", "sdk": "openai", "api": "chat", "model": MODELS["chat"], "price": PRICE}
         provider |= {"key_env": "STAGE_KEY", "base_url": self.model.url}
         policy = {"version": 1, "providers": [provider], **QUICK, "risk": {"auto_approve": auto_approve}}
