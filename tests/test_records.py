@@ -87,3 +87,26 @@ def test_settings_mean_what_they_mean_in_the_standard_library() -> None:
     with pytest.raises(TypeError, match="unhashable"):
         hash(Changing(1))
     assert pickle.loads(pickle.dumps(Changing(2))) == Changing(2)
+
+
+@records.dataclass(frozen=True, slots=True)
+class Made:
+    """One field that is given by name alone."""
+
+    first: object
+    last: object = field(default=0, kw_only=True)
+
+
+@given(VALUES, VALUES)
+def test_replace_makes_what_the_standard_library_makes(first: object, last: object) -> None:
+    pair, _, _, _ = defined(records.dataclass)
+
+    for one, changes in (
+        (pair(1, 2, 3, 4), {"second": first, "aside": last}),
+        (pair(1, 2, 3, 4), {}),
+        (Apart(1), {"only": first}),
+        (Made(1, last=2), {"last": last}),
+    ):
+        changed, wanted = records.replace(one, **changes), dataclasses.replace(one, **changes)
+        assert dataclasses.asdict(wanted) == dataclasses.asdict(changed)
+        assert type(wanted) is type(changed)

@@ -14,13 +14,13 @@ Rules.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from agentctl.core import commands, pathways
 from agentctl.core.commands import Command, Part
 from agentctl.core.contract import Contract
 from agentctl.core.guards import risk
 from agentctl.core.messages import JsonObject
+from agentctl.records import replace
 
 ARGUMENT = "command"
 UNREAD = Command((Part("", why="nobody has read it"),), "nobody has read it")

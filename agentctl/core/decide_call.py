@@ -7,7 +7,6 @@ they speak.
 from __future__ import annotations
 
 import difflib
-from dataclasses import replace
 from typing import Literal
 
 from agentctl.core import command_rules, commands, envelope, receipts
@@ -25,7 +24,7 @@ from agentctl.core.setup import Call, Setup
 from agentctl.core.state import State
 from agentctl.core.taint import Copied
 from agentctl.core.tiers import Tier
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 DOUBT = "its outcome is unknown: it was started, and nobody saw it finish"
 REDEFINED = "its definition has changed since it was pinned:\n{diff}"

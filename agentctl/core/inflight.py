@@ -11,7 +11,6 @@ Bound: the calls of one reply, at most `MOST_CALLS`; the recorder refuses the re
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 from agentctl.core.events import (
@@ -34,7 +33,7 @@ from agentctl.core.events import (
     ToolStarted,
 )
 from agentctl.core.receipts import Bound
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 MOST_CALLS = 64
 CallPhase = Literal["proposed", "waiting", "approved", "denied", "stopped", "started", "retrying", "done"]

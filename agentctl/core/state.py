@@ -7,7 +7,7 @@ another's state, a clock, or anything but the event.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field, replace
+from dataclasses import field
 
 from agentctl.core import inflight, transcript
 from agentctl.core.events import (
@@ -41,7 +41,7 @@ from agentctl.core.guards import (
     tokens,
     trust,
 )
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 MOST_DEGRADED = 16
 

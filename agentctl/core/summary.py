@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 
 from agentctl.core.events import (
     BudgetCounted,
@@ -17,7 +17,7 @@ from agentctl.core.events import (
     ToolStarted,
 )
 from agentctl.core.messages import JsonObject, Usage
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ arrow; an intent without an outcome is a row of its own at the end. Money is add
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 
 from agentctl.core import events as e
 from agentctl.core.guards import trust
 from agentctl.core.messages import Json
 from agentctl.core.people import who
 from agentctl.core.remarks import Tone, remark, short, usd
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 TIMEOUT = "Timeout after"
 CODES = {"INVALID_ARGS": "bad arguments", "UNKNOWN_TOOL": "unknown tool", "DENIED": "denied", "LIMIT": "limit"}

@@ -16,7 +16,6 @@ Bound: what fits the context limit; a trim keeps it so.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 from agentctl.core.events import (
@@ -30,7 +29,7 @@ from agentctl.core.events import (
     StepsPlanned,
     ToolFinished,
 )
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 GOAL_SEQ = 1
 """The goal stands in the first event of a run."""

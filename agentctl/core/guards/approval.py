@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final, Literal
 
 from agentctl.core import envelope, receipts
 from agentctl.core.bounds import Count, Seconds, table
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import ApprovalDecided, Completed, Forked, Stamped
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 
 @table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 from agentctl.core.bounds import Count, Name, Price, Seconds, Share, Usd, table
@@ -22,7 +21,7 @@ from agentctl.core.events import (
 )
 from agentctl.core.prices import Price as ModelPrice
 from agentctl.core.prices import micro
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 
 @table

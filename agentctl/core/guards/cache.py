@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Literal
 
 from agentctl.core.bounds import Share, table
 from agentctl.core.events import ContextTrimmed, Forked, ModelAsked, ModelReplied, Purpose, Resumed, RunStarted, Stamped
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 
 @table

@@ -15,14 +15,14 @@ Rules.
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Literal
 
 from agentctl.core import clock, envelope
 from agentctl.core.bounds import Count, Seconds, Share, table
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import CircuitMoved, Resumed, Stamped
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 
 @table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 from agentctl.core.bounds import Count, Name, Share, table
@@ -19,7 +18,7 @@ from agentctl.core.events import (
     StepsPlanned,
     ToolFinished,
 )
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 
 @table

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 from agentctl.core.bounds import Count, table
 from agentctl.core.events import Completed, Forked, HandedOff, Stamped, ToolFinished
 from agentctl.core.tiers import Tier
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 MOST_HANDED = 64
 """Calls that were handed over and are remembered: those of one reply."""

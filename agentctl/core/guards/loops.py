@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Literal
 
 from agentctl.core import envelope
 from agentctl.core.bounds import Bound, Count, table
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import Completed, LoopKind, LoopSeen, ModelReplied, Stamped, ToolFinished
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 
 @table

@@ -18,12 +18,11 @@ since, and is not believed: nobody waits for as long as the clock went back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from agentctl.core import clock
 from agentctl.core.bounds import Count, Seconds, Usd, table
 from agentctl.core.events import Resumed, Stamped, Waited
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 
 @table

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Annotated
 
 from agentctl.core import sameness
 from agentctl.core.bounds import Bound, Count, Share, table
 from agentctl.core.events import Completed, Decided, LoopSeen, Stamped, ToolFinished, ToolStarted
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 MOST_RESULTS = 16
 """Results that are remembered: a window is no longer."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field, replace
+from dataclasses import field
 
 from agentctl.core import clock, envelope
 from agentctl.core.bounds import Count, Seconds, table
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import Forked, Resumed, RunStarted, Stamped, ToolStarted
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 
 @table

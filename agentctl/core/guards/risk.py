@@ -14,7 +14,7 @@ Rules.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Literal
 
 from agentctl.core import envelope
@@ -25,7 +25,7 @@ from agentctl.core.envelope import Envelope
 from agentctl.core.messages import JsonObject
 from agentctl.core.task import SideEffects
 from agentctl.core.tiers import Tier
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 Verdict = Literal["safe", "low", "medium", "high", "forbid"]
 Held = Literal["every", "some", "none"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 
 from agentctl.core import clock
 from agentctl.core.bounds import Count, Name, Natural, Share, table
 from agentctl.core.events import FellBack, Forked, ModelAsked, ModelReplied, ProviderOut, Resumed, RunStarted, Stamped
 from agentctl.core.messages import Json
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 
 @table

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Any, Literal, Protocol, TypeAlias
 
 from agentctl.core import encoded, envelope, grammar, joined, keynames, placeholders, tokenforms
@@ -27,7 +27,7 @@ from agentctl.core.known import Known
 from agentctl.core.messages import Json, JsonObject, Scrubbed, is_list, is_object
 from agentctl.core.named import LEAST_WEAK
 from agentctl.core.tokenforms import Span
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 
 @table

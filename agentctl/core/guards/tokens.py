@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 from agentctl.core.bounds import Count, Share, table
 from agentctl.core.events import ContextTrimmed, Forked, ModelFailed, ModelReplied, Resumed, Stamped
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 
 @table

@@ -12,7 +12,6 @@ Rules.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import get_args
 
 from agentctl.core import envelope
@@ -22,7 +21,7 @@ from agentctl.core.envelope import Envelope
 from agentctl.core.events import ModelAsked, RunStarted, Stamped, ToolFinished
 from agentctl.core.taint import Copied, Label
 from agentctl.core.tiers import Tier
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 MOST_SOURCES = 16
 """Sources of a label that are remembered: the first ones."""
