@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from agentctl.core.events import Completed, Event, ModelReplied, RunStarted
+from agentctl.core.events import Completed, Event, Forked, ModelReplied, RunStarted
 from agentctl.journal import events
+from agentctl.journal.codec import TAGS
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
 
@@ -80,8 +81,17 @@ def _said(tx: Tx, folder: Path | None, run_id: str, status: str, next_seq: int) 
     started = next(_events(tx, folder, run_id, 0, 1), None)
     if not isinstance(started, RunStarted):
         return None
-    asked = started.goal.strip()
+    asked = (_goal_of_a_fork(tx, folder, run_id) or started.goal).strip()
     return Said(run_id, asked, done.answer.strip(), done.labels) if asked else None
+
+
+def _goal_of_a_fork(tx: Tx, folder: Path | None, run_id: str) -> str:
+    """What a fork was asked in its parent's stead; empty: nothing else."""
+    rows = tx.execute(
+        "SELECT seq FROM events WHERE run_id = ? AND type = ? ORDER BY seq DESC", (run_id, TAGS[Forked])
+    ).fetchall()
+    forks = (next(_events(tx, folder, run_id, seq - 1, 1), None) for (seq,) in rows)
+    return next((fork.goal for fork in forks if isinstance(fork, Forked) and fork.goal), "")
 
 
 def _is_landing(event: Event) -> bool:

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentctl.core.events import Completed, ModelReplied, RunStarted, Stamped, ToolFinished, ToolStarted
+from agentctl.core.events import Completed, Forked, ModelReplied, RunStarted, Stamped, ToolFinished, ToolStarted
 from agentctl.core.messages import Usage
 from agentctl.journal import events, lease, runs, sessions
 from agentctl.journal.events import Change
@@ -105,3 +105,25 @@ def test_the_latest_twenty_are_told_and_that_there_were_more(store):
 
     assert (sessions.MOST, True) == (len(found), more)
     assert story.said[story.name(of)][2:] == [each.answer.removeprefix("said ") for each in found]
+
+
+def test_a_fork_was_asked_what_it_was_forked_for_and_not_what_its_parent_was(store):
+    """A76: the next run of the session must not read the parent's question above the fork's answer."""
+    of = Session("", "bob", "forks")
+    for number, goals in enumerate([("",), ("Bob's.",), ("Bob's.", ""), ("Bob's.", "Later.")]):
+        run_id = f"r_f0{number}"
+        new = NewRun(run_id, of.name, of.user, "task", "{}", number)
+        store.write(lambda tx, new=new: runs.create(tx, new))
+        forks = [Forked("r_0", 1, "bob", goal=goal) for goal in goals]
+        told = [
+            RunStarted("t", "p", "d", "ada", "", "Ada's.", "", 1, 1, {}),
+            *forks,
+            Completed("completed", "done", 0, 0, "x"),
+        ]
+        stamped = [Stamped(run_id, seq, of.name, 1, 1.0 + seq, event) for seq, event in enumerate(told, 1)]
+        draft = store.packed(stamped)
+        store.write(lambda tx, it=draft, at=number: events.append(tx, 0, it, Change("completed"), 1000.0 + at))
+
+    found, _ = store.read(lambda tx: sessions.said(tx, store.blobs, of))
+
+    assert ["Ada's.", "Bob's.", "Bob's.", "Later."] == [each.asked for each in found]
