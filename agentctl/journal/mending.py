@@ -100,13 +100,15 @@ def mend(
 
 def _cut(tx: Tx, fault: Finding) -> Lost:
     run_id, first = fault.run_id, fault.seq
-    (next_seq, status) = tx.execute("SELECT next_seq, status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    (next_seq, status, reason) = tx.execute(
+        "SELECT next_seq, status, reason FROM runs WHERE run_id = ?", (run_id,)
+    ).fetchone()
     (last,) = tx.execute("SELECT max(seq) FROM events WHERE run_id = ?", (run_id,)).fetchone()
     tx.execute("DELETE FROM events WHERE run_id = ? AND seq >= ?", (run_id, first))
     tx.execute(
         "UPDATE runs SET next_seq = ?, owner = '', lease_until = 0, epoch = epoch + 1 WHERE run_id = ?", (first, run_id)
     )
-    if status not in OVER:
+    if status not in OVER or reason == "providers":  # that failure is one that a resume goes on after
         tx.execute("UPDATE runs SET status = 'cancelled', reason = ? WHERE run_id = ?", (REASON, run_id))
     return Lost(run_id, first, max(next_seq - 1, last or 0), fault.said)
 

@@ -224,6 +224,20 @@ async def test_a_run_loses_its_damaged_end_and_nothing_more(lived, kept, behind,
     assert () == kept.check().findings
 
 
+async def test_a_run_that_failed_and_could_be_tried_again_can_not_once_its_end_is_lost(lived, kept, behind, opened):
+    """What its lost events did is not known: `resume` takes up a run whose providers failed."""
+    store = await lived()
+    store.write(lambda tx: tx.execute("UPDATE runs SET status = 'failed', reason = 'providers' WHERE run_id = 'r_1'"))
+    store.close()
+    with behind() as tx:
+        tx.execute("UPDATE events SET ts = 7 WHERE run_id = 'r_1' AND seq = 12")
+
+    kept.repair(kept.check().findings, time.time())
+
+    again = opened().run("r_1")
+    assert ("cancelled", "repaired") == (again.status, again.reason)
+
+
 async def test_the_copy_is_the_store_as_it_was(lived, kept, behind, tmp_path):
     store = await lived()
     store.close()
