@@ -24,7 +24,7 @@ class Finding:
     """One thing that is wrong."""
 
     kind: str
-    """`file`, `reference`, `event`, `blob`, `tool_calls`, `ledger`, `blobs`."""
+    """`file`, `reference`, `row`, `event`, `blob`, `tool_calls`, `ledger`, `blobs`."""
     said: str
     mend: Mend
     """`salvage`: what can be read goes into a new file. `cut`: the run ends before this event. `rebuild`: nothing is
@@ -85,7 +85,13 @@ def of_no_run(table: str) -> str:
 
 
 def _run(tx: Tx, folder: Path | None, run_id: str, next_seq: int) -> Iterator[Finding]:
-    faults = list(walking.faults(tx, folder, run_id, next_seq))
+    (last,) = tx.execute("SELECT coalesce(max(seq), 0) FROM events WHERE run_id = ?", (run_id,)).fetchone()
+    faults = list(walking.faults(tx, folder, run_id, max(next_seq, last + 1)))
+    if last >= next_seq and any(fault.seq == next_seq for fault in faults):
+        faults = list(walking.faults(tx, folder, run_id, next_seq))
+    elif last >= next_seq:  # they are linked to what is before them: it is the row that is wrong
+        said = f"the run's row says that event {next_seq - 1} is the last one, and {last} is"
+        yield Finding("row", said, "rebuild", run_id)
     for fault in faults:
         yield Finding("blob" if fault.blob else "event", fault.said, "cut", run_id, fault.seq)
     if not faults:  # what is derived from events that are wrong says nothing
@@ -93,6 +99,9 @@ def _run(tx: Tx, folder: Path | None, run_id: str, next_seq: int) -> Iterator[Fi
         if wrong:
             said = f"the table of tool calls does not follow from the events: {', '.join(wrong)}"
             yield Finding("tool_calls", said, "rebuild", run_id)
+        if differs := sorted(derived.row_that_differs(tx, folder, run_id)):
+            said = f"the run's row does not follow from its events: {', '.join(differs)}"
+            yield Finding("row", said, "rebuild", run_id)
 
 
 def _ledger(tx: Tx) -> Iterator[Finding]:

@@ -1,17 +1,75 @@
-"""What follows from other rows, worked out anew: a run's tool calls from its events, what is held from the holds."""
+"""What follows from other rows, worked out anew: a run's row and its tool calls from its events, holds' sums."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Final
 
-from agentctl.core.events import ToolFinished, ToolStarted
+from agentctl.core.events import Completed, Event, Forked, RunStarted, ToolFinished, ToolStarted
 from agentctl.journal import bodies, codec
 from agentctl.journal.codec import TAGS
 from agentctl.journal.tx import Tx
 
 COLUMNS = "call_id, state, tool, effect, attempt, idem_key, timeout_s, epoch, started_seq, started"
 Row = tuple[object, ...]
+REPAIRED: Final = "repaired"
+"""The reason of a run whose end was lost: its row stands by itself, since its last events are gone."""
+
+
+def row_that_differs(tx: Tx, folder: Path | None, run_id: str) -> dict[str, object]:
+    """What the row of a run should say where it says something else, as far as events that are whole tell."""
+    wanted = _row(tx, folder, run_id)
+    if not wanted:
+        return {}
+    there = tx.execute(f"SELECT {', '.join(wanted)}, reason FROM runs WHERE run_id = ?", (run_id,)).fetchone()  # noqa: S608  # constants
+    *values, reason = there
+    found = {name: should for (name, should), value in zip(wanted.items(), values, strict=True) if value != should}
+    for name in ("status", "reason") if reason == REPAIRED else ():
+        found.pop(name, None)
+    return found
+
+
+def _row(tx: Tx, folder: Path | None, run_id: str) -> dict[str, object]:
+    (last, epoch, session) = tx.execute(
+        "SELECT max(seq), max(epoch), min(session_id) FROM events WHERE run_id = ?", (run_id,)
+    ).fetchone()
+    if last is None:
+        return {}
+    (now_epoch,) = tx.execute("SELECT epoch FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    found: dict[str, object] = {"session_id": session, "epoch": max(epoch, now_epoch)}
+    begun, ended, forked = _event(tx, folder, run_id, 1), _event(tx, folder, run_id, last), _fork(tx, folder, run_id)
+    if isinstance(begun, RunStarted):
+        user = begun.user if forked is None else forked.by
+        found |= {"user_id": user, "tenant_id": begun.tenant, "rehearsed": int(begun.rehearsed)}
+    if isinstance(begun, RunStarted) and forked is None:  # the task of a fork is that of its file by then
+        found["task"] = begun.task
+    if isinstance(ended, Completed):
+        found |= {"status": ended.status, "reason": ended.reason}
+    return found
+
+
+def _fork(tx: Tx, folder: Path | None, run_id: str) -> Forked | None:
+    (seq,) = tx.execute(
+        "SELECT max(seq) FROM events WHERE run_id = ? AND type = ?", (run_id, TAGS[Forked])
+    ).fetchone()  # fmt: skip
+    found = None if seq is None else _event(tx, folder, run_id, seq)
+    return found if isinstance(found, Forked) else None
+
+
+def _event(tx: Tx, folder: Path | None, run_id: str, seq: int) -> Event | None:
+    rows = tx.execute("SELECT type, v, form, data FROM events WHERE run_id = ? AND seq = ?", (run_id, seq))
+    for tag, version, form, data in rows.fetchall():
+        return codec.decode(tag, version, bodies.unpack(folder, form, data), where=f"{run_id} seq {seq}")
+    return None
+
+
+def rebuild_row(tx: Tx, folder: Path | None, run_id: str) -> list[str]:
+    """Make the row of a run say what its events do; which columns did not."""
+    wrong = row_that_differs(tx, folder, run_id)
+    for name, should in wrong.items():
+        tx.execute(f"UPDATE runs SET {name} = ? WHERE run_id = ?", (should, run_id))  # noqa: S608  # constants
+    return sorted(wrong)
 
 
 def calls(tx: Tx, folder: Path | None, run_id: str) -> dict[str, Row]:

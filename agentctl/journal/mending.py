@@ -16,13 +16,13 @@ from typing import Final
 
 from agentctl.core.events import RunStarted
 from agentctl.errors import Forbidden
-from agentctl.journal import bodies, checking, codec, derived, lease, runs
+from agentctl.journal import bodies, checking, codec, derived, lease, runs, sealed
 from agentctl.journal.checking import Finding
+from agentctl.journal.derived import REPAIRED
 from agentctl.journal.inbox import OVER
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
 
-REASON: Final = "repaired"
 STAYS: Final = "events_leave_with_their_run"
 """The trigger that keeps the events of a run that is there."""
 
@@ -76,7 +76,7 @@ def mend(
 
     `unguarded`: takes the trigger STAYS off for a while.
     """
-    rebuilt = _adopt(tx, folder)
+    rebuilt = _adopt(tx, folder) + _reach(tx)
     lost: list[Lost] = []
     cut: dict[str, Finding] = {}
     for finding in checking.look(tx, folder):
@@ -90,6 +90,8 @@ def mend(
         if derived.calls_that_differ(tx, folder, run_id):
             derived.rebuild_calls(tx, folder, run_id)
             rebuilt.append(f"the tool calls of {run_id}")
+        if columns := derived.rebuild_row(tx, folder, run_id):
+            rebuilt.append(f"the row of {run_id}: {', '.join(columns)}")
     if derived.unreadable_holds(tx) or any(is_held != should for is_held, should in derived.held(tx).values()):
         derived.rebuild_held(tx)
         rebuilt.append("what budgets hold")
@@ -109,7 +111,9 @@ def _cut(tx: Tx, fault: Finding) -> Lost:
         "UPDATE runs SET next_seq = ?, owner = '', lease_until = 0, epoch = epoch + 1 WHERE run_id = ?", (first, run_id)
     )
     if status not in OVER or reason == "providers":  # that failure is one that a resume goes on after
-        tx.execute("UPDATE runs SET status = 'cancelled', reason = ? WHERE run_id = ?", (REASON, run_id))
+        status = "cancelled"
+    tx.execute("UPDATE runs SET status = ?, reason = ? WHERE run_id = ?", (status, REPAIRED, run_id))
+    sealed.destroy(tx, run_id)
     return Lost(run_id, first, max(next_seq - 1, last or 0), fault.said)
 
 
@@ -123,6 +127,16 @@ def _adopt(tx: Tx, folder: Path | None) -> list[str]:
     for table in checking.OF_RUNS:
         tx.execute(f"DELETE FROM {table} WHERE {checking.of_no_run(table)}")  # noqa: S608  # constants
     return said
+
+
+def _reach(tx: Tx) -> list[str]:
+    """A row that stops short of its run's events is not a reason to lose them: what does not belong is cut later."""
+    short = tx.execute(
+        "SELECT run_id, last FROM (SELECT run_id, max(seq) AS last FROM events GROUP BY run_id) AS ends"
+        " WHERE last >= (SELECT next_seq FROM runs WHERE runs.run_id = ends.run_id)"
+    ).fetchall()
+    tx.executemany("UPDATE runs SET next_seq = ? WHERE run_id = ?", [(last + 1, run_id) for run_id, last in short])
+    return [f"the row of {run_id}: next_seq" for run_id, _ in short]
 
 
 def _row_again(tx: Tx, folder: Path | None, run_id: str) -> None:
@@ -142,7 +156,7 @@ def _row_again(tx: Tx, folder: Path | None, run_id: str) -> None:
     tx.execute(
         "INSERT INTO runs(run_id, session_id, user_id, tenant_id, task, status, reason, next_seq, epoch, rehearsed,"
         " created, updated) VALUES(?, ?, ?, ?, ?, 'cancelled', ?, ?, ?, ?, ?, ?)",
-        (run_id, session, user, tenant, task, REASON, last + 1, epoch, rehearsed, ts, updated),
+        (run_id, session, user, tenant, task, REPAIRED, last + 1, epoch, rehearsed, ts, updated),
     )
     tx.execute(
         "INSERT INTO specs(run_id, spec) VALUES(?, ?) ON CONFLICT DO NOTHING",

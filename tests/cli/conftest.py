@@ -95,14 +95,14 @@ def requested(call="c1.1", tool="send_refund"):
 def record(isolated):
     """Write a run into the default store; its id."""
 
-    def write(run_id, *events, status="completed", reason="done", task=None, ago=0.0, user="ada"):
+    def write(run_id, *events, status="completed", reason="done", task=None, ago=0.0, user="ada", session="s_1"):
         begun = time.time() - ago
-        stamped = [e.Stamped(run_id, seq, "s_1", 1, begun + seq, event) for seq, event in enumerate(events, 1)]
+        stamped = [e.Stamped(run_id, seq, session, 1, begun + seq, event) for seq, event in enumerate(events, 1)]
         spec = {"task": str(task or "gone.toml"), "policy": None, "max_usd": None}
 
         async def work():
             with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:
-                await store.create_run(NewRun(run_id, "s_1", user, "order-triage", json.dumps(spec), begun))
+                await store.create_run(NewRun(run_id, session, user, "order-triage", json.dumps(spec), begun))
                 epoch = await store.take(run_id, "tests:1:1")
                 cost = sum(event.cost_micro for event in events if isinstance(event, e.ModelReplied))
                 await store.append(epoch, stamped, Change(status, reason, cost, 1), durable=True)

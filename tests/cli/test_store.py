@@ -31,8 +31,8 @@ def url(request, monkeypatch, record):
         server.or_skip(request.node)
         monkeypatch.setenv("AGENTCTL_STORE", server.database())
         monkeypatch.setenv("AGENTCTL_SEAL_KEY", base64.b64encode(os.urandom(32)).decode())
-    record("r_aaa111", started(), replied(), DONE)
-    record("r_bbb222", started("Other."), replied(), DONE, ago=60 * DAY)
+    record("r_aaa111", started(), replied(), DONE, session="s_a")
+    record("r_bbb222", started("Other."), replied(), DONE, ago=60 * DAY, session="s_b")
     aged()
     return paths.store_url()
 
@@ -41,8 +41,8 @@ on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 
 
 def aged():
-    """As if nobody had written to a run since it began; each in a session of its own."""
-    alter(paths.store_url(), "UPDATE runs SET updated = created, session_id = run_id")
+    """As if nobody had written to a run since it began."""
+    alter(paths.store_url(), "UPDATE runs SET updated = created")
 
 
 def alter(url, statement):

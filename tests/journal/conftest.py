@@ -110,10 +110,10 @@ def driven(store: Store) -> Callable[..., int]:
 def stamp() -> Callable[..., list[Stamped]]:
     """Events of one run, from `seq` on."""
 
-    def make(*events: Event | str, seq: int = 1, run_id: str = "r_1") -> list[Stamped]:
+    def make(*events: Event | str, seq: int = 1, run_id: str = "r_1", session: str = "s_1") -> list[Stamped]:
         made = [Thought(event) if isinstance(event, str) else event for event in events]
         return [
-            Stamped(run_id, number, "s_1", 1, 1_790_000_000.25 + number, event)
+            Stamped(run_id, number, session, 1, 1_790_000_000.25 + number, event)
             for number, event in enumerate(made, seq)
         ]
 

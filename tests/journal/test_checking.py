@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agentctl.core.events import Completed, Forked, RunStarted
 from agentctl.errors import Forbidden, StoreUnusable
 from agentctl.journal import checking, lease, ledger, schema, upkeep
 from agentctl.journal.events import Change
@@ -18,6 +19,9 @@ from tests.journal.golden import EXPECTED
 from tests.journal.test_store import finished, started
 
 LARGE = "filed " * 20_000
+STOPPED = Completed("stopped", "run_usd", 10, 0, "")
+OWN = [event for event in EXPECTED["0.1.0"] if not isinstance(event, Forked)]
+"""Events of a run that is no fork: whose calls before that event are another's."""
 
 
 def said(kept):
@@ -29,10 +33,10 @@ def lived(store, driven, stamp):
     """A store with two runs that nobody drives; the first has 30 events."""
 
     async def make():
-        epoch = driven()
-        await store.append(epoch, stamp(*EXPECTED["0.1.0"][:20]))
+        epoch = driven(tenant_id="acme", rehearsed=True)
+        await store.append(epoch, stamp(*OWN[:20]))
         await store.append(epoch, stamp("short", "packed " * 400, LARGE, seq=21), Change("paused", "SIGINT"))
-        for seq, event in enumerate(EXPECTED["0.1.0"][20:27], 24):
+        for seq, event in enumerate(OWN[20:27], 24):
             await store.append(epoch, stamp(event, seq=seq))
         other = driven("r_2")
         await store.append(other, stamp(started(), "x", finished(), run_id="r_2"), Change("completed", "done"))
@@ -164,6 +168,56 @@ async def test_a_derived_table_that_does_not_follow_is_found_and_made_anew(lived
     assert () == mended.lost
     assert () == kept.check().findings
     assert mended.copy.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "session_id = 's_2'", "user_id = 'bob'", "tenant_id = 'acme'", "task = 'other'", "rehearsed = 1", "epoch = 0",
+        "status = 'completed'", "status = 'running'", "reason = 'x'", "next_seq = 1", "next_seq = 3",
+    ],
+)  # fmt: skip
+async def test_a_row_of_a_run_that_its_events_contradict_is_found_and_made_anew(
+    store, driven, stamp, kept, behind, change
+):
+    """Whose run it is, and whether it may go on: without a loss, whatever the row says."""
+    epoch = driven()
+    events = stamp(RunStarted("order-triage", "p", "d", "ada", "", "g", "", 1, 1, {}), "x", STOPPED)
+    await store.append(epoch, events, Change("stopped", "run_usd"))
+    await store.release("r_1", epoch)
+    before = store.run("r_1")
+    with behind() as tx:
+        tx.execute(f"UPDATE runs SET {change}")
+
+    found = kept.check().findings
+    mended = kept.repair(found, time.time())
+
+    assert {("row", "r_1", 0)} == {(each.kind, each.run_id, each.seq) for each in found}
+    assert change.partition(" ")[0] in " ".join(each.said for each in found) + " next_seq"
+    assert (3, before) == (len(store.events("r_1")), store.run("r_1"))
+    assert () == mended.lost == kept.check().findings
+
+
+async def test_the_row_of_a_fork_is_its_own_users(store, driven, stamp, kept):
+    """Its first event is a copy and names whose run the parent was."""
+    epoch = driven(user_id="bob", task="other")
+    begun = RunStarted("order-triage", "p", "d", "ada", "", "g", "", 1, 1, {})
+    await store.append(epoch, stamp(begun, Forked("r_0", 1, "bob"), "x"))
+
+    assert () == kept.check().findings
+
+
+async def test_originals_of_a_run_that_lost_its_end_are_destroyed(store, driven, stamp, kept, behind):
+    """It can't be resumed, and nobody else may open them."""
+    epoch = driven()
+    await store.append(epoch, stamp("a", "b"), Change("paused", "SIGINT", originals=(store.seal.seal("r_1", b"key"),)))
+    await store.release("r_1", epoch)
+    with behind() as tx:
+        tx.execute("UPDATE events SET ts = 7 WHERE seq = 2")
+
+    kept.repair(kept.check().findings, time.time())
+
+    assert (0,) == store.read(lambda tx: tx.execute("SELECT count(*) FROM sealed").fetchone())
 
 
 @on_sqlite

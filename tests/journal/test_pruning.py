@@ -24,10 +24,10 @@ def old(opened, stamp):
 
     async def make(run_id, *texts, days=60, status="completed", session=None, holds=()):
         nonlocal now
-        now = NOW - days * DAY
-        await store.create_run(NewRun(run_id, session or f"s_{run_id}", "ada", "t", "{}", now))
+        now, session = NOW - days * DAY, session or f"s_{run_id}"
+        await store.create_run(NewRun(run_id, session, "ada", "t", "{}", now))
         epoch = await store.take(run_id, "else/x/y:1:1:a")
-        await store.append(epoch, stamp(*texts or ["a"], run_id=run_id), Change(status, "done"))
+        await store.append(epoch, stamp(*texts or ["a"], run_id=run_id, session=session), Change(status, "done"))
         await store.release(run_id, epoch)
         scopes = [Scope(f"run_usd:{run_id}", 0, None), Scope("hourly_usd:store", 3600, None)]
         for number, amount in enumerate(holds):
@@ -195,7 +195,7 @@ async def test_a_large_text_that_comes_again_while_its_equals_are_swept_is_kept(
     sweeping = asyncio.gather(*(asyncio.to_thread(files.sweep, other, folder) for _ in range(60)))
     for seq in range(2, 42):
         text = LARGE if seq % 2 else f"{LARGE}{seq % 5}"
-        await store.append(epoch, [Stamped("r_live", seq, "s", 1, NOW, Thought(text))])
+        await store.append(epoch, [Stamped("r_live", seq, "s_r_live", 1, NOW, Thought(text))])
     await sweeping
 
     assert 41 == len(store.events("r_live"))
