@@ -40,9 +40,13 @@ def limits_of(task: Path, policy: str | None, max_usd: float | None = None) -> L
 
 
 def limits_of_run(journal: Store, run_id: str, policy: str | None = None) -> Limits:
-    """The limits of a recorded run, as its files say today."""
-    spec = json.loads(journal.spec(run_id))
-    return limits_of(Path(spec["task"]), policy or spec["policy"], spec["max_usd"])
+    """The limits of a recorded run, as its files say today; none where the store does not tell any more which."""
+    try:
+        spec = json.loads(journal.spec(run_id))
+        task, named, most = Path(spec["task"]), policy or spec["policy"], spec["max_usd"]
+    except (ValueError, KeyError, TypeError):
+        return Limits()
+    return limits_of(task, named, most)
 
 
 def status(limits: Limits, state: State, now: float) -> str:

@@ -10,7 +10,7 @@ from agentctl.config import variables
 from agentctl.config.task import Filled
 from agentctl.core.events import RunStarted
 from agentctl.core.messages import Text
-from agentctl.errors import Forbidden
+from agentctl.errors import Forbidden, StoreUnusable
 from agentctl.journal.runs import NewRun
 from agentctl.runner import caching, conversing, explanation, numbered, recall, steps, words
 from agentctl.runner.order import Order
@@ -120,10 +120,17 @@ def order_of(run_id: str, spec: str) -> Order:
 
     Raises:
         Forbidden: it only warmed a cache, and goes on with no task.
+        StoreUnusable: it was changed, or a repair found none.
     """
-    kept = json.loads(spec)
-    if kept.pop("warms", False):
-        raise Forbidden(f"{run_id} warmed a cache and can't be resumed", hint=f"agentctl cache warm {kept['task']}")
-    kept["task"] = Path(kept["task"])
-    kept["script"] = Path(kept["script"]) if kept["script"] else None
-    return Order(**kept)
+    try:
+        kept = json.loads(spec)
+        if kept.pop("warms", False):
+            raise Forbidden(f"{run_id} warmed a cache and can't be resumed", hint=f"agentctl cache warm {kept['task']}")
+        kept["task"] = Path(kept["task"])
+        kept["script"] = Path(kept["script"]) if kept["script"] else None
+        return Order(**kept)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise StoreUnusable(
+            f"what {run_id} was started with is lost, or was changed: nothing can go on with it",
+            hint=f"`agentctl show {run_id}` shows what it came to; run its task anew.",
+        ) from None

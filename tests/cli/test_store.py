@@ -63,6 +63,22 @@ UPKEEP = (
 )
 
 
+@pytest.mark.parametrize(
+    "spec", ["{", "[]", "{}", "null", "3", '{"task": 3}', '{"task": "", "policy": null, "max_usd": null}']
+)
+def test_a_run_whose_order_is_lost_is_shown_and_nothing_goes_on_with_it(agentctl, url, tmp_path, spec):
+    """The last one is what a repair leaves where a run's row was lost."""
+    alter(url, f"UPDATE specs SET spec = '{spec}'")
+    alter(url, "UPDATE runs SET status = 'stopped', reason = 'run_usd'")
+
+    for command in (("show",), ("trace",), ("events",), ("replay",), ("export", "--out", tmp_path / "a.zip")):
+        assert agentctl(*command, "r_aaa111").code == 0, command
+    for command in ("resume", "fork"):
+        called = agentctl(command, "r_aaa111")
+        assert 3 == called.code, called.err
+        assert "what r_aaa111 was started with is lost, or was changed" in called.err
+
+
 # --- store ----------------------------------------------------------------------------------------
 
 
