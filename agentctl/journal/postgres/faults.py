@@ -22,6 +22,10 @@ FORBIDDEN = (
     "The user needs CREATE on the database for the first run, else ownership of the schema `agentctl`.",
 )
 DAMAGED = ("the database is damaged", "Restore it from a backup.")
+UNSEEN = (
+    "its tables are gone, or its session forgot where they are",
+    "Connect to the server itself, or to a pooler in session mode: others change sessions between two statements.",
+)
 RESOURCES = ("the server is short of something", f"See its log; {KEPT}.")
 
 _BY_STATE = {
@@ -30,6 +34,10 @@ _BY_STATE = {
     "25006": READ_ONLY,
     "25P03": LOST,
     "42501": FORBIDDEN,
+    # A table, a prepared statement that is not there, and one that is there already: another session than before.
+    "42P01": UNSEEN,
+    "26000": UNSEEN,
+    "42P05": UNSEEN,
     "XX001": DAMAGED,
     "XX002": DAMAGED,
 }

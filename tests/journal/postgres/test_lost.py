@@ -8,8 +8,9 @@ import psycopg
 import pytest
 
 from agentctl.errors import LeaseLost, StoreUnusable
-from agentctl.journal import lease
+from agentctl.journal import lease, runs
 from agentctl.journal.postgres import engine
+from agentctl.journal.runs import NewRun
 from agentctl.journal.store import open_store
 from tests.journal import server
 
@@ -208,3 +209,21 @@ def test_who_stops_in_the_middle_is_ended_and_does_it_again(store, opened, monke
 
     assert [1, 1] == seen
     assert (1,) == spent(store)
+
+
+def test_a_pooler_that_changes_sessions_is_told_and_nothing_is_written_elsewhere(opened, url):
+    """In transaction mode the next statement meets a session that was told nothing; another program's tables may."""
+    store = opened()
+    with server.asking(server.named(url)) as operator:
+        operator.execute("CREATE TABLE public.specs(run_id TEXT, spec TEXT)")
+    store.write(lambda tx: tx.execute("SET search_path TO public"))
+    store.read(lambda tx: tx.execute("SET search_path TO public"))
+
+    for use in (
+        lambda: store.write(lambda tx: runs.create(tx, NewRun("r_1", "s_1", "ada", "t", "{}", 1.0))),
+        store.runs,
+    ):
+        with pytest.raises(StoreUnusable, match="forgot where they are"):
+            use()
+    with server.asking(server.named(url)) as operator:
+        assert (0,) == operator.execute("SELECT count(*) FROM public.specs").fetchone()
