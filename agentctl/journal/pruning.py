@@ -60,7 +60,7 @@ def _stays(row: RunRow, before: float, now: float, *, everything: bool) -> str:
 
 
 def prune(store: Store, chosen: Sequence[RunRow], before: float) -> int:
-    """Delete these runs, unless somebody has gone on with one meanwhile; how many there were."""
+    """Delete these runs, unless somebody has gone on with one or its session meanwhile; how many there were."""
     gone = 0
     for first in range(0, len(chosen), AT_ONCE):
         work = partial(_delete, batch=chosen[first : first + AT_ONCE], before=before, now=store.clock())
@@ -68,12 +68,18 @@ def prune(store: Store, chosen: Sequence[RunRow], before: float) -> int:
     return gone
 
 
+def _goes_on(tx: Tx, row: RunRow, before: float) -> bool:
+    """Whether somebody has gone on with the run, or with its session, since it was chosen."""
+    rows = tx.execute("SELECT 1 FROM runs WHERE session_id = ? AND updated >= ? LIMIT 1", (row.session_id, before))
+    return rows.fetchone() is not None
+
+
 def _delete(tx: Tx, batch: Sequence[RunRow], before: float, now: float) -> int:
     gone = 0
     for row in batch:
         there = tx.execute("SELECT 1 FROM runs WHERE run_id = ?", (row.run_id,)).fetchone()
         current = runs.find(tx, row.run_id) if there else None
-        if current is None or current.updated >= before or is_driven(current, now):
+        if current is None or is_driven(current, now) or _goes_on(tx, current, before):
             continue
         run_id = row.run_id
         ledger.settle_orphans(tx, run_id)

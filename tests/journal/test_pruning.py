@@ -88,6 +88,18 @@ async def test_a_session_leaves_as_a_whole(old):
     assert ["r_1", "r_2"] == prune(old.store, days=1)[0]
 
 
+async def test_a_session_that_goes_on_after_it_was_chosen_stays(old):
+    """Else its next run would have all of its calls again."""
+    call = ToolStarted("c1", "search", {}, "safe", 1, False, 5.0)
+    await old("r_1", call, session="s")
+    chosen = old.store.read(lambda tx: pruning.choose(tx, NOW - DAY, NOW, everything=False))
+    await old("r_2", days=0, session="s")
+
+    assert ["r_1"] == [row.run_id for row in chosen.leave]
+    assert 0 == pruning.prune(old.store, chosen.leave, NOW - DAY)
+    assert {"search": 1} == old.store.read(lambda tx: events.calls_of_the_session(tx, "r_2"))
+
+
 async def test_nothing_is_left_of_it_but_what_was_spent(old, kept):
     call = ToolStarted("c1", "search", {}, "low", 1, False, 5.0)
     done = ToolFinished("c1", "search", "success", None, False, 8, {}, 3)
