@@ -28,7 +28,8 @@ FORMAT: Final = "agentctl bundle"
 VERSION: Final = 1
 EVENTS: Final = "events.jsonl"
 MANIFEST: Final = "manifest.json"
-FILES: Final = (EVENTS, "trace.txt", "answer.txt", "policy.toml", "prices.json")
+ANSWER: Final = "answer.txt"
+FILES: Final = (EVENTS, "trace.txt", ANSWER, "policy.toml", "prices.json")
 MOST: Final = 1 << 30
 """Bytes of a file in a bundle, and of a bundle."""
 MOST_LINE: Final = 64 << 20

@@ -21,10 +21,23 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
+from agentctl.core.events import Completed
 from agentctl.core.messages import is_object
-from agentctl.errors import Invalid
-from agentctl.journal import chain
-from agentctl.journal.bundle import DATA, EVENTS, FILES, FORMAT, MANIFEST, MOST, MOST_LINE, VERSION, head, manifest
+from agentctl.errors import Invalid, StoreUnusable
+from agentctl.journal import chain, codec
+from agentctl.journal.bundle import (
+    ANSWER,
+    DATA,
+    EVENTS,
+    FILES,
+    FORMAT,
+    MANIFEST,
+    MOST,
+    MOST_LINE,
+    VERSION,
+    head,
+    manifest,
+)
 from agentctl.journal.chain import Place
 from agentctl.records import dataclass
 
@@ -126,7 +139,8 @@ def _verify(archive: zipfile.ZipFile, expected: str) -> Verdict:
         elif name in names:
             problems.append(f"{name} was added")
     if EVENTS in about.files and EVENTS in names:
-        problems += islice(_events(archive, about), MOST_SAID)
+        wrong = list(islice(_events(archive, about), MOST_SAID))
+        problems += wrong or _answer(archive, about)
     if expected and expected.lower() != about.chain:
         problems.append(f"the last link is {about.chain}, and {expected.lower()} was expected")
     return Verdict(tuple(dict.fromkeys(problems))[:MOST_SAID], about.run_id, about.events, about.chain)
@@ -212,6 +226,8 @@ class _Line:
     link: bytes
     data: bytes
     """What the chain takes from the data."""
+    text: bytes
+    """The data; empty but for an end."""
 
 
 def _events(archive: zipfile.ZipFile, about: _Manifest) -> Iterator[str]:
@@ -239,6 +255,21 @@ def _events(archive: zipfile.ZipFile, about: _Manifest) -> Iterator[str]:
         yield from _altered(archive, about, links)
     except HOSTILE as error:
         yield f"{EVENTS} was altered: it can't be unpacked ({_said(error)})"
+
+
+def _answer(archive: zipfile.ZipFile, about: _Manifest) -> Iterator[str]:
+    """An answer that is not the events' own: they are linked, and it has but the manifest's word."""
+    end: _Line | None = None
+    try:
+        for found in _lines(archive, about):
+            end = found if found is not None and found.place.tag == codec.TAGS[Completed] else end
+        last = codec.decode(end.place.tag, end.place.version, end.text.decode()) if end else None
+    except (*HOSTILE, StoreUnusable, RecursionError):
+        return  # what is wrong with the event itself is said, or a later program wrote it
+    said = f"{last.answer}\n".encode("utf-8", "replace") if isinstance(last, Completed) and last.answer else b""
+    expected = (len(said), hashlib.sha256(said).hexdigest()) if said else None
+    if about.files.get(ANSWER) != expected:
+        yield f"{ANSWER} was altered: it is not what {EVENTS} says"
 
 
 def _gaps(absent: list[int], unread: int) -> Iterator[str]:
@@ -296,7 +327,9 @@ def _line(raw: bytes, run_id: str) -> _Line | None:
             return None
     except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
         return None
-    return _Line(place, link, hashlib.sha256(raw[marked + len(DATA) : -2]).digest())
+    data = raw[marked + len(DATA) : -2]
+    text = data if place.tag == codec.TAGS[Completed] else b""
+    return _Line(place, link, hashlib.sha256(data).digest(), text)
 
 
 def _integer(value: object) -> int:

@@ -81,7 +81,7 @@ def _write(journal: Store, row: RunRow, part: Path) -> JsonObject:
         "prices.json": [_prices(events, loaded)],
     }
     if ended and ended[-1].answer:
-        files["answer.txt"] = [f"{ended[-1].answer}\n".encode("utf-8", "replace")]
+        files[bundle.ANSWER] = [f"{ended[-1].answer}\n".encode("utf-8", "replace")]
     if loaded is not None:
         files["policy.toml"] = [_policy_text(loaded).encode("utf-8", "replace")]
     about: JsonObject = {

@@ -1,6 +1,7 @@
 """`store check`, `store migrate`, `store backup`, `runs prune`, `export` and `verify` over recorded runs."""
 
 import base64
+import hashlib
 import json
 import os
 import sqlite3
@@ -13,7 +14,7 @@ import pytest
 
 from agentctl.config import paths
 from agentctl.core import events as e
-from agentctl.journal import lease, opening, schema
+from agentctl.journal import bundle, lease, opening, schema
 from agentctl.journal.store import open_store
 from tests.cli.conftest import replied, started
 from tests.journal import server
@@ -321,6 +322,27 @@ def test_an_exported_run_is_whole_and_the_same_bytes_each_time(agentctl, url, tm
     shown = [json.loads(line) for line in agentctl("events", "r_aaa111").out.splitlines()]
     extra = ("ts", "epoch", "v", "link")
     assert shown == [{k: v for k, v in json.loads(line).items() if k not in extra} for line in lines]
+
+
+@pytest.mark.parametrize("forged", [b"Refund sent.\n", None])
+def test_an_answer_that_is_not_the_events_own_is_found_whatever_the_manifest_says(agentctl, url, tmp_path, forged):
+    """The events are linked, and the answer is theirs: who kept the chain may believe it."""
+    made = agentctl("export", "r_aaa111", "--out", tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    about = json.loads(files["manifest.json"])
+    del files["answer.txt"], about["files"]["answer.txt"]
+    if forged:
+        files["answer.txt"] = forged
+        about["files"]["answer.txt"] = {"bytes": len(forged), "sha256": hashlib.sha256(forged).hexdigest()}
+    files["manifest.json"] = bundle.manifest(about)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        for name, body in files.items():
+            archive.writestr(name, body)
+
+    found = agentctl("verify", tmp_path / "b.zip", "--chain", made.out.splitlines()[1].removeprefix("chain "))
+
+    assert (17, "answer.txt was altered: it is not what events.jsonl says\n") == (found.code, found.out)
 
 
 def test_a_run_of_before_has_the_links_that_it_would_get(agentctl, url, tmp_path):
