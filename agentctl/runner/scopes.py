@@ -42,7 +42,7 @@ def of(at: Drive, cap: int, limit: int, *, landing: bool) -> tuple[Scope, ...]:
     day = day_of(now, rules.timezone)
     shared = (
         ("session_usd", rules.session_usd, session(order.tenant, order.user, at.session_id), 0),
-        ("user_daily_usd", rules.user_daily_usd, order.user, day),
+        ("user_daily_usd", rules.user_daily_usd, user(order.tenant, order.user), day),
         ("tenant_daily_usd", rules.tenant_daily_usd, order.tenant, day),
         ("hourly_usd", rules.hourly_usd, STORE, hour_of(now)),
     )
@@ -57,6 +57,17 @@ def session(tenant: str, user: str, name: str) -> str:
     """Whose the budget of a session is: `acme/ada/monday`, or `ada/monday` without a tenant. Ids hold no `/`."""
     parts = (tenant, user, name) if tenant else (user, name) if user else (name,)
     return "/".join(parts)
+
+
+def user(tenant: str, name: str) -> str:
+    """Whose the daily budget of a user is: `acme/ada`, or `ada` without a tenant. The ada of another is another."""
+    return f"{tenant}/{name}" if tenant and name else name
+
+
+def is_user(scope: str, tenant: str, name: str) -> bool:
+    """Whether a scope is of this user; an empty tenant: of any."""
+    *before, last = scope.removeprefix(REHEARSAL).split("/")
+    return last == name and (not tenant or before == [tenant])
 
 
 def is_session(scope: str, tenant: str, user: str, name: str) -> bool:

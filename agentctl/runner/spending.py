@@ -134,7 +134,10 @@ def _lasts(row: Budget, zone: str, now: float) -> bool:
 
 
 def _shared(tx: Tx, key: str, rules: Rules, now: float, asked: Asked) -> list[Budget]:
-    whose = {"user_daily_usd": asked.user, "tenant_daily_usd": asked.tenant}.get(key, "")
+    if key == "user_daily_usd" and asked.user:
+        found = current(tx, key, rules, now, rehearsed=asked.rehearsed)
+        return [row for row in found if scopes.is_user(row.key.partition(":")[2], asked.tenant, asked.user)]
+    whose = asked.tenant if key == "tenant_daily_usd" else ""
     if not whose and not asked.everybody:
         return []
     return current(tx, key, rules, now, whose=whose, rehearsed=asked.rehearsed, limit=asked.limit + 1)

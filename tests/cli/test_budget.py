@@ -223,6 +223,23 @@ def test_it_can_be_narrowed(agentctl, spend, record, noon, flags, left):
     assert left == list(rows(agentctl("budget", "--json", *flags)))
 
 
+@pytest.mark.parametrize(
+    ("flags", "left"),
+    [
+        (["--user", "ada"], ["acme/ada", "ada", "beta/ada"]),
+        (["--user", "ada", "--tenant", "acme"], ["acme/ada"]),
+        (["--user", "acme"], ["ada/acme"]),
+        (["--user", "ada", "--rehearsed"], ["acme/ada", "ada", "beta/ada", "rehearsal:acme/ada"]),
+    ],
+)
+def test_a_user_is_a_tenant_s(agentctl, spend, noon, flags, left):
+    """A76"""
+    for whose in ("ada", "acme/ada", "beta/ada", "acme/a", "ada/acme", "rehearsal:acme/ada"):
+        spend(f"user_daily_usd:{whose}", 5, start=DAY)
+
+    assert left == sorted(name.partition(":")[2] for name in rows(agentctl("budget", "--json", *flags)))
+
+
 def test_the_fullest_come_first_and_the_rest_is_counted_as_such(agentctl, spend):
     """Of each key: many sessions hide no day."""
     for number in range(4):

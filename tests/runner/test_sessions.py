@@ -7,6 +7,7 @@ import pytest
 from agentctl.approvals.base import Answer
 from agentctl.core.events import Resumed, RunStarted, ToolFinished
 from agentctl.errors import Usage
+from agentctl.rehearsal.script import ScriptUsage
 from tests.runner.stage import Person, Reply, calls
 
 
@@ -173,6 +174,19 @@ async def test_a_session_s_budget_holds_over_two_runs_at_the_same_moment(stages)
 
     assert [("done", 0), ("session_usd", 10)] == sorted((each.reason, each.exit_code) for each in results)
     assert 0 == (await stranger.run(session="monday", tenant="acme")).exit_code
+
+
+async def test_a_user_of_another_tenant_has_a_budget_of_their_own(stages):
+    """A76: tenants never see each other, in money either, though both have an ada."""
+    found = []
+    for tenant in ("acme", "beta", "", "acme"):
+        stage = stages()
+        stage.providers = [{"name": "main", "api": "messages", "max_output_tokens": 1_100}]
+        stage.policy(budget={"user_daily_usd": 0.025})
+        stage.replies = [Reply(text="done", usage=ScriptUsage(input=4_000))]
+        found.append((await stage.run(tenant=tenant)).reason)
+
+    assert ["done", "done", "done", "user_daily_usd"] == found
 
 
 @pytest.mark.parametrize("name", ["a:b", "..", "a/b", "\u00e9", "a" * 129, "*", "%", "a b", "a\n", "\u017fs"])
