@@ -7,7 +7,6 @@ like it.
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 from agentctl.core import envelope
@@ -23,6 +22,7 @@ from agentctl.runner.outcomes import conclude
 from agentctl.runner.world import World
 from agentctl.tools import killing
 from agentctl.tools.command import taken_as_envelope
+from agentctl.tools.plain import parse
 from agentctl.tools.sandbox.box import UNBOXED, Box
 from agentctl.tools.verify import verify as asked
 
@@ -109,9 +109,8 @@ def _answer(result: Json, by: str) -> Envelope:
 
 
 def typed(text: str) -> Json:
-    """What a person wrote as the result: JSON, or words."""
+    """What a person wrote as the result: JSON that can be written as JSON again, or words."""
     try:
-        value: Json = json.loads(text)
-    except (ValueError, RecursionError):
+        return parse(text)
+    except ValueError:
         return text
-    return value

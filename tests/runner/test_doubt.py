@@ -126,6 +126,30 @@ async def test_a_person_says_that_it_happened_and_what_it_came_to(stages, said):
     assert "ada says that it did" in sent(stage.asked()[-1])
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "NaN",
+        '{"paid": Infinity}',
+        "1e999",
+        '{"status": "success", "data": NaN}',
+        '{"a": 1, "a": 2}',
+        "[" * 300 + "]" * 300,
+    ],
+)
+async def test_a_result_that_only_python_would_take_for_json_counts_as_words(stages, said):
+    """E30: it ends no run as a defect, and the effect is not repeated."""
+    stage = stages("chat")
+    log = sending(stage)
+
+    await killed(stage, "before-outcome:1")
+    result = await stage.resume(Person([Answer("happened", "ada", result=said)]))
+
+    assert (0, "Done.") == (result.exit_code, result.answer)
+    assert said == stage.results()["c1.1"]["data"]
+    assert 1 == len(log.read_text().split())
+
+
 async def test_so_does_one_at_another_terminal(stages):
     stage = stages("chat")
     log = sending(stage)
