@@ -31,6 +31,8 @@ LEASE_S: Final = 30.0
 RENEW_S: Final = 10.0
 LONGEST_S: Final = 2 * LEASE_S
 """Clocks may differ by the other half."""
+ENDED: Final = frozenset({"completed", "cancelled"})
+"""Statuses that nothing follows; `failed` too, unless it was for want of a provider."""
 
 
 def new_owner() -> str:
@@ -56,6 +58,15 @@ def take(tx: Tx, run_id: str, owner: str, now: float) -> int:
     ).fetchone()
     failpoint("lease-taken")
     return int(epoch)
+
+
+def take_open(tx: Tx, run_id: str, owner: str, now: float) -> int:
+    """`take` of a run that can go on; Forbidden where it came to its end since somebody looked at it."""
+    row = tx.execute("SELECT status, reason FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    status, reason = row or ("", "")
+    if status in ENDED or (status == "failed" and reason != "providers"):
+        raise Forbidden(f"{run_id} is {status} ({reason}) and can't be resumed", hint=f"agentctl show {run_id}")
+    return take(tx, run_id, owner, now)
 
 
 def renew(tx: Tx, run_id: str, epoch: int, now: float) -> float:

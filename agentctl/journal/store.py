@@ -184,6 +184,10 @@ class Store:
         """Become the driver of a run: the epoch to append under."""
         return await self.submit(lambda tx: lease.take(tx, run_id, owner, self.clock()))
 
+    async def take_open(self, run_id: str, owner: str) -> int:
+        """The same, of one that is not over."""
+        return await self.submit(lambda tx: lease.take_open(tx, run_id, owner, self.clock()))
+
     async def keep(self, run_id: str, epoch: int, every_s: float = lease.RENEW_S) -> None:
         """The heartbeat, for as long as it is awaited; ends only with LeaseLost or StoreUnusable."""
         import asyncio

@@ -77,7 +77,7 @@ async def run(order: Order, *, store: str | Store | None, listener: Listener, ap
             new = starting.new(order, complete, journal.clock())
             await journal.create_run(new)
             failpoint("run-created")
-            epoch = await journal.take(new.run_id, lease.new_owner())
+            epoch = await journal.take_open(new.run_id, lease.new_owner())
             failpoint("run-taken")
             opening = Drive(
                 journal, complete, order, listener, approver, new.run_id, new.session_id, epoch, filled.secrets
@@ -120,7 +120,7 @@ async def resume(
         planned = plan.make(order, only_lower=False, store=journal)
         numbered.refuse_late(events, row.run_id, to_model=planned.policy.scrub.to_model)
         row = journal.run(row.run_id)
-        epoch = await journal.take(row.run_id, lease.new_owner())
+        epoch = await journal.take_open(row.run_id, lease.new_owner())
         failpoint("run-taken-over")
         async with served(planned, journal, listener) as complete:
             opening, known = _opening(journal, complete, order, listener, approver, row, epoch, events)

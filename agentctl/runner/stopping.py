@@ -8,6 +8,7 @@ it may have spent is settled, its end is written.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Final, Literal
 
 from agentctl.core.events import Completed, Stamped
@@ -28,6 +29,8 @@ WAIT_S: Final = 3.0
 """For a driver to obey, before the command says that it will."""
 LOOK_S: Final = 0.1
 OVER: Final = {"completed", "cancelled"}
+LEFT: Final = {"parked", "paused", "stopped"}
+"""Statuses in which a driver goes that has not seen the letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,25 @@ async def cancel(journal: Store, name: str, user: str) -> Stopped:
     row = journal.run(name)
     if row.status in OVER or (row.status == "failed" and row.reason != "providers"):
         raise Forbidden(f"{row.run_id} is {row.status} already", hint=f"agentctl show {row.run_id}")
+    found = await _taken(journal, row, user) or await _asked(journal, row.run_id, "cancel", user)
+    left = WAIT_S
+    while found.status in LEFT and left > 0:  # its driver has gone past the letter, and lets go of it by and by
+        await asyncio.sleep(LOOK_S)
+        left -= LOOK_S
+        found = await _taken(journal, row, user) or replace(found, status=journal.run(row.run_id).status)
+    return found
+
+
+async def _taken(journal: Store, row: RunRow, user: str) -> Stopped | None:
+    """Cancel it here; None: somebody drives it, or it is over by now."""
     try:
-        epoch = await journal.take(row.run_id, lease.new_owner())
-    except Forbidden:  # somebody drives it
-        return await _asked(journal, row.run_id, "cancel", user)
-    return await _ended(journal, row, epoch, user)
+        epoch = await journal.take_open(row.run_id, lease.new_owner())
+    except Forbidden:
+        return None
+    try:
+        return await _ended(journal, row, epoch, user)
+    finally:  # also where its journal can't be read
+        await journal.release(row.run_id, epoch)
 
 
 async def _asked(journal: Store, run_id: str, kind: Literal["pause", "cancel"], user: str) -> Stopped:
@@ -95,7 +112,6 @@ async def _ended(journal: Store, row: RunRow, epoch: int, user: str) -> Stopped:
     said = f"Cancelled by {user}."
     recorder.record(Completed("cancelled", "cancel", CANCELLED, recorder.totals.cost_micro, totals.answer, said))
     await recorder.flush(durable=True)
-    await journal.release(row.run_id, epoch)
     return Stopped(row.run_id, "cancelled", tuple(call.tool for call in unsure))
 
 

@@ -6,9 +6,10 @@ import signal
 import pytest
 
 from agentctl.core.events import ModelFailed, ToolStarted
-from agentctl.errors import Forbidden
+from agentctl.errors import Forbidden, StoreUnusable
+from agentctl.journal.store import Store
 from agentctl.runner import stopping
-from tests.runner.stage import Completed, Fault, Reply, calls, driver
+from tests.runner.stage import Answer, Completed, Fault, Person, Reply, calls, driver
 
 DONE = Reply(text="Done.")
 
@@ -88,6 +89,70 @@ async def test_a_run_that_nobody_drives_is_cancelled_at_once(stages):
     assert 1 == len(log.read_text().split())
     with stage.store() as journal, pytest.raises(Forbidden, match="is cancelled already"):
         await stopping.cancel(journal, stage.run_id, "eve")
+
+
+async def test_a_run_that_is_cancelled_while_somebody_is_about_to_resume_it_is_over(stages, monkeypatch):
+    """E20: between the look at its status and the lease lies the loading of task, policy and tools."""
+    stage = stages("chat")
+    log = await parked(stage)
+    take = Store.take_open
+
+    async def late(self, run_id, owner):
+        monkeypatch.setattr(Store, "take_open", take)
+        with stage.store() as journal:
+            await stopping.cancel(journal, run_id, "eve")
+        stage.stamped = []  # what the stage was told of the run has another end by now
+        return await take(self, run_id, owner)
+
+    monkeypatch.setattr(Store, "take_open", late)
+
+    with pytest.raises(Forbidden, match="is cancelled"):
+        await stage.resume(Person([Answer("approve", "ada")]))
+
+    assert not log.exists()
+    with stage.store() as journal:
+        assert "cancelled" == journal.run(stage.run_id).status
+
+
+async def test_a_cancellation_that_comes_while_the_run_parks_is_not_left_for_its_next_driver(stages):
+    """E20: the driver has read its letters for the last time, and holds its lease a moment longer."""
+    stage = stages("chat")
+    stage.check = lambda: None  # its end is not the one that its driver wrote
+    stage.when(Completed, wish(stage, "cancel"))
+    await parked(stage)
+
+    assert "cancelled" == (await came(stage)).status
+    with stage.store() as journal:
+        assert "cancelled" == journal.run(stage.run_id).status
+
+
+async def test_a_run_that_can_not_be_read_is_let_go_as_it_was(stages):
+    """E20: whoever mends the store finds it parked, and nobody who drives it."""
+    stage = stages("chat")
+    await parked(stage)
+
+    with stage.store() as journal:
+        journal.write(_spoiled)
+        with pytest.raises(StoreUnusable):
+            await stopping.cancel(journal, stage.run_id, "eve")
+        row = journal.run(stage.run_id)
+
+    assert ("parked", "") == (row.status, row.owner)
+
+
+def _spoiled(tx):
+    for (name,) in tx.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        tx.execute(f"DROP TRIGGER {name}")
+    tx.execute("UPDATE events SET data = '{', form = 0 WHERE seq = 3")
+
+
+async def parked(stage):
+    """A run that waits for a person's word on its one effect."""
+    stage.policy(risk={"auto_approve": "safe"})
+    log = stage.effect("send")
+    stage.replies = [calls(("send", {"id": "b"})), DONE]
+    assert "parked" == (await stage.run()).status
+    return log
 
 
 async def test_money_in_flight_of_a_cancelled_run_counts_as_spent(stages):
