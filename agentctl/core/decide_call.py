@@ -39,22 +39,32 @@ def before_tool(setup: Setup, state: State, call: Call, now: float) -> do.CallDe
     What becomes of one that may have happened is settled before anything else, and no refusal says that it did not.
     """
     at, contract = call.state, setup.contracts.get(call.state.tool)
-    if at.in_doubt and (settled := _settled(at, contract, now)) is not None:
+    began = setup.contracts.get(at.by) if at.by else contract
+    if at.in_doubt and (settled := _settled(at, contract, began, now)) is not None:
         return _handed(setup, state, at, settled) if isinstance(settled, do.AskPerson) else settled
     decision = _before_tool(setup, state, call, contract, now)
-    if at.unknown and isinstance(decision, do.RefuseCall) and (contract is None or not contract.read_only):
+    if at.unknown and isinstance(decision, do.RefuseCall) and (began is None or not began.read_only):
         return replace(decision, envelope=_unknown(at, decision.envelope))
     return decision
 
 
-def _settled(at: CallState, contract: Contract | None, now: float) -> do.Sleep | do.Verify | do.AskPerson | None:
-    """How to find out whether it happened; None: it needs not be known. Nobody is asked while it may go on. E30"""
+def _settled(
+    at: CallState, contract: Contract | None, began: Contract | None, now: float
+) -> do.Sleep | do.Verify | do.AskPerson | None:
+    """How to find out whether it happened; None: it needs not be known. Nobody is asked while it may go on. E30
+
+    `began`: what was started. Where that stood in for the tool, the tool would do the same once more, under any key.
+    """
     since, until = at.quiet
     if now < until and past(since, now):
         return do.Sleep(until - now)
-    if contract is None or contract.recovery in {"rerun", "same_key"}:
+    if contract is None:
         return None
-    if contract.recovery == "reconcile" and contract.verify and not at.verify_said:
+    if began is not None and (
+        began.read_only or (began.name == contract.name and began.recovery in {"rerun", "same_key"})
+    ):
+        return None
+    if began is not None and began.recovery == "reconcile" and began.verify and not at.verify_said:
         return do.Verify()
     return do.AskPerson(Tier.HIGH, DOUBT, once=True, person=True)
 

@@ -77,6 +77,8 @@ class CallState:
     started_at: float = 0.0
     """When that was, in seconds since the epoch."""
     timeout_s: float = 0.0
+    by: str = ""
+    """The tool that was started: another one may stand in for `tool`."""
     quiet: tuple[float, float] = (0.0, 0.0)
     """From a takeover until nothing that an earlier driver started can still be at work, in seconds since the epoch."""
     verify_said: str = ""
@@ -184,10 +186,10 @@ def _apply_to_call(state: State, stamped: Stamped) -> State:
                 state, call_id, phase="proposed", key=key, exact=exact, edited_by=by, approved=False, digest="",
                 bound=(),
             )  # fmt: skip
-        case ToolStarted(call_id=call_id, attempt=attempt, tier=tier, timeout_s=timeout_s):
+        case ToolStarted(call_id=call_id, tool=by, attempt=attempt, tier=tier, timeout_s=timeout_s):
             return _change(
                 state, call_id, phase="started", attempts=attempt, tier=tier, unknown=True, started_at=stamped.ts,
-                timeout_s=timeout_s, quiet=(0.0, 0.0), verify_said="",
+                timeout_s=timeout_s, by=by, quiet=(0.0, 0.0), verify_said="",
             )  # fmt: skip
         case Retried(call_id=call_id, delay_s=delay):
             return _change(state, call_id, phase="retrying", retry_at=stamped.ts + delay, delay_s=delay, unknown=False)

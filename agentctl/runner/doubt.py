@@ -65,6 +65,8 @@ def known(world: World, call: CallState) -> tuple[str, ...]:
         return ()
     begun = datetime.fromtimestamp(call.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     said = (call.verify_said,) if call.verify_said else ()
+    if (stood_in := _began(world, call)) != _called(world, call):
+        said = (f"it was {stood_in} that was started, in place of {call.tool}", *said)
     return (
         f"started {begun}, attempt {call.attempts}, for at most {call.timeout_s:g}s; nobody saw its outcome",
         f"its key is {world.recorder.identity.run_id}:{call.call_id}",
@@ -72,8 +74,19 @@ def known(world: World, call: CallState) -> tuple[str, ...]:
     )
 
 
+def _called(world: World, call: CallState) -> str:
+    contract = world.setup.contracts.get(call.tool)
+    return call.tool if contract is None else contract.name
+
+
+def _began(world: World, call: CallState) -> str:
+    """The tool that was started for it."""
+    return call.by or _called(world, call)
+
+
 async def verify(world: World, call: CallState, contract: Contract) -> None:
-    """Ask the tool's program, and record what it found."""
+    """Ask the program of the tool that was started, and record what it found."""
+    contract = world.setup.contracts.get(_began(world, call), contract)
     who = world.recorder.identity
     described: JsonObject = {
         "tool": contract.name,
@@ -95,6 +108,7 @@ def settle(
     world: World, call: CallState, contract: Contract, by: str, *, happened: bool | None, result: Json, why: str = ""
 ) -> None:
     """Record what somebody knows of a call, and its result where it happened."""
+    contract = world.setup.contracts.get(_began(world, call), contract)
     told = world.scrub.text(numbered.text(world, why))[:LONGEST_WHY]
     numbered.keep(world)
     world.recorder.record(CallSettled(call.call_id, contract.name, happened, by, told))

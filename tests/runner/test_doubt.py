@@ -179,6 +179,32 @@ async def test_nobody_can_say_so_of_a_call_that_was_never_started(stage):
     assert [] == stage.events(CallSettled)
 
 
+@pytest.mark.parametrize("recovery", ["ask", "same_key", "reconcile"])
+async def test_what_stood_in_for_a_tool_is_not_done_again_by_the_tool_itself(stages, recovery):
+    """E25, E30: the tool's own promise to do it once says nothing of what another tool did in its place."""
+    stage = stages("chat")
+    stage.policy(
+        risk={"auto_approve": "high"}, circuit={"tools": {"failure_threshold": 1}}, results={"max_attempts": 1}
+    )
+    own = stage.effect("pay", "grep -q b || exit 75", idempotent=True, fallback_tool="wire")
+    contract = knower(stage, "[ -f wire.log ] && echo '{\"happened\": true}'") if recovery == "reconcile" else {}
+    instead = stage.effect("wire", **{"recovery": recovery, **contract}, idempotent=recovery == "same_key")
+    stage.replies = [calls(("pay", {"id": "a"})), calls(("pay", {"id": "b"})), DONE]
+
+    await killed(stage, "before-outcome:2")
+    with stage.store() as journal:
+        journal.write(lambda tx: tx.execute("DELETE FROM circuits"))
+    person = Person([Answer("happened", "ada", result="it went through")])
+    result = await stage.resume(person)
+
+    assert (0, "Done.") == (result.exit_code, result.answer)
+    assert (1, 1) == (len(own.read_text().split()), len(instead.read_text().split()))
+    assert ["wire"] == [settled.tool for settled in stage.events(CallSettled)]
+    assert "answered by wire" in stage.results()["c2.1"]["message"]
+    if recovery != "reconcile":
+        assert any("it was wire that was started, in place of pay" in line for line in person.asked[0].doubt)
+
+
 async def test_what_a_dead_driver_left_running_is_ended_before_anybody_is_asked(stages):
     """E30: the answer would be about something that is still going on."""
     stage = stages("chat")
