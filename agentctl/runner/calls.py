@@ -267,7 +267,8 @@ def _decided(world: World, call: CallState) -> do.CallDecision:
 
 
 def _unhealthy(world: World, call: CallState) -> None:
-    answer = circuit.unhealthy()
+    decision = _decided(world, call)  # of one that may have happened nobody says that it was not made
+    answer = decision.envelope if isinstance(decision, do.RefuseCall) else circuit.unhealthy()
     answered(world, call, answer, outcome(world, call, answer, 0, ran=False, effect=False))
 
 

@@ -13,7 +13,7 @@ import pytest
 from agentctl.approvals.base import Answer
 from agentctl.core.events import ApprovalRequested, CallSettled, Resumed, Waited
 from agentctl.journal.runs import RunRow
-from agentctl.runner import doubt
+from agentctl.runner import circuits, doubt
 from tests.runner.stage import KEY, Person, Reply, calls, driver, sent
 
 DONE = Reply(text="Done.")
@@ -203,6 +203,29 @@ async def test_what_stood_in_for_a_tool_is_not_done_again_by_the_tool_itself(sta
     assert "answered by wire" in stage.results()["c2.1"]["message"]
     if recovery != "reconcile":
         assert any("it was wire that was started, in place of pay" in line for line in person.asked[0].doubt)
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["at the first look", "between the look and the call"])
+async def test_what_may_have_happened_as_a_probe_is_never_said_to_have_been_kept_back(stages, monkeypatch, seen):
+    """E30, E10: a probe that is out still counts, so the next driver may not send another."""
+    stage = stages("chat")
+    stage.policy(
+        risk={"auto_approve": "high"},
+        circuit={"tools": {"failure_threshold": 1, "recovery_s": 0.05}},
+        results={"max_attempts": 1},
+    )
+    log = stage.effect("pay", "sleep 0.1; grep -q b || exit 75", idempotent=True)
+    stage.replies = [calls(("pay", {"id": "a"})), calls(("pay", {"id": "b"}), delay_s=0.2), DONE]
+
+    await killed(stage, "before-outcome:2")
+    if not seen:
+        monkeypatch.setattr(circuits, "look", lambda *_: False)
+    result = await stage.resume()
+
+    assert 0 == result.exit_code
+    assert 2 == len(log.read_text().split())
+    told = stage.results()["c2.1"]
+    assert ("UNKNOWN_OUTCOME", False) == (told["code"], told["retry_safe"])
 
 
 async def test_what_a_dead_driver_left_running_is_ended_before_anybody_is_asked(stages):
