@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 from agentctl.config import masking
 from agentctl.core import forking
-from agentctl.core.events import Forked, SecretsNumbered, Stamped
+from agentctl.core.events import Forked, RunStarted, SecretsNumbered, Stamped
 from agentctl.core.state import apply, fold
 from agentctl.errors import Forbidden, StoreUnusable
 from agentctl.journal import copying
@@ -97,7 +97,7 @@ def _point(run_id: str, events: Sequence[Stamped], at: int | None) -> int:
         StoreUnusable: the journal has no beginning. Forbidden: it is no safe point; names the nearest.
     """
     points = forking.safe_points(events)
-    if not points:
+    if not points or not isinstance(events[0].event, RunStarted):
         raise StoreUnusable(
             f"the journal of {run_id} has no beginning", hint="It crashed before it started: run it anew."
         )

@@ -68,7 +68,8 @@ def recheck(journal: Store, run_id: str) -> Checked:
 def _drives(events: Sequence[Stamped]) -> Iterator[_Drive]:
     """From one start to the next; what a fork has copied was decided by its parent, for which it stands."""
     starts = [at for at, stamped in enumerate(events) if isinstance(stamped.event, RunStarted | Resumed | Forked)]
-    for at, end in zip(starts, [*starts[1:], len(events)], strict=True):
+    ends = [*starts[1:], len(events)] if starts else []  # one that was cancelled before its start has none
+    for at, end in zip(starts, ends, strict=True):
         until = events[: at + 1]
         if end > at + 1:
             policy = recall.policy_named(until)

@@ -6,9 +6,9 @@ import signal
 import pytest
 
 from agentctl.core.events import ModelFailed, ToolStarted
-from agentctl.errors import Forbidden, StoreUnusable
+from agentctl.errors import Forbidden, Invalid, StoreUnusable
 from agentctl.journal.store import Store
-from agentctl.runner import stopping
+from agentctl.runner import forking, rechecking, stopping
 from tests.runner.stage import Answer, Completed, Fault, Person, Reply, calls, driver
 
 DONE = Reply(text="Done.")
@@ -153,6 +153,22 @@ async def parked(stage):
     stage.replies = [calls(("send", {"id": "b"})), DONE]
     assert "parked" == (await stage.run()).status
     return log
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_run_that_died_before_its_start_is_neither_forked_nor_decided_again(stages, cancelled):
+    """E20, B48: there is nothing to go on with, and no run is made of it."""
+    stage = stages("chat")
+    stage.replies = [DONE]
+    await driver(stage, failpoint="run-created:1")
+
+    with stage.store() as journal:
+        if cancelled:
+            await stopping.cancel(journal, stage.run_id, "eve")
+        with pytest.raises(StoreUnusable, match="has no beginning"):
+            forking.prepared(journal, stage.run_id, forking.Branch("eve"))
+        with pytest.raises(Invalid, match="nothing was decided in it"):
+            rechecking.recheck(journal, stage.run_id)
 
 
 async def test_money_in_flight_of_a_cancelled_run_counts_as_spent(stages):
