@@ -30,6 +30,8 @@ DOWN = frozenset({b"j", b"\x1b[B", b"\x1bOB", b"\x1b[6~"})
 UP = frozenset({b"k", b"\x1b[A", b"\x1bOA", b"\x1b[5~"})
 QUIT = frozenset({b"q", b"Q", b"\x04"})
 KEYS = "space next · b back · g go to · j/k scroll · q quit"
+LONGEST = 18
+"""Characters of a number that are taken: no run is longer, and of thousands no number can be made."""
 GOING = "go to event (or s and a step): {typed}_   Enter goes, Esc does not"
 
 
@@ -69,7 +71,7 @@ def _typed(at: At, typed: str, key: bytes, frames: Sequence[Frame]) -> At:
             return replace(at, typed=None)
         case b"\x7f" | b"\x08":
             return replace(at, typed=typed[:-1])
-        case _ if key.isdigit() or (key == b"s" and not typed):
+        case _ if (key.isdigit() and len(typed) < LONGEST) or (key == b"s" and not typed):
             return replace(at, typed=typed + key.decode())
         case _:
             return at

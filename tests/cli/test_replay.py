@@ -244,6 +244,10 @@ def test_a_number_leads_to_an_event_or_the_next_one_that_is_shown_and_an_s_to_a_
     assert 1 == after(b"g", b"\r", at=At(1)).index
 
 
+def test_a_key_that_is_held_down_makes_no_number_too_long_to_be_one():
+    assert 3 == after(b"g", *[b"9"] * 5000, b"\r").index
+
+
 def test_a_long_step_is_scrolled_no_further_than_its_end():
     assert 2 == after(b"j", b"j", at=At(1)).down
     assert 42 == after(*[b"j"] * 99, at=At(1)).down
