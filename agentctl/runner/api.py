@@ -120,6 +120,7 @@ async def resume(
         planned = plan.make(order, only_lower=False, store=journal)
         numbered.refuse_late(events, row.run_id, to_model=planned.policy.scrub.to_model)
         row = journal.run(row.run_id)
+        lifted = [letter.id for letter in journal.letters(row.run_id) if letter.kind == "pause"]
         epoch = await journal.take_open(row.run_id, lease.new_owner())
         failpoint("run-taken-over")
         async with served(planned, journal, listener) as complete:
@@ -128,7 +129,11 @@ async def resume(
             async with driven(opening) as (world, finish):
                 told = recall.told(row, world.recorder.state, changed=changed, policy=complete.policy.name)
                 quiet_at = doubt.quiet_at(row, epoch, journal.clock())
+                for letter in lifted:  # a pause that came too late for the last driver: who resumes has ended it
+                    world.recorder.took(letter)
                 _restart(opening, world, known, raised, user, told, quiet_at)
+                if lifted:
+                    await world.recorder.flush()  # else it is read once more
                 return await finish()
 
 

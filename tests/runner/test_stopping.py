@@ -171,6 +171,21 @@ async def test_a_run_that_died_before_its_start_is_neither_forked_nor_decided_ag
             rechecking.recheck(journal, stage.run_id)
 
 
+async def test_a_pause_that_came_while_the_run_ended_does_not_stop_who_resumes_it(stages):
+    """E20: the letter was read by nobody, and what it wished for has been so since."""
+    stage = stages("chat")
+
+    def late():
+        stage.run_id = stage.stamped[0].run_id
+        stage.letter("pause")
+
+    stage.when(Completed, late)
+    await parked(stage)
+    done = await stage.resume(Person([Answer("approve", "ada")]))
+
+    assert (0, "Done.") == (done.exit_code, done.answer)
+
+
 async def test_money_in_flight_of_a_cancelled_run_counts_as_spent(stages):
     """E19"""
     stage = stages("chat")
