@@ -14,7 +14,7 @@ from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import CallSettled
 from agentctl.core.inflight import CallState
-from agentctl.core.messages import Json, JsonObject
+from agentctl.core.messages import Json, JsonObject, is_object
 from agentctl.journal import lease
 from agentctl.journal.runs import RunRow
 from agentctl.runner import numbered
@@ -117,9 +117,15 @@ def settle(
 
 
 def _answer(result: Json, by: str) -> Envelope:
-    """As the tool itself would have said it."""
+    """As the tool itself would have said it. An envelope with a wrong key is a result like others: it did happen."""
     told = taken_as_envelope(result)
-    return told or envelope.Envelope("success", data=result, message=f"Nobody saw it happen; {by} says that it did.")
+    if told is not None and is_object(result) and (told.status, told.message) == _said(result):
+        return told
+    return envelope.Envelope("success", data=result, message=f"Nobody saw it happen; {by} says that it did.")
+
+
+def _said(result: JsonObject) -> tuple[Json, Json]:
+    return result["status"], result.get("message", "")
 
 
 def typed(text: str) -> Json:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -95,6 +96,21 @@ async def test_what_a_program_says_may_be_a_whole_envelope(stages):
     await stage.resume()
 
     assert ("error", "the bank refused it") == tuple(stage.results()["c1.1"][key] for key in ("status", "message"))
+
+
+@pytest.mark.parametrize("said", ['{"status": "success", "code": 5}', '{"status": "error", "error_type": null}'])
+async def test_a_wrong_envelope_does_not_make_a_failure_of_what_happened(stages, said):
+    """E30: told of an error, the model would do it again."""
+    stage = stages("chat")
+    log = sending(stage, **knower(stage, f'echo \'{{"happened": true, "result": {said}}}\''))
+
+    await killed(stage, "before-outcome:1")
+    await stage.resume()
+
+    told = stage.results()["c1.1"]
+    assert ("success", "Nobody saw it happen; verify says that it did.") == (told["status"], told["message"])
+    assert json.loads(said) == told["data"]
+    assert 1 == len(log.read_text().split())
 
 
 async def test_a_program_is_given_the_call_and_sees_no_key(stages):
@@ -226,6 +242,37 @@ async def test_what_may_have_happened_as_a_probe_is_never_said_to_have_been_kept
     assert 2 == len(log.read_text().split())
     told = stage.results()["c2.1"]
     assert ("UNKNOWN_OUTCOME", False) == (told["code"], told["retry_safe"])
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("printf 'no \\033[2J\\033]0;x\\007 route' >&2; exit 3", "route"),
+        ("echo password=hunter2hunter2 >&2; exit 3", "password="),
+        ("head -c 3000000 /dev/zero | tr '\\0' x", "verify"),
+        ("head -c 3000000 /dev/zero | tr '\\0' x >&2; exit 3", "verify could not tell"),
+        ("echo '{\"happened\": true, \"happened\": false}'", "not JSON"),
+        ("echo '{\"happened\": 1}'", "neither"),
+        ("echo '[true]'", "neither"),
+        ("(setsid sleep 60 &) ; sleep 60", "did not answer"),
+    ],
+)
+async def test_a_hostile_program_settles_nothing_and_shows_nothing(stages, body, shown):
+    """E30"""
+    stage = stages("chat")
+    log = sending(stage, timeout_seconds=1, **knower(stage, body))
+
+    await killed(stage, "before-outcome:1")
+    parked = await stage.resume()
+
+    assert ("parked", "unknown_outcome") == (parked.status, parked.reason)
+    (asked,) = stage.events(ApprovalRequested)
+    doubt = asked.doubt[-1]
+    assert shown in doubt
+    assert len(doubt) <= 300
+    assert "hunter2hunter2" not in doubt
+    assert 1 == len(log.read_text().split())
+    assert [] == _sleepers(stage.run_id)
 
 
 async def test_what_a_dead_driver_left_running_is_ended_before_anybody_is_asked(stages):
