@@ -42,10 +42,15 @@ def cancel(run: UnfinishedRun, *, user: Who = None, as_json: AsJson = False, sto
 
 def _tell(found: Stopped, wish: str, *, as_json: bool) -> None:
     from agentctl.approvals.printable import printable
+    from agentctl.runner.stopping import LEFT
 
     if as_json:
         body: JsonObject = {"run_id": found.run_id, "status": found.status, "asked": wish, "unsure": [*found.unsure]}
         render.as_json(body)
+        return
+    if wish == "cancel" and found.status in LEFT:  # whoever drove it holds it still, and does not answer
+        render.out(f"{found.run_id} is {found.status} and asked to cancel: it will where somebody goes on with it")
+        render.say(f"or once its driver is gone:  agentctl cancel {found.run_id}", "hint")
         return
     if found.status == "running":
         render.out(f"{found.run_id} is asked to {wish}: it will once the call that it waits for has ended")

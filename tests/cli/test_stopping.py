@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from agentctl.runner.stores import open_journal
+
 TASK = """version = 1
 name = "errand"
 goal = "Pay."
@@ -112,6 +114,23 @@ def test_what_was_never_started_can_not_have_happened(agentctl, errand):
     assert "was not started" in said.err
     assert 2 == agentctl("approve", item["run_id"], "--happened", "x", "--args", "{}").code
     assert not Path(errand / "pay.log").exists()
+
+
+def test_a_cancellation_that_waits_for_a_driver_is_not_told_as_done(agentctl, errand):
+    """E20: its driver, on another machine, has parked it and holds its lease still."""
+    (errand / "policy.toml").write_text("version = 1\n")
+    assert 12 == started(errand).wait(60)
+    (item,) = agentctl("runs", "--json").json["items"]
+    with open_journal(None) as journal:
+        journal.write(
+            lambda tx: tx.execute("UPDATE runs SET owner = 'else/x/y:1:1:a', lease_until = ?", (time.time() + 25,))
+        )
+
+    said = agentctl("cancel", item["run_id"])
+
+    assert 0 == said.code
+    assert "is parked and asked to cancel" in said.out
+    assert "agentctl resume" not in said.err
 
 
 def test_wishes_that_nobody_can_grant_are_told_with_the_way_out(agentctl, errand):

@@ -251,7 +251,7 @@ async def test_what_may_have_happened_as_a_probe_is_never_said_to_have_been_kept
         ("echo password=hunter2hunter2 >&2; exit 3", "password="),
         ("head -c 3000000 /dev/zero | tr '\\0' x", "verify"),
         ("head -c 3000000 /dev/zero | tr '\\0' x >&2; exit 3", "verify could not tell"),
-        ("echo '{\"happened\": true, \"happened\": false}'", "not JSON"),
+        ('echo \'{"happened": true, "happened": false}\'', "not JSON"),
         ("echo '{\"happened\": 1}'", "neither"),
         ("echo '[true]'", "neither"),
         ("(setsid sleep 60 &) ; sleep 60", "did not answer"),
