@@ -109,6 +109,8 @@ def _gauges(limits: Limits, state: State, now: float) -> JsonObject:
 
 
 def _resume(row: RunRow, status: str) -> str | None:
+    if not row.begun:
+        return None
     retriable = status == "failed" and row.reason == "providers"
     if status not in RESUMABLE and not retriable:
         return None
@@ -123,4 +125,6 @@ def _next(row: RunRow, status: str, waiting: tuple[Request, ...], resume: str | 
         return decide, f"agentctl deny {row.run_id}{call} --why …", trace
     if status == "running":
         return f"agentctl events {row.run_id} -f", trace
+    if status == "crashed" and not row.begun:
+        return (f"agentctl cancel {row.run_id}",)
     return (resume, trace) if resume else (trace,)

@@ -44,7 +44,9 @@ def replay(
             rechecked(journal, run_id, as_json=as_json)
             return
         heading, frames = _frames(journal, run_id)
-    upto = frames[-1].seq if frames else 0
+    if not frames:
+        raise Forbidden(f"nothing is recorded of {run_id}", hint=f"agentctl show {run_id}")
+    upto = frames[-1].seq
     shown = [frame for frame in frames if first <= frame.seq <= (upto if last is None else last)]
     if not shown:
         raise Forbidden(f"{run_id} has no event from {first} on: its last is {upto}", hint=f"agentctl replay {run_id}")

@@ -24,7 +24,7 @@ from typing import Final
 
 from agentctl.errors import Forbidden, LeaseLost
 from agentctl.journal.failpoints import failpoint
-from agentctl.journal.runs import RunRow
+from agentctl.journal.runs import DRIVEN, RunRow
 from agentctl.journal.tx import Tx
 
 LEASE_S: Final = 30.0
@@ -109,9 +109,11 @@ def lost(tx: Tx, run_id: str, epoch: int, seq: int = 0) -> Forbidden:
 
 
 def crashed(row: RunRow, now: float) -> bool:
-    """Whether a run that says `running` has nobody who runs it."""
-    if row.status != "running":
+    """Whether a run that says `running`, or is about to, has nobody who runs it."""
+    if row.status not in DRIVEN:
         return False
+    if row.status == "queued" and not row.owner:  # whoever has just made it takes it within moments
+        return not holds(row.created + LEASE_S, now)
     return not row.owner or not holds(row.lease_until, now) or gone(row.owner)
 
 

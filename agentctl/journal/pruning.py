@@ -15,7 +15,7 @@ from typing import Final
 from agentctl.journal import ledger, rehearsed, runs
 from agentctl.journal.inbox import OVER
 from agentctl.journal.mending import is_driven
-from agentctl.journal.runs import RunRow
+from agentctl.journal.runs import DRIVEN, RunRow
 from agentctl.journal.store import Store
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
@@ -55,7 +55,7 @@ def _stays(row: RunRow, before: float, now: float, *, everything: bool) -> str:
     if is_driven(row, now):
         return "driven"
     if row.status not in FINISHED and not everything:
-        return "crashed" if row.status == "running" else row.status
+        return "crashed" if row.status in DRIVEN else row.status
     return ""
 
 

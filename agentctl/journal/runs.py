@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from agentctl.errors import Forbidden
 from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
@@ -45,11 +47,20 @@ class RunRow:
     created: float
     updated: float
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything was recorded of it: else there is nothing to go on with."""
+        return self.next_seq > 1
+
 
 _COLUMNS = (
     "run_id, session_id, user_id, tenant_id, task, status, reason, next_seq, epoch, owner,"
     " lease_since, lease_until, cost_micro, steps, rehearsed, created, updated"
 )
+DRIVEN: Final = ("queued", "running")
+"""What a run says while somebody drives it, and still says when it has crashed: see `lease.crashed`."""
+CRASHED: Final = "crashed"
+STATUSES: Final = (*DRIVEN, "parked", "paused", "stopped", "completed", "failed", "cancelled", CRASHED)
 _SHOWN = 5
 _MOST_LISTED = 1_000_000
 _SHORTEST = 3
@@ -112,10 +123,15 @@ def listing(
     limit: int = 1000,
     rehearsed: bool | None = None,
 ) -> list[RunRow]:
-    """Newest first. An empty filter lets everything through; `rehearsed=None` both kinds."""
-    wanted = {"status": status, "user_id": user, "task": task, "session_id": session}
+    """Newest first. An empty filter lets everything through; `rehearsed=None` both kinds.
+
+    No row says that its run crashed: the status `crashed` finds all that may have.
+    """
+    wanted = {"status": "" if status == CRASHED else status, "user_id": user, "task": task, "session_id": session}
     tests = [f"{column} = ?" for column, value in wanted.items() if value]
     values: list[object] = [value for value in wanted.values() if value]
+    if status == CRASHED:
+        tests.append("status IN ({})".format(", ".join(f"'{each}'" for each in DRIVEN)))
     if rehearsed is not None:
         tests.append("rehearsed = ?")
         values.append(int(rehearsed))

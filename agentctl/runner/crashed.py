@@ -12,8 +12,8 @@ MOST = 100
 def offer(journal: Store, user: str, *, rehearsed: bool) -> str:
     """One line about the user's crashed runs, newest first; empty: there is none."""
     now = journal.clock()
-    rows = journal.runs(status="running", user=user, rehearsed=rehearsed, limit=MOST)
-    crashed = [row for row in rows if lease.crashed(row, now)]
+    rows = journal.runs(status="crashed", user=user, rehearsed=rehearsed, limit=MOST)
+    crashed = [row for row in rows if row.begun and lease.crashed(row, now)]
     if not crashed:
         return ""
     row, others = crashed[0], len(crashed) - 1

@@ -23,7 +23,7 @@ from agentctl.config import masking
 from agentctl.core import forking
 from agentctl.core.events import Forked, RunStarted, SecretsNumbered, Stamped
 from agentctl.core.state import apply, fold
-from agentctl.errors import Forbidden, StoreUnusable
+from agentctl.errors import Forbidden
 from agentctl.journal import copying
 from agentctl.journal.runs import RunRow
 from agentctl.journal.sealed import Sealed
@@ -94,13 +94,11 @@ def _point(run_id: str, events: Sequence[Stamped], at: int | None) -> int:
     """The seq to fork after.
 
     Raises:
-        StoreUnusable: the journal has no beginning. Forbidden: it is no safe point; names the nearest.
+        Forbidden: the journal has no beginning, or it is no safe point; names the nearest.
     """
     points = forking.safe_points(events)
     if not points or not isinstance(events[0].event, RunStarted):
-        raise StoreUnusable(
-            f"the journal of {run_id} has no beginning", hint="It crashed before it started: run it anew."
-        )
+        raise recall.unbegun(run_id)
     if at is None or at in points:
         return points[-1] if at is None else at
     before, after = forking.around(points, at)

@@ -144,12 +144,15 @@ def _server(url: str) -> Iterator[Check]:
 def _inside(tx: Tx, now: float) -> tuple[int, list[Check]]:
     """How many runs there are, what of the books is odd, and which runs crashed."""
     (count,) = tx.execute("SELECT count(*) FROM runs").fetchone()
-    crashed = [
-        Check("store", row.run_id, "warn", f"{row.task}: crashed", f"agentctl resume {row.run_id}")
-        for row in runs.listing(tx, status="running")
-        if lease.crashed(row, now)
-    ]
+    crashed = [_crashed(row) for row in runs.listing(tx, status="crashed") if lease.crashed(row, now)]
     return int(count), [*_shared(tx, now), *crashed]
+
+
+def _crashed(row: runs.RunRow) -> Check:
+    if row.begun:
+        return Check("store", row.run_id, "warn", f"{row.task}: crashed", f"agentctl resume {row.run_id}")
+    said = f"{row.task}: crashed before it did anything; run it anew"
+    return Check("store", row.run_id, "warn", said, f"agentctl cancel {row.run_id}")
 
 
 def _shared(connection: Tx, now: float) -> Iterator[Check]:

@@ -28,7 +28,7 @@ from agentctl.core.messages import Block, Message, Text, ToolAnswer, ToolUse, is
 from agentctl.core.state import State
 from agentctl.core.transcript import GOAL_SEQ
 from agentctl.core.wrapping import unwrapped
-from agentctl.errors import StoreUnusable
+from agentctl.errors import Forbidden, StoreUnusable
 from agentctl.journal import ledger
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
@@ -55,12 +55,11 @@ def original_start(journal: Store, run_id: str, events: Sequence[Stamped]) -> St
     """Goal, system prompt and secret variables of a run.
 
     Raises:
-        StoreUnusable: the journal does not begin with a start, or its original is gone.
+        Forbidden: the journal does not begin with a start.
+        StoreUnusable: its original is gone.
     """
     if not events or not isinstance(events[0].event, RunStarted):
-        raise StoreUnusable(
-            f"the journal of {run_id} has no beginning", hint="It crashed before it started: run it anew."
-        )
+        raise unbegun(run_id)
     started, goal = events[0].event, other_goal(journal, events)
     if not started.sealed:
         named = (name.removeprefix(words.VARIABLE) for name in started.untrusted)
@@ -68,6 +67,14 @@ def original_start(journal: Store, run_id: str, events: Sequence[Stamped]) -> St
         return Start(goal or started.goal, started.system, (), foreign)
     kept = json.loads(journal.original(run_id, started.sealed))
     return Start(goal or kept["goal"], kept["system"], tuple(kept["secrets"]), kept.get("foreign", {}))
+
+
+def unbegun(run_id: str) -> Forbidden:
+    """What to tell whoever wants more of a run than it has recorded."""
+    return Forbidden(
+        f"the journal of {run_id} has no beginning: it crashed before it did anything, or was repaired",
+        hint="Run its task anew.",
+    )
 
 
 def other_goal(journal: Store, events: Sequence[Stamped]) -> str:

@@ -41,9 +41,12 @@ def recheck(journal: Store, run_id: str) -> Checked:
     """Decide it again, up to the first difference.
 
     Raises:
+        Forbidden: the journal has no beginning.
         Invalid: the task or the policy can't be read, or gives the recorded policy of no drive.
     """
     events = journal.events(run_id)
+    if not events or not isinstance(events[0].event, RunStarted):
+        raise recall.unbegun(run_id)
     order = starting.order_of(run_id, journal.spec(run_id))
     decisions, passed, left_out = 0, 0, list[str]()
     drives = list(_drives(events))

@@ -52,7 +52,7 @@ async def pause(journal: Store, name: str, user: str) -> Stopped:
     """
     row = journal.run(name)
     if row.status != "running" or lease.crashed(row, journal.clock()):
-        word = "crashed" if row.status == "running" else row.status
+        word = "crashed" if lease.crashed(row, journal.clock()) else row.status
         raise Forbidden(
             f"{row.run_id} is {word}: nothing runs that could be paused", hint=f"agentctl show {row.run_id}"
         )

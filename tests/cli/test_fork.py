@@ -1,10 +1,16 @@
 """`agentctl fork`: what it says, prints and refuses. What it does is in tests/runner/test_forking.py."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
 from agentctl.core import events as e
+from agentctl.journal import lease
 
 from .conftest import replied, started
 
@@ -99,8 +105,25 @@ def test_an_unknown_run_and_one_of_several_that_begin_so(agentctl, record):
     assert "several runs begin with r_aaa: r_aaa111, r_aaa222" in agentctl("fork", "r_aaa").err
 
 
+@pytest.mark.parametrize("point", ["writer-after-commit:1", "lease-taken:1"])
+def test_a_fork_that_died_before_its_first_call_is_crashed_offered_and_resumed(agentctl, parent, point):
+    """E36"""
+    made = [sys.executable, "-m", "agentctl", "fork", parent["run_id"]]
+    died = subprocess.run(made, check=False, env={**os.environ, "AGENTCTL_FAILPOINT": point}, capture_output=True)
+    assert -signal.SIGKILL == died.returncode
+    now = time.time()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: now + lease.LEASE_S + 1)  # nobody waits for who has just made it
+        (item,) = agentctl("runs", "--status", "crashed", "--json").json["items"]
+        resume = f"agentctl resume {item['run_id']}"
+        assert resume in agentctl("show", item["run_id"]).out
+        assert resume in agentctl("doctor").out
+
+    assert 0 == agentctl("resume", item["run_id"]).code
+
+
 def test_a_journal_without_a_beginning_can_not_be_forked(agentctl, record):
     called = agentctl("fork", record("r_aaa111", e.ModelAsked("p", "i", "m", 1, "answer", 1, 1, 1)))
 
-    assert 3 == called.code
+    assert 20 == called.code
     assert "the journal of r_aaa111 has no beginning" in called.err

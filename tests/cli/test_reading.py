@@ -2,15 +2,21 @@
 
 import contextlib
 import json
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from typing import get_args
 
 import pytest
 
 from agentctl.core import events as e
+from agentctl.core.events.run import Status
+from agentctl.journal import lease
+from agentctl.journal.runs import STATUSES
 
 from .conftest import replied, requested, started
 
@@ -77,6 +83,46 @@ def test_a_run_whose_driver_is_gone_is_crashed(agentctl, record):
 
     assert agentctl("runs", "--status", "crashed", "--json").json["items"][0]["status"] == "crashed"
     assert "next             agentctl resume r_ddd444" in agentctl("show", "r_ddd444").out
+
+
+def test_a_crashed_run_is_found_behind_any_number_that_run(agentctl, record, monkeypatch):
+    record("r_ddd444", started(), status="running", reason="", ago=60)
+    record("r_eee555", started(), status="running", reason="")
+    monkeypatch.setattr(lease, "crashed", lambda row, _: row.run_id == "r_ddd444")
+
+    called = agentctl("runs", "--status", "crashed", "--limit", "1", "--json")
+
+    assert ["r_ddd444"] == [item["run_id"] for item in called.json["items"]]
+    assert not called.json["truncated"]
+
+
+def test_a_status_that_no_run_can_have_is_wrong_usage(agentctl, three):
+    """`--status crash` that finds nothing would read like good news."""
+    called = agentctl("runs", "--status", "crash")
+
+    assert 2 == called.code
+    assert "expected one of queued, running, parked, paused" in called.err
+    assert set(get_args(Status)) == set(STATUSES)
+
+
+def test_a_run_that_died_before_its_first_event_is_crashed_and_says_what_is_left_to_do(agentctl, demo):
+    made = [sys.executable, "-m", "agentctl", "run", demo / "task.toml", "--rehearse", "--var", "order=A-1001"]
+    died = subprocess.run(
+        made, check=False, env={**os.environ, "AGENTCTL_FAILPOINT": "run-taken:1"}, capture_output=True
+    )
+    assert -signal.SIGKILL == died.returncode
+
+    (item,) = agentctl("runs", "--status", "crashed", "--json").json["items"]
+    page = agentctl("show", item["run_id"])
+
+    assert f"next             agentctl cancel {item['run_id']}" in page.out
+    assert "agentctl resume" not in page.out
+    assert f"agentctl cancel {item['run_id']}" in agentctl("doctor").out
+    for command in (["resume"], ["fork"], ["replay"], ["replay", "--check"]):
+        said = agentctl(*command, item["run_id"])
+        assert 20 == said.code, said.err
+        assert "no beginning" in said.err or "nothing is recorded" in said.err
+    assert 0 == agentctl("cancel", item["run_id"]).code
 
 
 def test_no_runs_is_no_error(agentctl):
