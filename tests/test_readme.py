@@ -61,6 +61,9 @@ def test_the_tour_does_what_it_says(shell, tmp_path):
         "agentctl approve R": 0,
         'agentctl deny R --why "ask the customer first"': 20,  # it was approved by the line before
         "agentctl resume R --add-usd 2": 20,  # it is finished by then
+        "agentctl pause R": 20,
+        "agentctl cancel R": 20,
+        "agentctl run demo/task.toml --var order=A-1001 --session monday": 3,
     }
     parked = shell("agentctl run demo/task.toml --rehearse --var order=A-1001")
     assert 12 == parked.returncode, parked.stderr
