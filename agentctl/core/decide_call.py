@@ -26,7 +26,7 @@ from agentctl.core.taint import Copied
 from agentctl.core.tiers import Tier
 from agentctl.records import dataclass, replace
 
-DOUBT = "its outcome is unknown: it was started, and nobody saw it finish"
+DOUBT = "its unknown outcome: it was started, and nobody saw it finish"
 REDEFINED = "its definition has changed since it was pinned:\n{diff}"
 CHANGED = "changed since it was approved: {drift}"
 EXPIRED = "it was approved more than an hour ago"

@@ -22,8 +22,10 @@ LOCKED = (
 )
 CORRUPT = (
     "it is damaged or no agentctl store (a SQLite database was expected)",
-    "Restore it from a copy, or name another store with --store.",
+    "`agentctl store check` says what is damaged, its --repair keeps what can be read; else restore it from a copy.",
 )
+FOREIGN = (CORRUPT[0], "Restore it from a copy, or name another store with --store.")
+"""No SQLite file, or a text in it that is none: a check can't say more."""
 CANT_OPEN = (
     "it can't be opened (a readable file in a writable folder was expected)",
     "Check the path and its permissions, or name another store with --store.",
@@ -42,7 +44,7 @@ _BY_SQLITE = {
     sqlite3.SQLITE_AUTH: READ_ONLY,
     sqlite3.SQLITE_IOERR: IO_ERROR,
     sqlite3.SQLITE_CORRUPT: CORRUPT,
-    sqlite3.SQLITE_NOTADB: CORRUPT,
+    sqlite3.SQLITE_NOTADB: FOREIGN,
     sqlite3.SQLITE_FORMAT: CORRUPT,
     sqlite3.SQLITE_FULL: FULL,
     sqlite3.SQLITE_CANTOPEN: CANT_OPEN,
@@ -61,7 +63,7 @@ _BY_ERRNO = {
 def unusable(error: Exception, path: Path | str) -> Exception:
     """The error for a person; a broken statement or constraint is a defect of ours and stays what it is."""
     if isinstance(error, UnicodeDecodeError) or "Could not decode to UTF-8" in str(error):
-        found: tuple[str, str] | None = CORRUPT
+        found: tuple[str, str] | None = FOREIGN
     elif isinstance(error, sqlite3.Error):
         found = _BY_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
     elif isinstance(error, OSError):

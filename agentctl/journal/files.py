@@ -88,7 +88,7 @@ class Files:
         """See `Upkeep`. Its large texts go into `blobs` beside it."""
         self.ready()
         with backup.making(target) as part:
-            with closing(self._reader()) as old, closing(sqlite3.connect(part)) as new:
+            with self._damage_named(), closing(self._reader()) as old, closing(sqlite3.connect(part)) as new:
                 old.backup(new)
                 (held,) = new.execute("SELECT count(*) FROM runs").fetchone()
                 (events,) = new.execute("SELECT count(*) FROM events").fetchone()
@@ -130,6 +130,16 @@ class Files:
         with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, isolation_level=None)) as tx:
             schema.prepare_writer(tx, int(self._patience_s * 1000))
             yield tx
+
+    @contextmanager
+    def _damage_named(self) -> Generator[None]:
+        """What is damaged in a copy was so in the store."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if _code(error) not in DAMAGED:
+                raise
+            raise unusable(error, self._path) from error
 
     @contextmanager
     def _turn(self) -> Generator[None]:

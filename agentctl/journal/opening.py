@@ -16,7 +16,7 @@ from agentctl.errors import Invalid, StoreMissing, StoreUnusable
 from agentctl.journal import schema
 from agentctl.journal.bodies import make_folder, sync_file, sync_folder
 from agentctl.journal.failpoints import failpoint
-from agentctl.journal.faults import CANT_OPEN, CORRUPT, refused, unusable
+from agentctl.journal.faults import CANT_OPEN, FOREIGN, refused, unusable
 from agentctl.journal.turnstile import Turnstile
 
 SCHEME: Final = "sqlite:///"
@@ -55,7 +55,7 @@ def path_of(url: str) -> Path:
     rest = url.removeprefix(SCHEME)
     if rest == url or not rest or "\0" in rest:
         raise Invalid(
-            f"{url!r} is no store: `sqlite:///path` was expected",
+            f"{url!r} is no store: `sqlite:///path` or `postgresql://…` was expected",
             hint="An absolute path has four slashes: sqlite:////var/lib/agentctl.db",
         )
     return Path(os.path.abspath(Path(rest).expanduser()))  # noqa: PTH100  # resolve() would follow the file's own link
@@ -74,7 +74,7 @@ def _has_content(path: Path) -> bool:
     with path.open("rb") as file:
         # SQLite takes a few bytes of anything for an empty database and writes over them.
         if file.read(len(MAGIC)) != MAGIC:
-            raise refused(path, CORRUPT)
+            raise refused(path, FOREIGN)
     return True
 
 
@@ -86,7 +86,7 @@ def _version(path: Path, lock_timeout_s: float) -> int:
         connection.execute("BEGIN")
         application, version = schema.describe(connection)
         if application != schema.APPLICATION_ID and not schema.is_empty(connection):
-            raise refused(path, ("it is another program's database", CORRUPT[1]))
+            raise refused(path, ("it is another program's database", FOREIGN[1]))
     finally:
         connection.close()
     if version > schema.VERSION:

@@ -34,9 +34,7 @@ from agentctl.runner.drive import known_secrets
 from agentctl.runner.order import Listener, Order
 from agentctl.runner.plan import Plan
 
-GONE = (
-    "what it masked in {count} places was destroyed when it ended: the fork sends placeholders there, and no thinking"
-)
+GONE = "what it masked was destroyed when it ended ({count} originals): the fork sends placeholders, and no thinking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +145,7 @@ async def begin(journal: Store, fork: Fork, complete: Plan, branch: Branch, list
         listener.event(stamped, state)
     listener.note(fork.note)
     if copied.gone:
-        listener.note(GONE.format(count=copied.gone))
+        listener.note(GONE.format(count=copied.gone).replace("(1 originals)", "(1 original)"))
     return new.run_id
 
 

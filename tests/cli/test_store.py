@@ -143,6 +143,24 @@ def test_a_cut_run_that_was_not_over_cannot_be_resumed(agentctl, record):
 
 
 @on_sqlite
+def test_a_damaged_file_is_named_with_the_command_that_mends_it_and_no_copy_of_it_is_left(agentctl, url, tmp_path):
+    with closing(sqlite3.connect(path := opening.path_of(url))) as tx:
+        tx.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (root,) = tx.execute("SELECT rootpage FROM sqlite_master WHERE name = 'events'").fetchone()
+    raw = bytearray(path.read_bytes())
+    raw[(root - 1) * 8192 : root * 8192] = b"\xff" * 8192
+    path.write_bytes(raw)
+
+    for command in (["show", "r_aaa111"], ["store", "backup", tmp_path / "copy.db"]):
+        called = agentctl(*command)
+
+        assert 3 == called.code
+        assert f"store {path}: it is damaged" in called.err
+        assert "agentctl store check" in called.err
+    assert not list(tmp_path.glob("*copy.db*"))
+
+
+@on_sqlite
 def test_a_damaged_file_is_found_and_what_can_be_read_is_kept(agentctl, url):
     with closing(sqlite3.connect(path := opening.path_of(url))) as tx:
         tx.execute("PRAGMA wal_checkpoint(TRUNCATE)")
