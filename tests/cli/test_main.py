@@ -210,6 +210,21 @@ def test_ctrl_c_is_130(agentctl, monkeypatch):
     assert agentctl("approvals") == agentctl("approvals").__class__(130, "", "")
 
 
+def test_ctrl_c_while_the_program_is_loaded_is_130_without_a_traceback():
+    early = """
+import runpy, sys
+class Early:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Early())
+runpy.run_module("agentctl", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", early], capture_output=True, text=True, check=False)
+
+    assert (130, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
 def test_a_reader_who_leaves_ends_it_quietly():
     command = f"{sys.executable} -m agentctl policy list --json | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True)
