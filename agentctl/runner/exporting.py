@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ def export(journal: Store, name: str, target: Path | None, *, over: bool = False
     target = target or Path(f"{row.run_id}.zip")
     if target.exists() and not over:
         raise Usage(f"{target} is there already: nothing was written", hint="Name another with --out, or --force.")
+    if target.exists() and not target.is_file():  # a device would be replaced, not written to
+        raise Usage(f"{target} is no regular file: nothing was written", hint="Name another with --out.")
     if fault is not None:
         raise StoreUnusable(f"{row.run_id} is not whole: {fault.said}", hint="agentctl store check")
     part = target.with_name(f".{target.name}.{os.getpid()}")
@@ -57,7 +60,8 @@ def export(journal: Store, name: str, target: Path | None, *, over: bool = False
     except OSError as error:
         raise Usage(f"{target}: {error.strerror or error}") from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # also where nothing can be written it does not hide what was said
+            part.unlink()
     return target, manifest
 
 

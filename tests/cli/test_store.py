@@ -1,6 +1,7 @@
 """`store check`, `store migrate`, `store backup`, `runs prune`, `export` and `verify` over recorded runs."""
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -320,6 +322,27 @@ def test_a_driven_run_stays_and_the_store_is_not_repaired_under_it(agentctl, url
 
 
 # --- export, verify -------------------------------------------------------------------------------
+
+
+def test_a_bundle_on_a_read_only_disk_is_one_line(agentctl, url, tmp_path, monkeypatch):
+    def refuse(path, *_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(bundle, "write", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    called = agentctl("export", "r_aaa111", "--out", tmp_path / "a.zip")
+
+    assert 2 == called.code
+    assert called.err == f"error: {tmp_path / 'a.zip'}: Read-only file system\n"
+
+
+def test_a_bundle_never_takes_the_place_of_a_device(agentctl, url, tmp_path):
+    os.mkfifo(pipe := tmp_path / "a.zip")
+    called = agentctl("export", "r_aaa111", "--out", pipe, "--force")
+
+    assert 2 == called.code
+    assert "no regular file: nothing was written" in called.err
+    assert pipe.is_fifo()
 
 
 def test_an_exported_run_is_whole_and_the_same_bytes_each_time(agentctl, url, tmp_path):
