@@ -27,7 +27,6 @@ def approvals(run: OneRun = None, *, as_json: AsJson = False, store: StoreUrl = 
     with options.open_journal(store) as journal:
         row = None if run is None else journal.run(run)
         waiting = pending.everywhere(journal) if row is None else pending.of(journal, row.run_id).waiting
-        spent = 0 if row is None else sum(getattr(at.event, "cost_micro", 0) for at in journal.events(row.run_id))
     if as_json:
         render.as_list([_item(each) for each in waiting])
     elif not waiting:
@@ -35,11 +34,12 @@ def approvals(run: OneRun = None, *, as_json: AsJson = False, store: StoreUrl = 
     elif row is not None:
         width = max(20, shutil.get_terminal_size().columns - 1)
         for each in waiting:
-            for line in each.page(spent, width):
+            for line in each.page(row.cost_micro, width):
                 render.out(line)
             render.out(f"  digest {each.event.digest[:16]}")
+        changed = "--happened RESULT" if any(each.event.doubt for each in waiting) else "--args JSON"
         render.say(
-            f"\ndecide:  agentctl approve {row.run_id} [CALL] [--digest D] [--args JSON]    or: agentctl deny …", "hint"
+            f"\ndecide:  agentctl approve {row.run_id} [CALL] [--digest D] [{changed}]    or: agentctl deny …", "hint"
         )
     else:
         _table(waiting)

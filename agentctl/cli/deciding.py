@@ -103,8 +103,8 @@ def _decide(
     if as_json:
         render.as_json(_told(request, "happened" if told == "happened" else WORDS[told], resume))
         return
-    given = ", with other arguments" if payload and told == "approve" else ""
-    render.out(f"{WORDS[told]} {request.call_id} of {row.run_id}{given}: {request.shown}")
+    given = ", with other arguments than" if payload and told == "approve" else ":"
+    render.out(f"{WORDS[told]} {request.call_id} of {row.run_id}{given} {request.shown}")
     render.say(f"resume:  {resume}" if resume else "the run goes on by itself", "hint")
 
 

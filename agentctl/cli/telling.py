@@ -142,8 +142,8 @@ def _limits(event: e.Event) -> Line | None:
             return Line(f"! injection suspected in {one(found.tool)}: {found.kind.replace('_', ' ')}", "warn")
         case e.Decided(guard="route", reason=reason):
             return Line(f"  routed to {one(reason)}", "quiet")
-        case e.Decided(decision="land") as landing:
-            return Line(f"! {one(landing.message)}", "warn")
+        case e.Decided(decision="land" | "misfit") as told:
+            return Line(f"! {one(told.message or told.reason)}", "warn")
         case e.Failed(code=code, message=message):
             return Line(f"✗ {code}: {short(message)}", "bad")
         case _:

@@ -38,7 +38,8 @@ async def verify(
     if ended.how != "exited" or ended.changed or ended.left:
         return Found(None, why=_stopped(ended, timeout_s))
     if ended.code:
-        return Found(None, why=f"verify could not tell: {last_line(ended.stderr)} (exit {ended.code})")
+        line = last_line(ended.stderr)
+        return Found(None, why=f"verify could not tell{': ' if line else ''}{line} (exit {ended.code})")
     try:
         said = parse(ended.stdout.decode())
     except ValueError as error:

@@ -1,5 +1,7 @@
 """Decided from another terminal."""
 
+import dataclasses
+
 import pytest
 
 from agentctl.core import events as e
@@ -110,6 +112,7 @@ def test_other_arguments_are_left_sealed(agentctl, parked):
     called = agentctl("approve", "r_abc123", "--args", '{"order_id": "A-2"}')
 
     assert called.code == 0
+    assert 'c1.1 of r_abc123, with other arguments than send_refund {"order_id": "A-1001"}' in called.out
     with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:
         (letter,) = store.letters("r_abc123")
         (row,) = store.read(lambda tx: tx.execute("SELECT payload FROM inbox").fetchall())
@@ -138,3 +141,27 @@ def test_only_what_was_looked_at_is_approved(agentctl, record):
     assert (20, True) == (other.code, "asks for something else by now" in other.err)
     assert 2 == agentctl("approve", "r_abc", "--digest", "51fe").code
     assert 0 == agentctl("approve", "r_abc", "--digest", "51fe0a9c1b2d3e4f").code
+
+
+def test_what_a_parked_run_has_spent_is_counted_once(agentctl, record):
+    parked = e.Completed("parked", "approval", 12, 18_400, "")
+    record("r_abc123", started(), replied(), requested(), parked, status="parked", reason="approval")
+
+    assert "  spend  $0.0184 so far\n" in agentctl("approvals", "r_abc").out
+
+
+def test_a_call_in_doubt_is_shown_with_the_answer_that_only_it_has(agentctl, record):
+    asked = dataclasses.replace(requested(), doubt=("nobody saw its outcome",))
+    record("r_abc123", started(), replied(), asked, PARKED, status="parked", reason="unknown_outcome")
+
+    assert "[--happened RESULT]" in agentctl("approvals", "r_abc").err
+
+
+def test_arguments_that_do_not_fit_are_said_to_whoever_resumes(agentctl, nobody):
+    run_id = agentctl("run", nobody / "task.toml", "--rehearse", "--var", "order=A-1001", "--json").json["run_id"]
+    agentctl("approve", run_id, "--args", '{"order_id": 5}')
+
+    again = agentctl("resume", run_id)
+
+    assert 12 == again.code
+    assert "edited send_refund: 'order_id' must be string, got integer" in again.err
