@@ -124,7 +124,7 @@ def _looked(url: str, lock_timeout_s: float, name: str, make: Make) -> Connectio
             raise _Lost(*error.args) from error
         connection.close()
         raise
-    except BaseException:  # whatever it was, the session would stay
+    except BaseException:  # whatever it is, it goes on; the session would stay open
         connection.close()
         raise
     return connection
