@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -95,6 +96,12 @@ def test_what_can_not_be_forked_is_one_line_and_makes_no_run(agentctl, parent, a
     assert code == called.code
     assert said in called.err
     assert 1 == len(agentctl("runs", "--json").json["items"])
+
+
+def test_the_point_of_the_help_is_a_safe_one_of_the_demo(agentctl, parent):
+    (point,) = set(re.findall(r"--at (\d+)", agentctl("help", "replay").out + agentctl("fork", "--help").out))
+
+    assert f"at {point} of 25" in agentctl("fork", parent["run_id"], "--at", point).err
 
 
 def test_an_unknown_run_and_one_of_several_that_begin_so(agentctl, record):
