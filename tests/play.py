@@ -598,6 +598,7 @@ class Play:
                     known.timeout_s,
                     "key",
                     probe=probe,
+                    remote=known.remote,
                     copied=self.call(at).copied,
                 )
             )

@@ -78,6 +78,8 @@ class Contract:
     """How its definition differs from the one that was agreed to: a person is asked before it is used."""
     verify: tuple[str, ...] = ()
     """The program that knows whether a call happened, where `recovery` is `reconcile`."""
+    remote: bool = False
+    """It works where nobody here can see or end it: over the network."""
     gone: bool = False
     """Its server does not offer it any more: it is refused."""
 

@@ -56,13 +56,13 @@ def _settled(
     `began`: what was started. Where that stood in for the tool, the tool would do the same once more, under any key.
     """
     since, until = at.quiet
+    if began is not None and began.read_only:
+        return None
     if now < until and past(since, now):
         return do.Sleep(until - now)
     if contract is None:
         return None
-    if began is not None and (
-        began.read_only or (began.name == contract.name and began.recovery in {"rerun", "same_key"})
-    ):
+    if began is not None and began.name == contract.name and began.recovery in {"rerun", "same_key"}:
         return None
     if began is not None and began.recovery == "reconcile" and began.verify and not at.verify_said:
         return do.Verify()

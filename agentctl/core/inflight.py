@@ -79,6 +79,8 @@ class CallState:
     timeout_s: float = 0.0
     by: str = ""
     """The tool that was started: another one may stand in for `tool`."""
+    remote: bool = False
+    """It works on, whatever became of who started it, until its time is over."""
     quiet: tuple[float, float] = (0.0, 0.0)
     """From a takeover until nothing that an earlier driver started can still be at work, in seconds since the epoch."""
     verify_said: str = ""
@@ -160,7 +162,8 @@ def _taken_over(call: CallState, now: float, quiet_at: float) -> CallState:
         call = replace(call, phase="started" if call.unknown else "proposed")
     if not call.unknown:
         return call
-    quiet = (now, quiet_at + call.timeout_s) if quiet_at else call.quiet
+    last = max(quiet_at, call.started_at if call.remote else 0.0)
+    quiet = (now, last + call.timeout_s) if last else call.quiet
     return replace(call, quiet=quiet, verify_said="")
 
 
@@ -186,10 +189,10 @@ def _apply_to_call(state: State, stamped: Stamped) -> State:
                 state, call_id, phase="proposed", key=key, exact=exact, edited_by=by, approved=False, digest="",
                 bound=(),
             )  # fmt: skip
-        case ToolStarted(call_id=call_id, tool=by, attempt=attempt, tier=tier, timeout_s=timeout_s):
+        case ToolStarted(call_id=call_id, tool=by, attempt=attempt, tier=tier, timeout_s=timeout_s) as started:
             return _change(
                 state, call_id, phase="started", attempts=attempt, tier=tier, unknown=True, started_at=stamped.ts,
-                timeout_s=timeout_s, by=by, quiet=(0.0, 0.0), verify_said="",
+                timeout_s=timeout_s, by=by, remote=started.remote, quiet=(0.0, 0.0), verify_said="",
             )  # fmt: skip
         case Retried(call_id=call_id, delay_s=delay):
             return _change(state, call_id, phase="retrying", retry_at=stamped.ts + delay, delay_s=delay, unknown=False)

@@ -213,7 +213,7 @@ async def _run(world: World, exact: Call, contract: Contract, tier: Tier, *, clo
         args, key = world.shown_args(call.call_id), f"{world.recorder.identity.run_id}:{call.call_id}"
         intent = ToolStarted(
             call.call_id, contract.name, args, tier.word, attempt, not contract.read_only, contract.timeout_s, key,
-            probe, copied,
+            probe, copied, contract.remote,
         )  # fmt: skip
         try:
             over = await _intend(world, intent, contract)

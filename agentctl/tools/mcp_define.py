@@ -159,7 +159,8 @@ def contract(entry: Entry, tool: Listed, policy: Policy, *, changed: str) -> Con
         side_effects=_stricter(entry.side_effects, warned) or (_effects(known) if entry.trusted else None),
         idempotent=entry.idempotent or known.get("idempotent_hint", False),
     )
-    return dataclasses.replace(contract_of(filled, policy, labels=SUSPECT), warned=warned, changed=changed)
+    made = contract_of(filled, policy, labels=SUSPECT)
+    return dataclasses.replace(made, warned=warned, changed=changed, remote=bool(entry.url))
 
 
 def _warned(hints: dict[str, bool]) -> SideEffects | None:

@@ -633,6 +633,18 @@ def test_a_limit_that_was_reached_meanwhile_does_not_settle_a_doubt():
     assert decision.person
 
 
+def test_what_works_over_the_network_is_given_its_time_whoever_died():
+    """E30: nobody here can end it, also where the driver is known to be gone."""
+    play, at = in_doubt(remote=True)
+    play.record(ev.Resumed(len(play.events), "tests"))
+    (there,) = play.state.inflight.calls
+    began = there.started_at
+
+    assert (began, began + 5.0) == (there.started_at, there.quiet[1])
+    assert isinstance(before_tool(play.setup, play.state, replace(at, state=there), began + 1), do.Sleep)
+    assert isinstance(before_tool(play.setup, play.state, replace(at, state=there), began + 6), do.AskPerson)
+
+
 def test_nobody_is_asked_while_an_earlier_driver_may_be_at_work():
     """E30: not a person, not a program, and it is not run again either."""
     for recovery, after in (("ask", do.AskPerson), ("reconcile", do.Verify), ("same_key", do.RunCall)):

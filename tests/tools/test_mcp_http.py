@@ -91,6 +91,7 @@ async def test_the_current_protocol(web):
 
     assert [{"result": 2 * n} for n in range(10)] == [answer.data for answer in answers]
     assert "key-1" == meta.data["agentctl/idempotency_key"]
+    assert all(tool.contract.remote for tool in tools.values())  # nobody here can end what it does
 
 
 async def test_late_and_cancelled_calls(web):

@@ -26,6 +26,8 @@ class ToolStarted:
     probe: bool = False
     """It tests an open circuit."""
     copied: tuple[Copied, ...] = ()
+    remote: bool = False
+    """It works where nobody here can end it."""
 
 
 @dataclass(frozen=True, slots=True)
