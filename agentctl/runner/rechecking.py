@@ -62,7 +62,7 @@ def recheck(journal: Store, run_id: str) -> Checked:
             return Checked(verdict.divergence, decisions, passed, tuple(left_out))
     if len(left_out) == len(drives):
         raise Invalid(
-            f"{run_id} can't be decided again: " + "; ".join(left_out or ["nothing was decided in it"]),
+            f"{run_id} can't be decided again: " + "; ".join(left_out),
             hint=f"agentctl replay {run_id}",
         )
     return Checked(None, decisions, passed, tuple(left_out))

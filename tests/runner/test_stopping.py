@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from agentctl.core.events import ModelFailed, ToolStarted
-from agentctl.errors import Forbidden, Invalid, StoreUnusable
+from agentctl.errors import Forbidden, StoreUnusable
 from agentctl.journal.store import Store
 from agentctl.runner import forking, rechecking, stopping
 from tests.runner.stage import Answer, Completed, Fault, Person, Reply, calls, driver
@@ -165,9 +165,9 @@ async def test_a_run_that_died_before_its_start_is_neither_forked_nor_decided_ag
     with stage.store() as journal:
         if cancelled:
             await stopping.cancel(journal, stage.run_id, "eve")
-        with pytest.raises(StoreUnusable, match="has no beginning"):
+        with pytest.raises(Forbidden, match="has no beginning"):
             forking.prepared(journal, stage.run_id, forking.Branch("eve"))
-        with pytest.raises(Invalid, match="nothing was decided in it"):
+        with pytest.raises(Forbidden, match="has no beginning"):
             rechecking.recheck(journal, stage.run_id)
 
 
