@@ -129,7 +129,7 @@ def test_bash_goes_on_behind_what_it_takes_a_word_apart_at(program, shared, line
 
 
 def test_topics():
-    assert offered("agentctl help re")[0] == ["resume", "rehearse"]
+    assert offered("agentctl help re")[0] == ["resume", "replay", "rehearse"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
