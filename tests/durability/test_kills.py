@@ -20,7 +20,8 @@ REPEATED = {
 }
 """What one driver passes several times."""
 ARMED = [(kind, f"{point}:1") for kind, points in POINTS.items() for point in points]
-ARMED += [(kind, f"{point}:2") for kind, points in REPEATED.items() for point in points]
+AROUND = ("-intent", "-outcome", "-commit")
+ARMED += [(kind, f"{name}:2") for kind, names in REPEATED.items() for name in names if name.endswith(AROUND)]
 ARMED += [("sqlite", f"{point}:3") for point in REPEATED["sqlite"] if "-intent" in point or "-outcome" in point]
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.durability.power import CUTS, Cuts, Recording, after_effects, cut, moments
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("cc")]
-MOMENTS = 4
+MOMENTS = 2
 
 
 @pytest.mark.parametrize("how", CUTS)
@@ -26,7 +26,7 @@ def test_a_power_cut_loses_no_intent_outcome_or_spend(straight, how):
 def test_a_store_that_was_being_made_is_there_as_a_whole_or_not_at_all(straight, how):
     recording, cuts = Recording.of(straight()), Cuts()
 
-    for number in range(2, 32, 6):
+    for number in range(2, 32, 10):
         cut(recording, number, how, cuts)
 
     assert ([], 0) == (cuts.faults, cuts.told)
