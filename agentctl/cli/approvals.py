@@ -12,8 +12,8 @@ from agentctl.cli import options, render, values
 from agentctl.cli.options import AsJson, StoreUrl
 
 if TYPE_CHECKING:
-    from agentctl.cli.pending import Request
     from agentctl.core.messages import JsonObject
+    from agentctl.tui.pending import Request
 
 OneRun = Annotated[
     str | None, typer.Argument(metavar="RUN", help="Of this run alone, in full", autocompletion=values.parked)
@@ -22,7 +22,7 @@ OneRun = Annotated[
 
 def approvals(run: OneRun = None, *, as_json: AsJson = False, store: StoreUrl = None) -> None:
     """List the calls that wait for a person; of one run, show each as its prompt does"""
-    from agentctl.cli import pending
+    from agentctl.tui import pending
 
     with options.open_journal(store) as journal:
         row = None if run is None else journal.run(run)

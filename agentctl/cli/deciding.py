@@ -11,8 +11,8 @@ from agentctl.cli import options, render
 from agentctl.cli.options import AsJson, StoreUrl, WaitingRun
 
 if TYPE_CHECKING:
-    from agentctl.cli.pending import Request
     from agentctl.core.messages import JsonObject
+    from agentctl.tui.pending import Request
 
 CallId = Annotated[
     str | None, typer.Argument(metavar="CALL", callback=options.filled, help="Which call; needed where several wait")
@@ -85,9 +85,9 @@ def _decide(
     store: str | None,
     as_json: bool,
 ) -> None:
-    from agentctl.cli.pending import the_one
     from agentctl.journal import lease
     from agentctl.journal.inbox import HAPPENED
+    from agentctl.tui.pending import the_one
 
     who = options.identity("--user", user) or options.login()
     with options.open_journal(store) as journal:

@@ -13,10 +13,10 @@ import typer
 from agentctl.approvals.base import Approver
 from agentctl.cli import render
 from agentctl.cli.plain import Lines, Plain
-from agentctl.cli.status import Limits
 from agentctl.core.messages import JsonObject
 from agentctl.records import dataclass
 from agentctl.runner.order import Listener, Result
+from agentctl.tui.limits import Limits
 
 if TYPE_CHECKING:
     from agentctl.cli.live import Live

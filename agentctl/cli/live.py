@@ -16,14 +16,15 @@ from rich.live import Live as Drawing
 from rich.text import Text
 
 from agentctl.approvals.printable import printable
-from agentctl.cli.doing import doing_at, rest
-from agentctl.cli.status import Limits, status
+from agentctl.cli.status import status
 from agentctl.cli.telling import Telling, progressed
 from agentctl.core import events as e
+from agentctl.core.doing import doing_at, rest
 from agentctl.core.events import Stamped
 from agentctl.core.messages import Delta
 from agentctl.core.state import State
 from agentctl.runner.order import Progress
+from agentctl.tui.limits import Limits
 
 STYLES = {"plain": "", "good": "green", "warn": "yellow", "bad": "red", "quiet": "dim", "hint": "cyan", "bold": "bold"}
 
@@ -146,5 +147,4 @@ class Live:
         bottom = Text(printable(line, lines=False), style="reverse", no_wrap=True, overflow="ellipsis")
         if not self._partial:
             return bottom
-        partial = Text(printable(self._partial, lines=False) + "\n", style=self._style)
-        return partial + bottom
+        return Text(printable(self._partial, lines=False) + "\n", style=self._style) + bottom

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agentctl.cli import pending
-from agentctl.cli.pending import Request
-from agentctl.cli.status import Limits, limits_of_run
 from agentctl.core import forking, summary
 from agentctl.core.events import Completed, Forked, RunStarted, Stamped
 from agentctl.core.guards import budget, trust
@@ -18,6 +15,9 @@ from agentctl.journal.codec import timestamp
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
 from agentctl.records import dataclass
+from agentctl.tui import pending
+from agentctl.tui.limits import Limits, limits_of_run
+from agentctl.tui.pending import Request
 
 RAISES = {"run_usd": " --add-usd USD", "max_steps": " --add-steps N", "tokens": " --add-tokens N"}
 """What a resume after this limit needs to come further."""

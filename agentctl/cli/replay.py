@@ -61,10 +61,10 @@ def replay(
 
 
 def _frames(journal: Store, run_id: str) -> tuple[str, tuple[Frame, ...]]:
-    from agentctl.cli.status import limits_of_run
     from agentctl.core import replaying, timeline
     from agentctl.core.replaying import Unread
     from agentctl.journal import lenient
+    from agentctl.tui.limits import limits_of_run
 
     recorded = journal.read(lambda tx: lenient.events(tx, journal.blobs, run_id))
     readable = [each for each in recorded if not isinstance(each, Unread)]

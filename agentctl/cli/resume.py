@@ -13,8 +13,8 @@ from agentctl.cli.options import StoreUrl, UnfinishedRun
 
 if TYPE_CHECKING:
     from agentctl.approvals.base import Approver
-    from agentctl.cli.status import Limits
     from agentctl.runner.order import Listener, Result
+    from agentctl.tui.limits import Limits
 
 
 def resume(
@@ -51,7 +51,7 @@ def resume(
         return api.resume(run, raised, store=store, listener=listener, approver=approver, user=who)
 
     def limits() -> Limits:
-        from agentctl.cli.status import limits_of_run
+        from agentctl.tui.limits import limits_of_run
 
         with options.open_journal(store) as journal:
             return limits_of_run(journal, journal.run(run).run_id, policy)

@@ -123,8 +123,8 @@ def _run(
     stdin_used: bool,
 ) -> None:
     from agentctl.cli.driving import Output, drive
-    from agentctl.cli.status import Limits, limits_of
     from agentctl.runner import api
+    from agentctl.tui.limits import Limits, limits_of
 
     def work(listener: Listener, approver: Approver | None) -> Awaitable[Result]:
         return api.run(order, store=store, listener=passed(listener), approver=approver)

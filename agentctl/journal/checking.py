@@ -15,7 +15,7 @@ from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
 
 Mend = Literal["salvage", "cut", "rebuild"]
-OF_RUNS: Final = ("specs", "events", "tool_calls", "sealed", "inbox")
+OF_RUNS: Final = ("specs", "events", "tool_calls", "sealed", "inbox", "watching")
 """The tables whose rows belong to a run."""
 
 

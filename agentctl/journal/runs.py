@@ -143,6 +143,15 @@ def listing(
     return [_row(row) for row in rows.fetchall()]
 
 
+def updated(tx: Tx, since: float, limit: int) -> list[RunRow]:
+    """The runs that were written to since then, the latest first."""
+    rows = tx.execute(
+        f"SELECT {_COLUMNS} FROM runs WHERE updated >= ? ORDER BY updated DESC, run_id LIMIT ?",  # noqa: S608  # constants
+        (since, limit),
+    )
+    return [_row(row) for row in rows.fetchall()]
+
+
 def _row(row: tuple[object, ...]) -> RunRow:
     values: list[object] = list(row)
     values[14] = bool(values[14])

@@ -157,7 +157,15 @@ WHEN OLD.link IS NOT NULL OR NEW.link IS NULL OR (
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 """
 
-MIGRATIONS: Final = (_FIRST, _PINS, _SHARED, _LISTINGS, _REAPED, _QUEUE, _LIMITS, _CHAIN)
+# The end of a reply that is being written, for who watches the run elsewhere.
+_WATCHING = """
+CREATE TABLE watching(
+  run_id TEXT PRIMARY KEY REFERENCES runs ON DELETE CASCADE, until REAL NOT NULL,
+  text TEXT NOT NULL DEFAULT '', at REAL NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final = (_FIRST, _PINS, _SHARED, _LISTINGS, _REAPED, _QUEUE, _LIMITS, _CHAIN, _WATCHING)
 VERSION: Final = len(MIGRATIONS)
 
 

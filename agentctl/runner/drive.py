@@ -35,6 +35,7 @@ from agentctl.records import dataclass
 from agentctl.runner import caching, numbered, reviewer, scopes
 from agentctl.runner.books import DIGEST, Books
 from agentctl.runner.conversation import Conversation
+from agentctl.runner.glimpse import Glimpse
 from agentctl.runner.loop import drive
 from agentctl.runner.order import Listener, Order, Result
 from agentctl.runner.plan import Plan, own_files
@@ -184,10 +185,11 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
     seal = at.journal.seal
     mask = masking.mask(plan.policy.scrub, known_secrets(plan, at.secrets))
     vault = numbered.recalled(at.journal, at.run_id, at.events, mask)
+    listener = Glimpse(at.listener, at.journal, at.run_id)
     return World(
         setup=plan.setup,
         recorder=Recorder(
-            at.journal, Identity(at.run_id, at.session_id, at.epoch), at.listener, at.journal.clock, state, totals
+            at.journal, Identity(at.run_id, at.session_id, at.epoch), listener, at.journal.clock, state, totals
         ),
         conversation=Conversation(),
         open_model=_models(at, standin, stack, aside=False),
@@ -197,7 +199,7 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         approver=approver,
         reviewer=reviewer.pinned(plan.loaded),
         letters=lambda: at.journal.letters(at.run_id),
-        listener=at.listener,
+        listener=listener,
         scrub=mask,
         shows=numbered.shows(mask, vault, to_model=plan.policy.scrub.to_model),
         vault=vault,

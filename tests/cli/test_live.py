@@ -20,7 +20,7 @@ from rich.console import Console
 from agentctl.approvals.wording import KEYS
 from agentctl.cli.live import Live
 from agentctl.cli.plain import Lines, Plain
-from agentctl.cli.status import Limits, status
+from agentctl.cli.status import status
 from agentctl.cli.telling import MOST_WORDS, Telling, progressed
 from agentctl.core import events as e
 from agentctl.core.events import Stamped
@@ -29,6 +29,7 @@ from agentctl.core.messages import Delta
 from agentctl.core.policy import Policy
 from agentctl.core.state import State, fold
 from agentctl.runner.order import Progress
+from agentctl.tui.limits import Limits
 
 from .conftest import IDENTITY, replied, started
 

@@ -8,11 +8,11 @@ import pytest
 
 from agentctl.approvals.base import Answer
 from agentctl.approvals.wording import GOES_ON, wrapped
-from agentctl.cli import pending
 from agentctl.core.events import ApprovalDecided, ApprovalRequested, Decided, ToolFinished, ToolStarted
 from agentctl.core.guards.scrub import FAILED, Filter
 from agentctl.errors import StoreUnusable
 from agentctl.rehearsal.script import Reply
+from agentctl.tui import pending
 
 from .stage import Stage, calls
 from .test_people import SEND, Somebody, lines

@@ -127,6 +127,17 @@ def check(rules: Rules, state: State, key: str, *, pollable: bool) -> Repeat | N
     return Repeat("cycle", _rounds(rules) + 1, length, _halts(rules, told=told))
 
 
+def most_alike(rules: Rules, state: State) -> int:
+    """How many of the last calls are the same, of the kind that is made most: the gauge of a loop."""
+    recent = [seen.key for seen in state.seen[-rules.window :] if not seen.waits]
+    return max((recent.count(key) for key in recent), default=0)
+
+
+def refuses(rules: Rules, state: State) -> bool:
+    """Whether one of the last calls was refused as a repeat."""
+    return any(seen.refused for seen in state.seen[-rules.window :])
+
+
 def _halts(rules: Rules, *, told: bool) -> bool:
     return rules.on_loop == "halt" or (rules.on_loop == "reflect_then_halt" and told)
 

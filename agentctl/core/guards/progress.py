@@ -114,6 +114,12 @@ def check(rules: Rules, state: State) -> LoopSeen | None:
     return LoopSeen("stall", recent[-1].tool, alike, rules.window, halt=heard)
 
 
+def alike(rules: Rules, state: State) -> int:
+    """How many of the last results are the same as the newest; 0: there is none. The gauge of a stall."""
+    recent = state.results[-rules.window :]
+    return sum(_same(rules, one, recent[-1]) for one in recent) if recent else 0
+
+
 def _same(rules: Rules, one: Result, other: Result) -> bool:
     return one.tool == other.tool and sameness.similarity(one.words, other.words) > rules.similarity
 

@@ -1,4 +1,4 @@
-"""What a run is doing, in the words of its status line."""
+"""What a run is doing, in the words of a status line."""
 
 from __future__ import annotations
 

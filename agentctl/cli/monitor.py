@@ -1,0 +1,90 @@
+"""`agentctl monitor`, and what `run --tui` shows."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agentctl.cli import options, values
+from agentctl.cli.options import StoreUrl
+from agentctl.errors import Usage
+
+if TYPE_CHECKING:
+    from agentctl.journal.store import Store
+    from agentctl.tui.outside import Outside
+    from agentctl.tui.seen import Outage
+
+RUN = typer.Argument(
+    metavar="RUN", callback=options.filled, help="Begin with this run's page", autocompletion=values.run_ids
+)
+
+
+def monitor(
+    run: Annotated[str | None, RUN] = None,
+    *,
+    user: Annotated[str | None, typer.Option("--user", help="Who decides; default: your login name")] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Only show: nothing can be decided from here")] = False,
+    store: StoreUrl = None,
+) -> None:
+    """Watch all runs of the store live, decide what waits, look back into any of them"""
+    who = options.identity("--user", user) or options.login()
+    watch(run or "", store, who, answers=not read_only)
+
+
+def watch(run: str, store: str | None, user: str, *, answers: bool = True) -> None:
+    """Show the monitor until somebody leaves it.
+
+    Raises:
+        Usage: there is no terminal to show it on.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Usage("monitor needs a terminal", hint="For programs: agentctl events RUN -f, agentctl runs --json")
+    with options.open_journal(store) as journal:
+        run_id = journal.run(run).run_id if run else ""
+        from agentctl.tui.app import Monitor
+
+        Monitor(journal, user=user, outside=_outside(journal, store, user), run_id=run_id, answers=answers).run()
+
+
+def _outside(journal: Store, store: str | None, user: str) -> Outside:
+    import asyncio
+
+    from agentctl.cli import waking
+    from agentctl.runner import stopping
+    from agentctl.tui.outside import Outside
+
+    def pause(run_id: str) -> str:
+        found = asyncio.run(stopping.pause(journal, run_id, user))
+        return f"{run_id} is {found.status}" if found.status != "running" else f"{run_id} will pause once it can"
+
+    def cancel(run_id: str) -> str:
+        found = asyncio.run(stopping.cancel(journal, run_id, user))
+        unsure = f"; look whether it happened: {', '.join(found.unsure)}" if found.unsure else ""
+        return f"{run_id} is {found.status}{unsure}"
+
+    return Outside(lambda: _outages(journal), pause, cancel, lambda run_id: waking.resume(run_id, store))
+
+
+def _outages(journal: Store) -> tuple[Outage, ...]:
+    """As the default policy's rules see them; of rehearsals those that are not closed."""
+    from agentctl.core.guards.circuit import Rules
+    from agentctl.runner import outages
+    from agentctl.tui.seen import Outage
+
+    now = journal.clock()
+    lines = journal.read(lambda tx: outages.lines(tx, Rules(), now, rehearsed=True))
+    seen = (line for line in lines if line.state != "closed" or not line.rehearsed)
+    return tuple(Outage(_short(line.name), line.state, line.failures, line.retry_at) for line in seen)
+
+
+def _short(name: str) -> str:
+    """A provider by its model, at its place where that is not the usual one; a tool by its name."""
+    if name.startswith("rehearsal:"):
+        return f"{_short(name.split(':', 2)[2])} (rehearsed)"
+    if name.startswith("tool:"):
+        return name.removeprefix("tool:").partition(":")[0]
+    sdk, _, rest = name.partition("|")
+    url, _, model = rest.rpartition("|")
+    return f"{model}@{url}" if url else f"{sdk} {model}"

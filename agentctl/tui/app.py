@@ -1,0 +1,191 @@
+"""The monitor: screens over a store that others write.
+
+    store ── threads read ─▶ frozen values ── reactives ─▶ screens ── keys ─▶ letters in the inbox, functions of Outside
+
+It reads, and answers through the inbox: what it shows may run in any process on any machine, and nothing happens to it
+when the monitor dies. No widget asks the store anything.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from agentctl.errors import AgentctlError
+from agentctl.journal.store import Store
+from agentctl.tui.confirm import Confirm
+from agentctl.tui.detail import DetailScreen
+from agentctl.tui.feed import Feed
+from agentctl.tui.follow import Follow
+from agentctl.tui.help import HelpScreen
+from agentctl.tui.outside import Outside
+from agentctl.tui.overview import OverviewScreen
+from agentctl.tui.run_page import RunPage
+from agentctl.tui.seen import Overview, Page
+from agentctl.tui.themes import DARK, LIGHT
+from agentctl.tui.wishes import Change, OpenRun, ShowDetail
+
+OVERVIEW_S, PAGE_S = 0.25, 0.15
+"""Between two looks at the store."""
+
+
+class Looked(Message):
+    """A look at the store; a later one of the same kind takes its place."""
+
+    def __init__(self, found: Overview | Page) -> None:
+        super().__init__()
+        self.found = found
+
+    def can_replace(self, message: Message) -> bool:
+        """One picture is enough, however fast they come."""
+        return isinstance(message, Looked) and type(message.found) is type(self.found)
+
+
+class Monitor(App[None]):
+    """See the module."""
+
+    TITLE = "agentctl"
+    ENABLE_COMMAND_PALETTE = True
+    CSS = """
+    .compact Footer { display: none; }
+    .compact #columns, .compact #health { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "help", "help", key_display="?", tooltip="What is seen and what the keys do"),
+        Binding("z", "compact", "compact", show=False),
+        Binding("q", "quit", "quit", tooltip="Runs go on"),
+        Binding("ctrl+c", "quit", "quit", show=False, priority=True),
+    ]
+
+    def __init__(
+        self, journal: Store, *, user: str, outside: Outside | None = None, run_id: str = "", answers: bool = True
+    ) -> None:
+        """`answers`: somebody here may decide, pause and cancel."""
+        super().__init__()
+        self.journal, self.user, self.answers = journal, user, answers
+        self.outside = outside or Outside()
+        self._first = run_id
+        self._readers: dict[str, threading.Event] = {}
+
+    def on_mount(self) -> None:
+        """All runs; on top of them the one that was asked for."""
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        self.theme = DARK.name
+        self.push_screen(OverviewScreen())
+        self._read(Feed(self.journal, self.outside.outages).look, OVERVIEW_S, "overview")
+        if self._first:
+            self._open(self._first)
+
+    def on_unmount(self) -> None:
+        """The readers end."""
+        for name in [*self._readers]:
+            self._end(name)
+
+    def _read(self, look: Callable[[], Overview | Page], every_s: float, name: str) -> None:
+        """A thread that looks again and again, until another of its name begins or the monitor ends."""
+        over = threading.Event()
+
+        def again() -> None:
+            while not over.is_set():
+                self.post_message(Looked(look()))
+                over.wait(every_s)
+
+        self._end(name)
+        self._readers[name] = over
+        threading.Thread(target=again, name=name, daemon=True).start()
+
+    def _end(self, name: str) -> None:
+        if name in self._readers:
+            self._readers.pop(name).set()
+
+    def on_looked(self, message: Looked) -> None:
+        """To whom it may concern."""
+        for screen in self.screen_stack:
+            if isinstance(screen, OverviewScreen) and isinstance(message.found, Overview):
+                screen.overview = message.found
+            elif isinstance(screen, RunPage) and isinstance(message.found, Page):
+                screen.page = message.found
+
+    # --- what screens ask for ---
+
+    def on_open_run(self, message: OpenRun) -> None:
+        """Its page, and its card."""
+        if not any(isinstance(each, RunPage) and each.run_id == message.run_id for each in self.screen_stack):
+            self._open(message.run_id)
+
+    def _open(self, run_id: str) -> None:
+        self.push_screen(RunPage(run_id), self._left)
+        self._read(Follow(self.journal, run_id, watches=self.answers).look, PAGE_S, "page")
+
+    def _left(self, _: object) -> None:
+        self._end("page")
+
+    def on_show_detail(self, message: ShowDetail) -> None:
+        """One line in full."""
+        self.push_screen(DetailScreen(message.title, message.lines))
+
+    def on_change(self, message: Change) -> None:
+        """Pause and resume at once; cancel after a question."""
+        if not self.answers:
+            self.notify("this screen only shows", severity="warning", timeout=4)
+        elif message.wish == "cancel":
+            question = f"Cancel {message.run_id} for good? It can't be resumed."
+            self.push_screen(Confirm(question), lambda sure: self._change(message) if sure else None)
+        else:
+            self._change(message)
+
+    def _change(self, message: Change) -> None:
+        work: Callable[[str], str] = getattr(self.outside, message.wish)
+
+        def run() -> None:
+            try:
+                said, severity = work(message.run_id), "information"
+            except AgentctlError as error:
+                said, severity = f"{error.message} {error.hint or ''}".strip(), "error"
+            self.call_from_thread(self.notify, said, severity=severity, timeout=6, markup=False)
+
+        self.run_worker(run, thread=True, group="change")
+
+    # --- for the whole of it ---
+
+    def action_help(self) -> None:
+        """Of the screen on top."""
+        found = getattr(self.screen, "HELP_OF", None)
+        if found is not None:
+            self.push_screen(HelpScreen(found))
+
+    def action_compact(self) -> None:
+        """Fewer lines around what matters."""
+        for screen in self.screen_stack:
+            screen.toggle_class("compact")
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Everything with a key that makes sense now, then the runs."""
+        yield SystemCommand("theme: change", "Colours", self.action_change_theme)
+        yield SystemCommand("screen: picture", "Save what is seen as an SVG", self.action_screenshot)
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if active.enabled and binding.description and not binding.system:
+                where = "run" if isinstance(active.node, RunPage) else "screen"
+                yield SystemCommand(
+                    f"{where}: {binding.description}", binding.tooltip or "", self._doing(active.node, binding.action)
+                )
+        for each in self.screen_stack:
+            if isinstance(each, OverviewScreen):
+                for line in each.overview.lines:
+                    yield SystemCommand(
+                        f"go to: {line.run_id} {line.row.task}", line.word, self._going(line.run_id), discover=False
+                    )
+
+    def _doing(self, node: Any, action: str) -> Callable[[], Any]:  # noqa: ANN401  # a screen, a widget or the app
+        return lambda: self.run_action(action, node)
+
+    def _going(self, run_id: str) -> Callable[[], Any]:
+        return lambda: self.post_message(OpenRun(run_id))

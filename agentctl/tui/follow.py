@@ -1,0 +1,104 @@
+"""The reader of one run: folds its events as they come, and says what its page shows as one value.
+
+It lives on a thread of its own. While it reads, the run is told that somebody watches, so that a reply can be seen
+while it is being written.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from agentctl.core import events as e
+from agentctl.core import gauges, summary, timeline
+from agentctl.core.doing import doing_at, rest
+from agentctl.core.state import State, apply
+from agentctl.core.summary import Summary
+from agentctl.errors import AgentctlError
+from agentctl.journal import lease, watching
+from agentctl.journal.runs import RunRow
+from agentctl.journal.store import Store
+from agentctl.records import replace
+from agentctl.tui import pending
+from agentctl.tui.limits import Limits, limits_of_run
+from agentctl.tui.seen import NEEDS_YOU, NO_PAGE, Page
+
+WATCH_S: Final = 4.0
+"""Between two words that somebody watches."""
+MOST_SPENDS: Final = 200
+"""Replies whose cost the sparkline shows."""
+RESUMABLE: Final = frozenset({"parked", "paused", "stopped", "crashed"})
+
+
+class Follow:
+    """One reader of one run."""
+
+    def __init__(self, journal: Store, run_id: str, *, watches: bool = True) -> None:
+        """`watches`: it may say so in the store."""
+        self._journal, self._run_id, self._watches = journal, run_id, watches
+        self._state, self._totals = State(), Summary()
+        self._limits: Limits | None = None
+        self._told = 0.0
+        self._page = NO_PAGE
+
+    def look(self) -> Page:
+        """Everything as it stands now; the last of it with a fault, where the store can't be read."""
+        now = self._journal.clock()
+        try:
+            row = self._journal.run(self._run_id)
+            self._say_so(row, now)
+            page = self._caught_up(row, now)
+            self._page = replace(page, writing=self._journal.read(lambda tx: watching.read(tx, row.run_id)), fault="")
+        except AgentctlError as error:
+            self._page = replace(self._page, now=now, fault=error.message)
+        return self._page
+
+    def _say_so(self, row: RunRow, now: float) -> None:
+        if self._watches and row.status in {"running", "queued"} and time.monotonic() - self._told > WATCH_S:
+            self._told = time.monotonic()
+            self._journal.write(lambda tx: watching.watch(tx, row.run_id, now), run_id=row.run_id)
+
+    def _caught_up(self, row: RunRow, now: float) -> Page:
+        page = self._page
+        if self._limits is None:
+            self._limits = limits_of_run(self._journal, row.run_id)
+        new = self._journal.events(row.run_id, self._state.seq)
+        for stamped in new:
+            page = self._taken(page, stamped)
+        known = page.events
+        known.extend(new)
+        if new or page.row is None:
+            page = replace(page, rows=timeline.rows(known), heading=timeline.header(known).removeprefix("Trace: "))
+        crashed = lease.crashed(row, now)
+        waiting = tuple(pending.of(self._journal, row.run_id).waiting) if self._state.inflight.open_calls else ()
+        word = "crashed" if crashed else NEEDS_YOU if waiting and row.status in {"running", "parked"} else row.status
+        return replace(
+            page,
+            row=row,
+            word=word,
+            count=len(known),
+            gauges=gauges.gauges(self._limits.policy, self._state, self._totals, now),
+            waiting=waiting,
+            limits=self._limits,
+            spent_micro=self._state.budget.spent_micro,
+            resume=f"agentctl resume {row.run_id}" if (word if crashed else row.status) in RESUMABLE else "",
+            now=now,
+        )
+
+    def _taken(self, page: Page, stamped: e.Stamped) -> Page:
+        self._state = apply(self._state, stamped)
+        self._totals = summary.apply(self._totals, stamped.event)
+        doing = doing_at(stamped.event)
+        if doing:
+            wait = rest(stamped.event)
+            page = replace(page, doing=doing, since=stamped.ts, until=stamped.ts + wait if wait else 0.0)
+        match stamped.event:
+            case e.ModelReplied(text=text, cost_micro=cost):
+                spends = (*page.spends, cost / 1e6)[-MOST_SPENDS:]
+                return replace(page, spends=spends, answer=text or page.answer)
+            case e.ModelFailed(cost_micro=cost) if cost:
+                return replace(page, spends=(*page.spends, cost / 1e6)[-MOST_SPENDS:])
+            case e.Completed(answer=answer, message=message):
+                return replace(page, doing="", until=0.0, answer=answer or message or page.answer)
+            case _:
+                return page
