@@ -45,7 +45,10 @@ def watch(run: str, store: str | None, user: str, *, answers: bool = True) -> No
         run_id = journal.run(run).run_id if run else ""
         from agentctl.tui.app import Monitor
 
-        Monitor(journal, user=user, outside=_outside(journal, store, user), run_id=run_id, answers=answers).run()
+        shown = Monitor(journal, user=user, outside=_outside(journal, store, user), run_id=run_id, answers=answers)
+        shown.run()
+    if shown.defect is not None:
+        raise shown.defect
 
 
 def _outside(journal: Store, store: str | None, user: str) -> Outside:

@@ -19,6 +19,7 @@ from textual.screen import Screen
 
 from agentctl.errors import AgentctlError
 from agentctl.journal.store import Store
+from agentctl.records import dataclass
 from agentctl.tui.confirm import Confirm
 from agentctl.tui.detail import DetailScreen
 from agentctl.tui.feed import Feed
@@ -33,6 +34,16 @@ from agentctl.tui.wishes import Change, OpenRun, ShowDetail
 
 OVERVIEW_S, PAGE_S = 0.25, 0.15
 """Between two looks at the store."""
+PATIENCE_S = 2.0
+"""For a look that is under way when the monitor ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A thread, and how it is told to end."""
+
+    over: threading.Event
+    thread: threading.Thread
 
 
 class Looked(Message):
@@ -71,7 +82,10 @@ class Monitor(App[None]):
         self.journal, self.user, self.answers = journal, user, answers
         self.outside = outside or Outside()
         self._first = run_id
-        self._readers: dict[str, threading.Event] = {}
+        self.defect: Exception | None = None
+        """What ended it, where that was no key."""
+        self._readers: dict[str, Reader] = {}
+        self._ended: list[threading.Thread] = []
 
     def on_mount(self) -> None:
         """All runs; on top of them the one that was asked for."""
@@ -87,23 +101,31 @@ class Monitor(App[None]):
         """The readers end."""
         for name in [*self._readers]:
             self._end(name)
+        for thread in self._ended:
+            thread.join(PATIENCE_S)
 
     def _read(self, look: Callable[[], Overview | Page], every_s: float, name: str) -> None:
         """A thread that looks again and again, until another of its name begins or the monitor ends."""
         over = threading.Event()
 
         def again() -> None:
-            while not over.is_set():
-                self.post_message(Looked(look()))
-                over.wait(every_s)
+            try:
+                while not over.is_set():
+                    self.post_message(Looked(look()))
+                    over.wait(every_s)
+            except Exception as error:  # noqa: BLE001  # a defect: a screen that stands still would tell nobody
+                self.defect = error
+                self.call_from_thread(self.exit)
 
         self._end(name)
-        self._readers[name] = over
-        threading.Thread(target=again, name=name, daemon=True).start()
+        self._readers[name] = reader = Reader(over, threading.Thread(target=again, name=name, daemon=True))
+        reader.thread.start()
 
     def _end(self, name: str) -> None:
-        if name in self._readers:
-            self._readers.pop(name).set()
+        reader = self._readers.pop(name, None)
+        if reader is not None:
+            reader.over.set()
+            self._ended.append(reader.thread)
 
     def on_looked(self, message: Looked) -> None:
         """To whom it may concern."""

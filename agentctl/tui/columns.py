@@ -127,7 +127,7 @@ def _provider(line: Line, now: float) -> Span:
     if glance.provider in glance.open or glance.open:
         name = glance.provider if glance.provider in glance.open else next(iter(glance.open))
         left = glance.open[name] - now
-        return f"✗ {safe(name.removeprefix('tool:'))} {f'{left:.0f}s' if left > 0 else 'probe'}", "bad"
+        return f"✗ {f'{left:.0f}s' if left > 0 else 'probe'} {safe(name.removeprefix('tool:'))}", "bad"
     if glance.failing:
         return f"! {safe(glance.failing)}", "warn"
     return provider, "plain"

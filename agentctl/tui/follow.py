@@ -39,7 +39,8 @@ class Follow:
         self._state, self._totals = State(), Summary()
         self._limits: Limits | None = None
         self._told = 0.0
-        self._page = NO_PAGE
+        self._events: list[e.Stamped] = []
+        self._page = replace(NO_PAGE, events=self._events)
 
     def look(self) -> Page:
         """Everything as it stands now; the last of it with a fault, where the store can't be read."""
@@ -65,7 +66,7 @@ class Follow:
         new = self._journal.events(row.run_id, self._state.seq)
         for stamped in new:
             page = self._taken(page, stamped)
-        known = page.events
+        known = self._events
         known.extend(new)
         if new or page.row is None:
             page = replace(page, rows=timeline.rows(known), heading=timeline.header(known).removeprefix("Trace: "))

@@ -39,7 +39,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         & > .lines--bad { color: $text-error; text-style: bold; }
         & > .lines--quiet { color: $text-muted; }
         & > .lines--strong { text-style: bold; }
-        & > .lines--cursor { background: $primary 25%; }
+        & > .lines--cursor { background: $primary 20%; }
         &:focus > .lines--cursor { background: $primary 45%; text-style: bold; }
     }
     """
@@ -101,12 +101,12 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         here = index == self.cursor
         styles: dict[Look, Style] = {look: self._style(f"lines--{look}") for look in LOOKS}
         if here:
-            under += self.get_component_rich_style("lines--cursor", partial=True)
+            under += self.get_component_rich_style("lines--cursor")
         return strip([(CURSOR if here else NO_CURSOR, "plain"), *self._draw(index, width - 1)], styles, width, under)
 
     def _style(self, name: str) -> Style:
-        style = self.get_component_rich_style(name, partial=True)
-        return Style(color=style.color, bold=style.bold)
+        style = self.get_component_rich_style(name)
+        return Style(color=style.color, bold=style.bold or None)
 
     def _reveal(self) -> None:
         height, top = self.size.height, self.scroll_offset.y

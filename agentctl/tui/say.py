@@ -51,6 +51,6 @@ class Say(Widget):
             return Strip.blank(width, under)
         styles: dict[Look, Style] = {}
         for look in LOOKS:
-            found = self.get_component_rich_style(f"say--{look}", partial=True)
-            styles[look] = Style(color=found.color, bold=found.bold)
+            found = self.get_component_rich_style(f"say--{look}")
+            styles[look] = Style(color=found.color, bold=found.bold or None)
         return strip(self.lines[y], styles, width, under)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import field
 from typing import Literal
 
@@ -85,7 +86,7 @@ class Page:
 
     row: RunRow | None = None
     word: str = ""
-    events: list[Stamped] = field(default_factory=list[Stamped])
+    events: Sequence[Stamped] = ()
     count: int = 0
     heading: str = ""
     gauges: tuple[Gauge, ...] = ()

@@ -1,0 +1,221 @@
+"""The page of one run, now and at any moment before."""
+
+import pytest
+
+from agentctl.core import events as e
+from agentctl.errors import Forbidden
+from agentctl.journal import watching
+from agentctl.tui.confirm import Confirm
+from agentctl.tui.detail import DetailScreen
+from agentctl.tui.lines import Lines
+from agentctl.tui.outside import Outside
+from agentctl.tui.say import Say
+from tests.tui.conftest import settled, until
+from tests.tui.scene import DONE, NOW, WORKING, asked, replied, started
+
+
+def text(pilot, name):
+    return pilot.app.screen.query_one(name, Say).text
+
+
+async def test_gauges_say_how_close_each_limit_is(scene):
+    scene.run("r_work0000a3", WORKING, ago=92)
+    async with scene.monitor("r_work0000a3").run_test(size=(80, 24)) as pilot:
+        await settled(pilot, page=True)
+        gauges = text(pilot, "#gauges")
+
+    assert "spend     █░░░░░ $0.0486 of $0.50" in gauges
+    assert "steps     █░░░░░ 4 of 20" in gauges
+    assert "✗ anthropic OPEN 42s" in gauges
+    assert "openai closed" in gauges
+    for name in ("tokens", "context", "loops", "progress", "cache", "time"):
+        assert f"\n{name}" in gauges
+
+
+async def test_a_call_that_waits_is_told_with_the_key_to_press(scene):
+    async with scene.night().monitor("r_wait0000a4").run_test() as pilot:
+        await settled(pilot, page=True)
+
+        assert " send_refund waits for you: press d to look at it and decide" == text(pilot, "#doing")
+        assert "needs you" in text(pilot, "#title")
+
+
+async def test_what_is_new_appears_and_the_last_line_stays_in_sight(scene):
+    scene.run("r_work0000a3", [started(), asked()], ago=9)
+    async with scene.monitor("r_work0000a3").run_test() as pilot:
+        await settled(pilot, page=True)
+        scene.add("r_work0000a3", [replied("Here it is."), asked(), replied("And more.")])
+        await until(pilot, lambda: pilot.app.screen.page.count == 5)
+        lines = pilot.app.screen.query_one("#timeline", Lines)
+
+        assert lines.cursor == lines.count - 1
+        assert pilot.app.screen.page.answer == "And more."
+
+
+async def test_a_reply_is_seen_while_it_is_written(scene):
+    scene.run("r_work0000a3", [started(), asked()], ago=9)
+    async with scene.monitor("r_work0000a3").run_test() as pilot:
+        await settled(pilot, page=True)
+
+        assert scene.store.read(lambda tx: watching.watched(tx, "r_work0000a3", scene.now))
+
+        scene.store.write(lambda tx: watching.write(tx, "r_work0000a3", "Your order is on its w", scene.now))
+        await until(pilot, lambda: pilot.app.screen.page.writing.text)
+        box = pilot.app.screen.query_one("#said")
+
+        assert box.border_title == "answer, being written"
+
+
+async def test_left_and_right_travel_and_escape_comes_back_to_now(scene):
+    scene.run("r_done0000a1", DONE, "completed", "done", ago=60)
+    async with scene.monitor("r_done0000a1").run_test() as pilot:
+        await settled(pilot, page=True)
+        page = pilot.app.screen
+        await pilot.press("left")
+        await until(pilot, lambda: page.moment is not None)
+
+        assert text(pilot, "#doing").startswith(f" ◀ event {len(DONE) - 1} of {len(DONE)} ▶ step 4  llm.replied")
+
+        await pilot.press("left", "left", "left")
+
+        assert page.moment.count == len(DONE) - 4
+        assert "$0.0396 of" in text(pilot, "#gauges")
+
+        await pilot.press("left_square_bracket")
+
+        assert page.moment.frame.step == 2
+
+        await pilot.press("right")
+
+        assert (page.moment.count, page.moment.frame.step) == (10, 3)
+
+        await pilot.press("escape")
+
+        assert page.moment is None
+        assert pilot.app.screen is page
+
+
+async def test_who_travels_in_a_live_run_is_not_carried_off(scene):
+    scene.run("r_work0000a3", WORKING, ago=92)
+    async with scene.monitor("r_work0000a3").run_test() as pilot:
+        await settled(pilot, page=True)
+        page = pilot.app.screen
+        await pilot.press("left")
+        await until(pilot, lambda: page.moment is not None)
+        before = page.moment
+        scene.add("r_work0000a3", [replied("New.")])
+        await until(pilot, lambda: page.page.count == len(WORKING) + 1)
+
+        assert page.moment is before
+
+        await pilot.press("right", "right")
+        await pilot.pause()
+
+        assert page.moment is None
+
+
+async def test_search_finds_in_what_went_in_and_came_out(scene):
+    scene.run("r_done0000a1", DONE, "completed", "done", ago=60)
+    async with scene.monitor("r_done0000a1").run_test() as pilot:
+        await settled(pilot, page=True)
+        await pilot.press("slash", *"A-1002", "enter")
+        lines, rows = pilot.app.screen.query_one("#timeline", Lines), pilot.app.screen.page.rows
+
+        assert any("A-1002" in each for each in rows[lines.cursor].inputs)
+
+        found = lines.cursor
+        await pilot.press("full_stop")
+
+        assert lines.cursor != found
+
+
+async def test_enter_shows_a_line_in_full(scene):
+    scene.run("r_done0000a1", DONE, "completed", "done", ago=60)
+    async with scene.monitor("r_done0000a1").run_test() as pilot:
+        await settled(pilot, page=True)
+        await pilot.press("up", "up", "enter")
+        await pilot.pause()
+
+        assert isinstance(pilot.app.screen, DetailScreen)
+
+        await pilot.press("escape")
+        await pilot.pause()
+
+        assert not isinstance(pilot.app.screen, DetailScreen)
+
+
+async def test_pause_asks_outside_and_says_what_came_of_it(scene):
+    asked_for = []
+    outside = Outside(pause=lambda run_id: asked_for.append(run_id) or f"{run_id} is paused")
+    scene.run("r_work0000a3", WORKING, ago=92)
+    async with scene.monitor("r_work0000a3", outside=outside).run_test(notifications=True) as pilot:
+        await settled(pilot, page=True)
+        await pilot.press("p")
+        await until(pilot, lambda: asked_for)
+
+        assert asked_for == ["r_work0000a3"]
+
+
+async def test_cancel_is_asked_about_first_and_enter_is_no_yes(scene):
+    done = []
+    outside = Outside(cancel=lambda run_id: done.append(run_id) or "cancelled")
+    scene.run("r_work0000a3", WORKING, ago=92)
+    async with scene.monitor("r_work0000a3", outside=outside).run_test() as pilot:
+        await settled(pilot, page=True)
+        await pilot.press("c", "enter")
+        await pilot.pause()
+
+        assert isinstance(pilot.app.screen, Confirm)
+
+        await pilot.press("n", "c", "y")
+        await until(pilot, lambda: done)
+
+        assert done == ["r_work0000a3"]
+
+
+async def test_what_outside_refuses_is_one_line(scene):
+    def refuse(run_id):
+        raise Forbidden(f"{run_id} is driven by another", hint="Wait.")
+
+    scene.run("r_stop0000a2", [started(), e.Completed("stopped", "loop", 11, 0, "")], "stopped", "loop")
+    async with scene.monitor("r_stop0000a2", outside=Outside(resume=refuse)).run_test(notifications=True) as pilot:
+        await settled(pilot, page=True)
+        await pilot.press("r")
+        await until(pilot, lambda: [*pilot.app._notifications])
+
+        assert next(iter(pilot.app._notifications)).message == "r_stop0000a2 is driven by another Wait."
+
+
+async def test_a_screen_that_only_shows_changes_nothing(scene):
+    done = []
+    outside = Outside(pause=done.append, cancel=done.append, resume=done.append)
+    scene.run("r_work0000a3", WORKING, ago=92)
+    async with scene.monitor("r_work0000a3", outside=outside, answers=False).run_test() as pilot:
+        await settled(pilot, page=True)
+        await pilot.press("p", "c", "y", "r")
+        await pilot.pause(0.2)
+
+        assert done == []
+        assert not scene.store.read(lambda tx: watching.watched(tx, "r_work0000a3", NOW))
+
+
+@pytest.mark.parametrize("size", [(40, 10), (60, 15), (300, 80)], ids=str)
+async def test_no_size_breaks_it(scene, size):
+    async with scene.night().monitor("r_work0000a3").run_test(size=size) as pilot:
+        await settled(pilot, page=True)
+        await pilot.press("left")
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("escape", "escape")
+        await pilot.pause(0.1)
+        await pilot.resize_terminal(*size)
+        await pilot.pause(0.1)
+
+
+async def test_a_run_that_vanishes_is_told(scene):
+    scene.run("r_done0000a1", DONE, "completed", "done", ago=60)
+    async with scene.monitor("r_done0000a1").run_test() as pilot:
+        await settled(pilot, page=True)
+        scene.store.write(lambda tx: tx.execute("DELETE FROM runs WHERE run_id = ?", ("r_done0000a1",)))
+        await until(pilot, lambda: pilot.app.screen.page.fault)
+
+        assert "there is no run r_done0000a1" in text(pilot, "#doing")
