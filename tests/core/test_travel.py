@@ -1,6 +1,6 @@
 """Going back in a run."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentctl.core import gauges, summary, timeline
@@ -23,6 +23,7 @@ def stamped(events):
     return found
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.sampled_from(range(len(RUNS))), st.lists(st.integers(1, len(LONG)), min_size=1, max_size=5))
 def test_a_moment_is_the_fold_up_to_it_however_one_came_there(run, counts):
     events = RUNS[run]
