@@ -46,7 +46,7 @@ def editor() -> list[str]:
 
 async def in_editor(command: list[str], shown: Json, fits: Fits, say: Callable[[str], None]) -> JsonObject | None:
     """The new arguments; None: they stay as they are."""
-    before = text = _open(json.dumps(shown, ensure_ascii=False, indent=2))
+    before = text = written(shown)
     problem = ""
     while True:
         earlier = text
@@ -111,8 +111,9 @@ def with_line(shown: JsonObject, line: str) -> JsonObject:
         raise Unfit(f"the value of {name} is no JSON; write texts in double quotes") from None
 
 
-def _open(text: str) -> str:
+def written(shown: Json) -> str:
     """JSON in which every character can be seen: an editor must show neither less nor something else."""
+    text = json.dumps(shown, ensure_ascii=False, indent=2)
     return "".join(
         json.dumps(char)[1:-1] if not char.isascii() and (category(char) in SHAPELESS or char in BLANKS) else char
         for char in text

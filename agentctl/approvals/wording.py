@@ -68,6 +68,13 @@ def wording(question: Question) -> list[str]:
     ]
 
 
+def waiting(left_s: float, later_micro: int) -> tuple[str, ...]:
+    """What waiting costs: the prompt cache lasts so many seconds, and is paid for anew after that."""
+    if left_s <= 0 or later_micro <= 0:
+        return ()
+    return (f"the prompt cache expires in {left_s:,.0f}s; a later answer costs ${later_micro / 1e6:.4f} more",)
+
+
 def choices(question: Question) -> str:
     """The keys that count."""
     if question.doubt:

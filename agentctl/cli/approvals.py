@@ -34,10 +34,11 @@ def approvals(run: OneRun = None, *, as_json: AsJson = False, store: StoreUrl = 
     elif row is not None:
         width = max(20, shutil.get_terminal_size().columns - 1)
         for each in waiting:
-            for line in each.page(row.cost_micro, width):
+            for line in each.page(row.cost_micro, width, time.time(), stands=row.status == "running"):
                 render.out(line)
             render.out(f"  digest {each.event.digest[:16]}")
         changed = "--happened RESULT" if any(each.event.doubt for each in waiting) else "--args JSON"
+        changed += " | --remember" if any(each.event.remembers for each in waiting) else ""
         render.say(
             f"\ndecide:  agentctl approve {row.run_id} [CALL] [--digest D] [{changed}]    or: agentctl deny …", "hint"
         )
@@ -76,5 +77,11 @@ def _item(each: Request) -> JsonObject:
         "files": [{"path": path, "digest": digest} for path, digest in asked.files],
         "change": asked.change,
         "doubt": list(asked.doubt),
+        "limit_usd": each.limit_usd or None,
+        "remembers": asked.remembers or None,
+        "stands_until": timestamp(each.until) if each.until else None,
+        "after": asked.after or None,
+        "cache_until": timestamp(asked.cache_until) if asked.cache_until else None,
+        "later_usd": asked.later_micro / 1e6,
         "copied": [{"source": copied.source, "text": copied.text} for copied in asked.copied],
     }

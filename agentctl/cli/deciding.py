@@ -33,6 +33,9 @@ def approve(
         str | None,
         typer.Option(metavar="RESULT", help="It was in doubt and happened: JSON or words to go on with, not run again"),
     ] = None,
+    remember: Annotated[
+        bool, typer.Option("--remember", help="This exact call again too, in this run, where the request offers it")
+    ] = False,
     digest: Annotated[
         str, typer.Option(metavar="D", help="Only the call that you looked at: `agentctl approvals RUN` names it so")
     ] = "",
@@ -42,12 +45,13 @@ def approve(
 ) -> None:
     """Let one exact call run, once"""
     from agentctl.errors import Usage
-    from agentctl.journal.inbox import HAPPENED
+    from agentctl.journal.inbox import HAPPENED, REMEMBER
 
-    if args is not None and happened is not None:
-        raise Usage("--args and --happened exclude each other")
+    if [args is not None, happened is not None, remember].count(True) > 1:
+        raise Usage("--args, --happened and --remember exclude each other")
     given = "" if args is None else _edited(args)
     given = given if happened is None else f"{HAPPENED}{happened}"
+    given = REMEMBER if remember else given
     _decide("approve", run, call, given, digest=digest, user=user, store=store, as_json=as_json)
 
 
@@ -86,7 +90,8 @@ def _decide(
     as_json: bool,
 ) -> None:
     from agentctl.journal import lease
-    from agentctl.journal.inbox import HAPPENED
+    from agentctl.journal.inbox import HAPPENED, REMEMBER
+    from agentctl.tui import answers
     from agentctl.tui.pending import the_one
 
     who = options.identity("--user", user) or options.login()
@@ -95,27 +100,18 @@ def _decide(
         request = the_one(journal, row.run_id, call or "")
         _is_the_one(request, digest)
         told = "happened" if kind == "approve" and payload.startswith(HAPPENED) else kind
-        if told == "happened":
-            _may_have_happened(request)
+        answers.check(request, answers.Decision(kind, payload))
         journal.leave(request.run_id, kind, by=who, call_id=request.call_id, asked_seq=request.seq, payload=payload)
         crashed = lease.crashed(row, journal.clock())
     resume = f"agentctl resume {row.run_id}" if row.status != "running" or crashed else None
     if as_json:
         render.as_json(_told(request, "happened" if told == "happened" else WORDS[told], resume))
         return
-    given = ", with other arguments than" if payload and told == "approve" else ":"
+    given = ":"
+    if payload and told == "approve":
+        given = ", for this run:" if payload == REMEMBER else ", with other arguments than"
     render.out(f"{WORDS[told]} {request.call_id} of {row.run_id}{given} {request.shown}")
     render.say(f"resume:  {resume}" if resume else "the run goes on by itself", "hint")
-
-
-def _may_have_happened(request: Request) -> None:
-    from agentctl.errors import Forbidden
-
-    if not request.event.doubt:
-        raise Forbidden(
-            f"{request.call_id} of {request.run_id} was not started: it can't have happened",
-            hint=f"agentctl approvals {request.run_id}",
-        )
 
 
 def _is_the_one(request: Request, digest: str) -> None:

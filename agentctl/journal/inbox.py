@@ -23,6 +23,8 @@ SEALED: Final = "sealed:"
 """Begins a payload as it is stored: the digest of what was sealed."""
 HAPPENED: Final = "happened:"
 """Begins what is said of a call that happened; arguments begin with a brace."""
+REMEMBER: Final = "remember:"
+"""All that is said of a call that may run again in this run; what follows it would be no such answer."""
 OVER: Final = ("completed", "failed", "cancelled")
 
 
@@ -36,7 +38,7 @@ class Letter:
     call_id: str
     asked_seq: int
     payload: str
-    """A reason in words, edited arguments as JSON, or after `HAPPENED` what a call came to."""
+    """A reason in words, edited arguments as JSON, after `HAPPENED` what a call came to, or `REMEMBER`."""
     sender: str
     created: float
 

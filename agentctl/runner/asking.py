@@ -6,6 +6,7 @@ import json
 
 from agentctl.approvals.base import Question
 from agentctl.approvals.masks import Moved, restored
+from agentctl.approvals.wording import waiting
 from agentctl.core import decisions as do
 from agentctl.core import receipts
 from agentctl.core.contract import Contract
@@ -13,6 +14,7 @@ from agentctl.core.events import ApprovalRequested
 from agentctl.core.guards import budget, cache
 from agentctl.core.inflight import CallState
 from agentctl.core.messages import JsonObject, is_object
+from agentctl.core.tiers import Tier
 from agentctl.models.caching import lifetime_s
 from agentctl.runner import changes, doubt, exact, shell, words
 from agentctl.runner.world import World
@@ -21,9 +23,13 @@ REMEMBERS = "this exact call of {tool} again, in this run, for an hour"
 
 
 def requested(world: World, call: CallState, contract: Contract, decision: do.AskPerson) -> ApprovalRequested:
-    """The request, scrubbed. D70"""
+    """The request, scrubbed: all that is shown of it anywhere. D70"""
     args = world.args(call.call_id)
-    bound, copied = exact.bound(world, call, contract), exact.exactly(world, call).copied
+    bound = exact.bound(world, call, contract)
+    copied = words.shown(world, exact.exactly(world, call).copied)
+    rules = world.setup.policy.approval
+    remembered = not (decision.once or decision.person or copied)
+    cache_until, later_micro = _waiting_costs(world)
     return ApprovalRequested(
         call.call_id,
         contract.name,
@@ -31,7 +37,7 @@ def requested(world: World, call: CallState, contract: Contract, decision: do.As
         world.scrub.text(decision.rule),
         receipts.whole(world.call_key, bound),
         world.shown_args(call.call_id),
-        words.shown(world, copied),
+        copied,
         decision.once,
         bound,
         contract.owner,
@@ -41,26 +47,31 @@ def requested(world: World, call: CallState, contract: Contract, decision: do.As
         _edited(world, call),
         words.around(world, contract),
         tuple(world.scrub.text(line) for line in doubt.known(world, call)),
+        limit_micro=budget.cap_micro(world.setup.policy.budget, world.state.budget),
+        remembers=REMEMBERS.format(tool=contract.name) if remembered else "",
+        fixed=call.attempts > 0,
+        stands_s=rules.timeout_s,
+        after="the run parks" if rules.on_timeout == "park" else "it is denied",
+        cache_until=cache_until,
+        later_micro=later_micro,
     )
 
 
-def question(world: World, call: CallState, asked: ApprovalRequested, decision: do.AskPerson) -> Question:
-    """The same for whoever sits here, with what it costs and which answers there are."""
-    policy, spent = world.setup.policy, world.state.budget
+def question(world: World, call: CallState, asked: ApprovalRequested) -> Question:
+    """The same for whoever sits here."""
     contract = world.setup.contracts[call.tool]
-    remembered = not (decision.once or decision.person or asked.copied)
     return Question(
         world.recorder.identity.run_id,
         asked.call_id,
         asked.tool,
         asked.owner,
         asked.args,
-        decision.tier,
+        Tier.of(asked.tier),
         asked.rule,
         asked.digest,
-        spent.spent_micro / 1e6,
-        budget.cap_micro(policy.budget, spent) / 1e6,
-        policy.approval.timeout_s,
+        world.state.budget.spent_micro / 1e6,
+        asked.limit_micro / 1e6,
+        asked.stands_s,
         tuple((each.source, each.text) for each in asked.copied),
         asked.untrusted,
         asked.parts,
@@ -68,10 +79,10 @@ def question(world: World, call: CallState, asked: ApprovalRequested, decision: 
         asked.change,
         asked.edited,
         asked.doubt,
-        _waiting_costs(world),
-        "the run parks" if policy.approval.on_timeout == "park" else "it is denied",
-        REMEMBERS.format(tool=asked.tool) if remembered else "",
-        None if call.attempts else lambda typed: misfit(world, call, contract, typed),
+        waiting(asked.cache_until - world.clock(), asked.later_micro),
+        asked.after,
+        asked.remembers,
+        None if asked.fixed else lambda typed: misfit(world, call, contract, typed),
     )
 
 
@@ -107,19 +118,17 @@ def _edited(world: World, call: CallState) -> str:
     return changes.compared(f"{old}\n", f"{new}\n", "the model", call.edited_by, around=1)
 
 
-def _waiting_costs(world: World) -> tuple[str, ...]:
-    """When the prompt cache expires, and what the next request pays then."""
+def _waiting_costs(world: World) -> tuple[float, int]:
+    """When the prompt cache expires, and what the next request pays more then, in micro-dollars; 0, 0: nothing."""
     policy, latest = world.setup.policy, cache.latest(world.state.cache)
     if latest is None or not policy.cache.enabled:
-        return ()
+        return 0.0, 0
     identity, known = latest
     provider = next((each for each in policy.providers if each.identity == identity), None)
     price = None if provider is None else world.setup.prices.get(provider.name)
     if provider is None or price is None:
-        return ()
-    left = known.asked + lifetime_s(provider, policy.cache.ttl) - world.clock()
+        return 0.0, 0
+    expires = known.asked + lifetime_s(provider, policy.cache.ttl)
     rate = price.rate(known.held)
-    usd = known.held * max(0.0, (rate.cache_write or rate.input) - rate.cache_read) / 1e6
-    if left <= 0 or usd <= 0:
-        return ()
-    return (f"the prompt cache expires in {left:,.0f}s; a later answer costs ${usd:.4f} more",)
+    more = round(known.held * max(0.0, (rate.cache_write or rate.input) - rate.cache_read))
+    return (expires, more) if expires > world.clock() and more else (0.0, 0)

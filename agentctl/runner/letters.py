@@ -9,7 +9,7 @@ from agentctl.core import decisions as do
 from agentctl.core.guards.args import DEEPEST, deeper
 from agentctl.core.inflight import find
 from agentctl.core.messages import Json, is_object
-from agentctl.journal.inbox import HAPPENED, Letter
+from agentctl.journal.inbox import HAPPENED, REMEMBER, Letter
 from agentctl.runner.wishes import wish
 from agentctl.runner.world import World
 
@@ -41,6 +41,8 @@ def _read(letter: Letter) -> Answer:
         return Answer("deny", letter.sender, letter.payload[:LONGEST_REASON], at=letter.created)
     if not letter.payload:
         return Answer("approve", letter.sender, at=letter.created)
+    if letter.payload == REMEMBER:
+        return Answer("approve", letter.sender, at=letter.created, remember=True)
     if letter.payload.startswith(HAPPENED):
         said = letter.payload.removeprefix(HAPPENED)
         return Answer("happened", letter.sender, result=said, at=letter.created)

@@ -22,6 +22,7 @@ from agentctl.core.events import ApprovalDecided, ApprovalRequested, CallEdited,
 from agentctl.core.guards.scrub import FAILED
 from agentctl.core.inflight import CallState, find
 from agentctl.core.messages import JsonObject
+from agentctl.records import replace
 from agentctl.runner import asking, doubt, letters, numbered
 from agentctl.runner.exact import exactly
 from agentctl.runner.world import World
@@ -47,6 +48,8 @@ async def ask_person(world: World, call: CallState, contract: Contract, decision
         return answer
     if answer is None:
         return await _nobody(world, call, since)
+    if answer.remember and (answer.args is not None or not asked.remembers):  # nobody was shown what they would allow
+        answer = replace(answer, remember=False)
     if answer.decision == "happened":
         _happened(world, call, contract, decision, answer)
         return None
@@ -103,7 +106,7 @@ def _surest(here: Answer | None, elsewhere: Answer | do.Stop | None) -> Answer |
 
 
 async def _here(world: World, call: CallState, asked: ApprovalRequested, decision: do.AskPerson) -> Answer | None:
-    question = asking.question(world, call, asked, decision)
+    question = asking.question(world, call, asked)
     if world.reviewer is not None:
         reviewed = await world.reviewer.answer(question, person=decision.person)
         if reviewed is not None:

@@ -89,6 +89,20 @@ class ApprovalRequested:
     """Whose words are in the run."""
     doubt: tuple[str, ...] = ()
     """It was started and may have happened: what is known of that."""
+    limit_micro: int = 0
+    """What the run may cost in all, in micro-dollars; 0: nobody wrote it down."""
+    remembers: str = ""
+    """What a yes for this run would remember, to the letter; empty: none is offered."""
+    fixed: bool = False
+    """Its arguments are not to be changed."""
+    stands_s: float = 0.0
+    """Seconds that it stands where somebody can answer; 0: nobody wrote it down."""
+    after: str = ""
+    """What happens when nobody answers by then, in words."""
+    cache_until: float = 0.0
+    """When the prompt cache expires, in seconds since the epoch; 0: there is none to lose."""
+    later_micro: int = 0
+    """What an answer after that costs more, in micro-dollars."""
 
 
 @dataclass(frozen=True, slots=True)
