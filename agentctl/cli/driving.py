@@ -13,7 +13,7 @@ import typer
 from agentctl.approvals.base import Approver
 from agentctl.cli import render
 from agentctl.cli.plain import Lines, Plain
-from agentctl.core.messages import JsonObject
+from agentctl.core.messages import JsonObject, Scrubbed
 from agentctl.records import dataclass
 from agentctl.runner.order import Listener, Result
 from agentctl.tui.limits import Limits
@@ -35,6 +35,8 @@ class Output:
     as_events: bool
     user: str
     stdin_used: bool = False
+    attended: bool = False
+    """Nobody can be asked at this terminal, and somebody watches elsewhere."""
 
 
 def drive(work: Work, output: Output, limits: Callable[[], Limits]) -> NoReturn:
@@ -46,7 +48,7 @@ def drive(work: Work, output: Output, limits: Callable[[], Limits]) -> NoReturn:
     # Whoever would have read the answer may be gone: how it ended is told all the same.
     with suppress(BrokenPipeError):
         if not output.as_events:
-            _answer(result, output, listener.shown)
+            answer(result, output, listener.shown)
         sys.stdout.flush()
     if isinstance(listener, Lines) and listener.failed is not None:
         raise listener.failed
@@ -75,13 +77,17 @@ def _listener(
 
 
 def _approver(output: Output, aside: Callable[[], AbstractContextManager[object]]) -> Approver | None:
-    """Whoever sits here; None: nobody can answer, and the policy says what happens then."""
+    """Whoever sits here, or watches elsewhere; None: nobody can answer, and the policy says what happens then."""
+    if output.attended:
+        from agentctl.approvals.elsewhere import Elsewhere
+
+        return Elsewhere()
     from agentctl.approvals.terminal import Terminal, can_ask
 
     return Terminal(output.user, screen=aside) if can_ask(stdin_used=output.stdin_used) else None
 
 
-def _answer(result: Result, output: Output, shown: str) -> None:
+def answer(result: Result, output: Output, shown: str) -> None:
     """The final answer, and nothing else, on stdout; on a screen where it has just been streamed it stands already."""
     if output.as_json:
         render.as_json(result.body)
@@ -94,6 +100,14 @@ def _answer(result: Result, output: Output, shown: str) -> None:
         from agentctl.approvals.printable import printable
 
         render.out(printable(result.answer))
+
+
+def result_of(body: JsonObject) -> Result:
+    """The result of a drive in another process, from the object that it printed."""
+    said = {name: cast("str", body[name]) for name in ("status", "reason", "answer", "message")}
+    code, resume = cast("int", body["exit_code"]), cast("str | None", body["resume"])
+    words = Scrubbed(said["answer"]), Scrubbed(said["message"])
+    return Result(said["status"], said["reason"], code, *words, resume, body)
 
 
 def summary(result: Result) -> None:

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from agentctl.approvals.printable import printable
 from agentctl.cli import render
 from agentctl.core.messages import Json, JsonObject
+
+if TYPE_CHECKING:
+    from agentctl.runner.order import Order
+
+
+def explain(order: Order, store: str | None, *, as_json: bool) -> None:
+    """Say it, and send nothing."""
+    from agentctl.runner import api
+
+    explanation = api.explain(order, store=store)
+    if as_json:
+        render.as_json(explanation)
+    else:
+        tell(explanation)
 
 
 def tell(explanation: JsonObject) -> None:

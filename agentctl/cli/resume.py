@@ -32,6 +32,7 @@ def resume(
     user: Annotated[str | None, typer.Option(help="Who goes on with it; default: your login name")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")] = False,
     as_events: Annotated[bool, typer.Option("--events", help="Print the new events as JSON lines")] = False,
+    attended: Annotated[bool, typer.Option("--attended", hidden=True)] = False,
     store: StoreUrl = None,
 ) -> None:
     """Go on with a run that crashed, was parked, paused or stopped by a limit"""
@@ -56,4 +57,4 @@ def resume(
         with options.open_journal(store) as journal:
             return limits_of_run(journal, journal.run(run).run_id, policy)
 
-    drive(work, Output(as_json, as_events, who), limits)
+    drive(work, Output(as_json, as_events, who, attended=attended), limits)

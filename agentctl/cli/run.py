@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentctl.cli import options, render, values
+from agentctl.cli import options, values
 from agentctl.cli.options import StoreUrl, filled
 from agentctl.errors import Usage
 
 if TYPE_CHECKING:
     from agentctl.approvals.base import Approver
+    from agentctl.cli.driving import Output
     from agentctl.runner.order import Listener, Order, Result
 
 
@@ -54,6 +55,7 @@ def run(
     auto_approve: Tier = None,
     lines: LinesFile = None,
     parallel: Annotated[int, typer.Option(metavar="N", min=1, help="So many runs at a time")] = 1,
+    tui: Annotated[bool, typer.Option("--tui", help="Watch it in the monitor, and answer there")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Run it in the background; this terminal may go")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say what would be sent; send nothing")] = False,
     rehearse: Annotated[bool, typer.Option("--rehearse", help="Play a script in the model's place")] = False,
@@ -63,6 +65,7 @@ def run(
     as_events: Annotated[bool, typer.Option("--events", help="Print the events as JSON lines")] = False,
     log_json: LogFile = None,
     announce: Annotated[int | None, typer.Option("--announce", hidden=True)] = None,
+    attended: Annotated[bool, typer.Option("--attended", hidden=True)] = False,
     store: StoreUrl = None,
 ) -> None:
     """Run a task under its policy; the answer goes to stdout, everything else to stderr
@@ -75,10 +78,14 @@ def run(
     _check_many(explain=explain, detach=detach, several=several, lines=lines, var=var or [])
     who = options.identity("--user", user) or options.login()
     payer, conversation = options.identity("--tenant", tenant), options.identity("--session", session)
+    if tui:
+        from agentctl.cli import watched
+
+        watched.start(ctx, store, who)
     if detach:
         from agentctl.cli import detach as background
 
-        background.start(ctx, store, background.piped(var or [], lines))
+        background.start(ctx, store)
     given, piped = options.variables(var or [])
     from agentctl.runner.order import Order
 
@@ -87,7 +94,9 @@ def run(
         for task in tasks
     ]
     if explain:
-        _explain(orders[0], store, as_json=as_json)
+        from agentctl.cli import explaining
+
+        explaining.explain(orders[0], store, as_json=as_json)
         return
     from agentctl.cli.logfile import passing
 
@@ -96,7 +105,9 @@ def run(
         from agentctl.cli import many
 
         many.drive(orders, many.Together(lines or "", parallel, store, as_json, as_events), passed)
-    _run(orders[0], store, passed, as_json=as_json, as_events=as_events, stdin_used=bool(piped))
+    from agentctl.cli.driving import Output
+
+    _run(orders[0], store, passed, Output(as_json, as_events, who, bool(piped), attended))
 
 
 def _check(*, as_json: bool, as_events: bool, rehearse: bool, only_rehearsed: bool) -> None:
@@ -113,16 +124,8 @@ def _check_many(*, explain: bool, detach: bool, several: bool, lines: str | None
         raise Usage("--lines and --var: only one of them can be read from stdin")
 
 
-def _run(
-    order: Order,
-    store: str | None,
-    passed: Callable[[Listener], Listener],
-    *,
-    as_json: bool,
-    as_events: bool,
-    stdin_used: bool,
-) -> None:
-    from agentctl.cli.driving import Output, drive
+def _run(order: Order, store: str | None, passed: Callable[[Listener], Listener], output: Output) -> None:
+    from agentctl.cli.driving import drive
     from agentctl.runner import api
     from agentctl.tui.limits import Limits, limits_of
 
@@ -132,15 +135,4 @@ def _run(
     def limits() -> Limits:
         return limits_of(order.task, order.policy, order.max_usd)
 
-    drive(work, Output(as_json, as_events, order.user, stdin_used), limits)
-
-
-def _explain(order: Order, store: str | None, *, as_json: bool) -> None:
-    from agentctl.cli.explaining import tell
-    from agentctl.runner import api
-
-    explanation = api.explain(order, store=store)
-    if as_json:
-        render.as_json(explanation)
-    else:
-        tell(explanation)
+    drive(work, output, limits)
