@@ -1,0 +1,358 @@
+"""The approval card: one exact call, everything that is known about it, one key. B42
+
+    standing ── y, a ─▶ sending ─▶ settled     left in the inbox; refused there: standing again, saying why
+      │ │ ▲ └── s ───▶ sending
+      n e │ any other key: nothing
+    h │ └─┴─ e ─▶ editor                       changed: asked again as changed; unchanged: the question again
+      ▼
+    line ── Enter ─▶ sending                   the reason, or what came of it; Esc: the question again
+
+Rules. No key is a default, and Esc decides nothing. Nothing can be approved before every line was on the screen. Keys
+count only after `QUIET_S` without one, alone, and never from a paste. What appears anew (another question, another
+size, another screen that lay above) is seen and waited for anew. The card asks no store: it is given frozen values, and
+leaves answers through a function that may block, in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from textual import events
+from textual.app import ComposeResult
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Static
+
+from agentctl.approvals.base import Question
+from agentctl.approvals.printable import printable
+from agentctl.approvals.terminal import BURST_S, HIDDEN, MORE, TOO_SMALL
+from agentctl.approvals.wording import NARROWEST, wrapped
+from agentctl.core.messages import JsonObject, is_object
+from agentctl.tui import answers
+from agentctl.tui.answers import Decision
+from agentctl.tui.asked import Asked, counting, keys, kinds, question, standing, title
+from agentctl.tui.below import Below
+from agentctl.tui.editor import Editor
+from agentctl.tui.gate import Gate
+from agentctl.tui.quoted import Quoted
+from agentctl.tui.pending import Request
+
+Mode = Literal["standing", "line", "sending", "settled"]
+CLOSES_S = 4.0
+"""Seconds that the last words stand before the card closes itself."""
+LEAST_LINES = 3
+"""Of the question, that there must be room for."""
+SCROLLS = {"space": 1, "pagedown": 1, "pageup": -1, "down": 0, "up": 0, "home": 0, "end": 0}
+"""Keys that move the question, and by how many pages."""
+REASON = "Why not? The model is told. Enter: no reason · esc: back"
+RESULT = "What did it come to, as JSON or in words? Enter: nothing is known · esc: back"
+CHANGED = "it has changed: look at it again"
+ASIDE = "esc decide later"
+BACK = "esc back to what the agent asked for"
+CLOSES = "any key closes this"
+
+
+class Card(Screen[str]):
+    """Shows one waiting call until it is decided or put aside; its result says what was done, empty: nothing."""
+
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = """
+    Card {
+        & > #title { text-style: bold; padding: 0 1; height: 1; background: $panel; }
+        & > Quoted { padding: 0 0 0 1; }
+        & > #textual-toastrack { display: none; }
+        &.-high > #title { color: $text-error; }
+        &.-medium > #title { color: $text-warning; }
+    }
+    """
+
+    asked: reactive[Asked | None] = reactive(None, init=False)
+    """The call as it stands now: whoever watches the store sets it anew."""
+
+    def __init__(
+        self,
+        given: Asked,
+        leave: Callable[[Request, Decision], str],
+        *,
+        read_only: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`leave` is called in a thread: what is wrong, or nothing. `read_only`: why nobody can answer here."""
+        super().__init__()
+        self._given = given
+        self._leave = leave
+        self._read_only = read_only
+        self._clock, self._now = clock, now
+        self._gate = Gate(clock)
+        self._mode: Mode = "standing"
+        self._changed: JsonObject | None = None
+        self._editor: Editor | None = None
+        self._held: tuple[str, Timer] | None = None
+        """A key that counts if no other one follows at once."""
+        self._typing = ""
+        self._notice = ""
+        self._done = ""
+
+    def compose(self) -> ComposeResult:
+        """The question between its title and the keys, which are always in sight."""
+        yield Static("", id="title", markup=False)
+        yield Quoted()
+        yield Below(self._clock)
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self.set_interval(1.0, self._tell)
+        self._tell()
+        if self._given.became:
+            self._settle(self._given.became)
+
+    # --- what is shown ---
+
+    def watch_asked(self, new: Asked | None) -> None:
+        """The store was looked at."""
+        if new is None:
+            return
+        before, self._given = self._given, new
+        if self._mode in {"sending", "settled"}:
+            return
+        if new.became:
+            self._settle(f"decided elsewhere: {printable(new.became, lines=False)}")
+        elif new.request.key != before.request.key:
+            self._changed = None
+            self._back()
+            self._anew()
+            self._say(CHANGED)
+        elif question(new) != question(before):
+            self._anew()
+        self._tell()
+
+    def on_resize(self) -> None:
+        """What was seen may have left the screen."""
+        self.call_after_refresh(self._anew)
+
+    def on_screen_resume(self) -> None:
+        """Another screen lay above."""
+        self.call_after_refresh(self._anew)
+
+    def _anew(self) -> None:
+        self._let_go()
+        self._gate.shut()
+        lines = self.query_one(Quoted)
+        width = lines.scrollable_content_region.width
+        if width < 1:
+            return
+        shown = wrapped(self._question, max(NARROWEST, width))[1:]  # the first one is empty
+        lines.put(shown, list(kinds(shown)))
+        self._tell()
+
+    @property
+    def _question(self) -> Question:
+        return question(self._given, self._changed)
+
+    def on_lines_painted(self) -> None:
+        """More of it was seen: other keys may count."""
+        self._tell()
+
+    def _tell(self) -> None:
+        self.query_one("#title", Static).update(title(self._given))
+        self.set_class(self._given.request.event.tier == "high", "-high")
+        self.set_class(self._given.request.event.tier == "medium", "-medium")
+        self.query_one(Below).tell(self._notice, self._standing(), self._keys())
+
+    def _say(self, text: str) -> None:
+        self._notice = text
+        self._tell()
+
+    def _standing(self) -> str:
+        if self._mode != "settled":
+            aside = ASIDE if self._changed is None else BACK
+            return f"{standing(self._given, self._now())} · {aside}"
+        if self._given.running or not self._done:
+            return CLOSES
+        return f"go on with it: agentctl resume {self._given.request.run_id} · {CLOSES}"
+
+    def _keys(self) -> str:
+        lines = self.query_one(Quoted)
+        match self._mode:
+            case "settled":
+                return ""
+            case "sending":
+                return "…"
+            case "line":
+                return REASON if self._typing == "n" else RESULT
+            case _ if self._read_only:
+                return self._read_only
+            case _ if self._too_small:
+                return TOO_SMALL
+            case _ if lines.shown < lines.total:
+                return MORE.format(shown=lines.shown, total=lines.total)
+            case _:
+                return keys(self._question, self._changed)
+
+    @property
+    def _too_small(self) -> bool:
+        region = self.query_one(Quoted).scrollable_content_region
+        return region.width < NARROWEST or region.height < LEAST_LINES
+
+    # --- keys ---
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Nobody meant a pasted text as an answer."""
+        event.stop()
+        self._let_go()
+        self._gate.shut()
+
+    def on_key(self, event: events.Key) -> None:
+        """One key; those of the program, such as ctrl+q, are not the card's."""
+        if self._mode == "line":
+            if event.key == "escape":
+                event.stop()
+                self._back()
+            return
+        if event.key.startswith("ctrl+") and event.key not in {"ctrl+m", "ctrl+j"}:
+            self._gate.shut()
+            return
+        event.stop()
+        event.prevent_default()
+        if self._held is not None:  # it was the beginning of something longer, such as a paste over a slow line
+            self._let_go()
+            self._gate.shut()
+        elif self._gate.lets_through():
+            self._pressed(event.key)
+
+    def _pressed(self, key: str) -> None:
+        if self._mode == "settled":
+            self.dismiss(self._done)
+        elif self._mode == "sending":
+            pass
+        elif key == "escape":
+            self._aside()
+        elif key in SCROLLS:
+            self._scroll(key)
+        elif key in self._counting:
+            self._held = key, self.set_timer(BURST_S, lambda: self._alone(key))
+        elif not self._read_only and key in {"y", "a", "e", "h"} and self._hidden:
+            self._say(TOO_SMALL if self._too_small else HIDDEN)
+
+    def _aside(self) -> None:
+        if self._changed is None:
+            self.dismiss("")
+        else:
+            self._changed = None
+            self._anew()
+
+    def _scroll(self, key: str) -> None:
+        lines = self.query_one(Quoted)
+        page = max(1, lines.scrollable_content_region.height - 1)
+        to = {"home": 0, "end": lines.total, "up": lines.scroll_y - 1, "down": lines.scroll_y + 1}
+        lines.scroll_to(y=to.get(key, lines.scroll_y + SCROLLS[key] * page), animate=False)
+
+    @property
+    def _hidden(self) -> bool:
+        lines = self.query_one(Quoted)
+        return self._too_small or not lines.total or lines.shown < lines.total
+
+    @property
+    def _counting(self) -> set[str]:
+        """The keys that decide something now."""
+        return set() if self._read_only else counting(self._question, hidden=self._hidden)
+
+    def _alone(self, key: str) -> None:
+        """No other key came with it."""
+        self._held = None
+        if self._mode != "standing" or key not in self._counting:
+            return
+        match key:
+            case "y":
+                self._send(answers.YES if self._changed is None else answers.edited(self._changed))
+            case "a":
+                self._send(answers.ALWAYS)
+            case "s":
+                self._send(answers.STOP)
+            case "e":
+                self._edit()
+            case _:
+                self._ask(key)
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held[1].stop()
+            self._held = None
+
+    # --- a line of words ---
+
+    def _ask(self, key: str) -> None:
+        self._mode, self._typing = "line", key
+        self.query_one(Below).ask(answers.LONGEST_REASON if key == "n" else 0)
+        self._say("")
+
+    def on_below_typed(self, said: Below.Typed) -> None:
+        """The reason, or what came of it."""
+        if self._mode == "line":
+            no = self._typing == "n"
+            self._back()
+            self._send(answers.no(printable(said.text, lines=False)) if no else answers.happened(said.text))
+
+    def _back(self) -> None:
+        """To the question, from whatever is typed."""
+        if self._editor is not None and self._editor.is_current:
+            self._editor.dismiss(None)
+        if self._mode == "line":
+            self._mode = "standing"
+            self.query_one(Below).hush()
+            self._gate.shut()
+            self._tell()
+
+    # --- other arguments ---
+
+    def _edit(self) -> None:
+        event = self._given.request.event
+        if is_object(event.args):
+            self._editor = Editor(self._changed or event.args)
+            self.app.push_screen(self._editor, self._edited)  # pyright: ignore[reportUnknownMemberType] -- whose app it is
+
+    def _edited(self, typed: JsonObject | None) -> None:
+        if typed is not None and self._mode == "standing":
+            self._changed = typed
+            self._anew()
+        elif self._mode == "standing" and self._changed is None:
+            self._say("nothing was changed")
+
+    # --- the answer ---
+
+    def _send(self, decision: Decision) -> None:
+        self._mode = "sending"
+        self._say("")
+        self.run_worker(self._sent(self._given.request, decision), group="answer")
+
+    async def _sent(self, request: Request, decision: Decision) -> None:
+        problem = await asyncio.to_thread(self._leave, request, decision)
+        if not self.query(Below):  # the program was left meanwhile
+            return
+        if not problem:
+            self._done = f"{decision.word} {request.call_id} of {request.run_id}"
+            self._settle(f"{decision.word}: {request.shown}")
+            return
+        self._mode = "standing"
+        self._gate.shut()
+        self._say(printable(problem, lines=False))
+        if self._given.became:
+            self._settle(f"decided elsewhere: {printable(self._given.became, lines=False)}")
+
+    def _settle(self, words: str) -> None:
+        self._back()
+        self._let_go()
+        self._mode = "settled"
+        self._gate.shut()
+        self._say(words)
+        if self._given.running or not self._done:
+            self.set_timer(CLOSES_S, self._close)
+
+    def _close(self) -> None:
+        if self.is_current:
+            self.dismiss(self._done)
