@@ -18,7 +18,7 @@ from agentctl.tui.pending import Request, Requests
 Kind = Literal["plain", "ask", "added", "removed", "warn"]
 """How a line is coloured. It says nothing that its words do not say."""
 WARNED = ("  doubt  ", "  copied from ", "  words  ", "  note   ")
-EDIT_KEYS = "y approve with these arguments · e edit again · n deny, with a reason · s stop the run"
+EDIT_KEYS = "y approve as changed · e edit again · n deny, with a reason · s stop the run"
 ANEW = "you changed the arguments: tier and rules are decided from the start, then it runs or is refused"
 
 

@@ -19,9 +19,9 @@ class Below(Vertical):
     Below {
         height: auto;
         & > #standing { color: $text-muted; padding: 0 1; height: auto; }
-        & > #notice { color: $text-warning; text-style: bold; padding: 0 1; height: auto; display: none; }
+        & > #notice { color: $text-warning; text-style: bold; padding: 0 1; height: auto; max-height: 3; }
         & > #keys { background: $panel; text-style: bold; padding: 0 1; height: auto; }
-        & > Input { display: none; height: 1; border: none; padding: 0 1; }
+        & > Input { display: none; padding: 0 1; }
     }
     """
 
@@ -44,7 +44,7 @@ class Below(Vertical):
         """From what is read first to what is pressed."""
         yield Static("", id="notice", markup=False)
         yield Static("", id="standing", markup=False)
-        yield Input(select_on_focus=False)
+        yield Input(select_on_focus=False, compact=True)
         yield Static("", id="keys", markup=False)
 
     def tell(self, notice: str, standing: str, keys: str) -> None:

@@ -48,8 +48,14 @@ LEAST_LINES = 3
 """Of the question, that there must be room for."""
 SCROLLS = {"space": 1, "pagedown": 1, "pageup": -1, "down": 0, "up": 0, "home": 0, "end": 0}
 """Keys that move the question, and by how many pages."""
-REASON = "Why not? The model is told. Enter: no reason · esc: back"
-RESULT = "What did it come to, as JSON or in words? Enter: nothing is known · esc: back"
+LINES = {
+    "n": ("why not? the model is told, and it may be left empty", "enter deny it · esc back"),
+    "h": (
+        "what did it come to, as JSON or in words? empty: nothing is known",
+        "enter go on with it, not run again · esc back",
+    ),
+}
+"""By key: what is asked, and the keys that count meanwhile."""
 CHANGED = "it has changed: look at it again"
 ASIDE = "esc decide later"
 BACK = "esc back to what the agent asked for"
@@ -169,6 +175,8 @@ class Card(Screen[str]):
         self._tell()
 
     def _standing(self) -> str:
+        if self._mode == "line":
+            return ""
         if self._mode != "settled":
             aside = ASIDE if self._changed is None else BACK
             return f"{standing(self._given, self._now())} · {aside}"
@@ -184,7 +192,7 @@ class Card(Screen[str]):
             case "sending":
                 return "…"
             case "line":
-                return REASON if self._typing == "n" else RESULT
+                return LINES[self._typing][1]
             case _ if self._read_only:
                 return self._read_only
             case _ if self._too_small:
@@ -289,7 +297,7 @@ class Card(Screen[str]):
     def _ask(self, key: str) -> None:
         self._mode, self._typing = "line", key
         self.query_one(Below).ask(answers.LONGEST_REASON if key == "n" else 0)
-        self._say("")
+        self._say(LINES[key][0])
 
     def on_below_typed(self, said: Below.Typed) -> None:
         """The reason, or what came of it."""
@@ -306,7 +314,7 @@ class Card(Screen[str]):
             self._mode = "standing"
             self.query_one(Below).hush()
             self._gate.shut()
-            self._tell()
+            self._say("")
 
     # --- other arguments ---
 

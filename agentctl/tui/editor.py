@@ -12,7 +12,7 @@ from agentctl.approvals.masks import same
 from agentctl.approvals.wording import one_line
 from agentctl.core.messages import JsonObject
 
-KEYS = "ctrl+s look at the change, then approve it · esc leave the arguments as they were"
+KEYS = "ctrl+s look at the change before it counts · esc leave it as it was"
 
 
 class Editor(Screen[JsonObject | None]):
@@ -22,9 +22,9 @@ class Editor(Screen[JsonObject | None]):
     DEFAULT_CSS = """
     Editor {
         & > #title { text-style: bold; padding: 0 1; background: $panel; }
-        & > TextArea { height: 1fr; border: none; padding: 0 1; }
+        & > TextArea { height: 1fr; padding: 0 1; }
         & > #problem { color: $text-error; padding: 0 1; height: auto; }
-        & > #keys { padding: 0 1; height: auto; background: $panel; }
+        & > #keys { padding: 0 1; height: auto; background: $panel; text-style: bold; }
         & > #textual-toastrack { display: none; }
     }
     """
@@ -37,7 +37,7 @@ class Editor(Screen[JsonObject | None]):
     def compose(self) -> ComposeResult:
         """Title, text, what is wrong with it, keys."""
         yield Static("Change the arguments (JSON)", id="title", markup=False)
-        yield TextArea(editing.written(self._shown))
+        yield TextArea(editing.written(self._shown), compact=True)
         yield Static("", id="problem", markup=False)
         yield Static(KEYS, id="keys", markup=False)
 

@@ -8,7 +8,10 @@ import pytest
 
 from agentctl.tui.overview import OverviewScreen
 from agentctl.tui.run_page import RunPage
+from tests.runner.conftest import stage, stages
 from tests.tui.scene import Scene
+
+__all__ = ["scene", "settled", "stage", "stages", "until"]
 
 SIZES = ((80, 24), (120, 40))
 

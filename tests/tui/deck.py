@@ -83,15 +83,20 @@ async def typed(app, *keys):
     await drained(app)
 
 
+async def alone(app):
+    """The key that was typed is known to be alone, and has done what it does."""
+    while app.card.is_attached and (app.card._held is not None or app.card._mode == "sending"):  # noqa: ASYNC110 -- a timer, a thread
+        await asyncio.sleep(0.001)
+    await drained(app)
+
+
 async def press(app, *keys):
     """Each alone, after it has been quiet, and until it has done what it does."""
     await drained(app)
     for key in keys:
         app.time.on()
         await typed(app, key)
-        while app.card.is_attached and (app.card._held is not None or app.card._mode == "sending"):  # noqa: ASYNC110 -- a timer, a thread
-            await asyncio.sleep(0.001)
-    await drained(app)
+        await alone(app)
 
 
 async def changed(app, text):

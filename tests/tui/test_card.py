@@ -14,10 +14,10 @@ from agentctl.tui.below import Below
 from agentctl.tui.editor import Editor
 from agentctl.tui.quoted import Quoted
 
-from .deck import Deck, asked, changed, drained, press, screen, typed
+from .deck import Deck, alone, asked, changed, drained, press, screen, typed
 
 WIDE = (80, 24)
-LONG = "\n".join(f"+line {number}" for number in range(300))
+LONG = "\n".join(f"+line {number}" for number in range(60))
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +73,7 @@ async def test_keys_typed_ahead_count_for_nothing_and_make_it_wait_again():
             assert [] == app.left
         app.time.on(0.41)
         await typed(app, "y")
+        await alone(app)
     assert 1 == len(app.left)
 
 
@@ -113,7 +114,7 @@ async def test_nothing_is_approved_while_part_of_it_was_never_on_the_screen(key)
         assert ([], True) == (app.left, hidden(app))
         assert "press space first" in below(app)[0]
         assert "space shows more" in below(app)[2]
-        await press(app, "home", *["space"] * 20)
+        await press(app, "home", *["space"] * 5)
         assert not hidden(app)
         await press(app, "y")
     assert ["approve"] == [said.kind for _, said in app.left]
@@ -146,7 +147,7 @@ async def test_after_a_resize_it_is_seen_and_waited_for_anew():
 async def test_a_terminal_that_is_too_small_says_so_and_approves_nothing():
     app = Deck()
     async with app.run_test(size=(40, 6)) as pilot:
-        await press(app, "y", *["space"] * 30, "y")
+        await press(app, "y", *["space"] * 4, "y")
         assert [] == app.left
         assert below(app)[2].startswith("this terminal is too small")
         await pilot.resize_terminal(80, 24)
@@ -155,7 +156,7 @@ async def test_a_terminal_that_is_too_small_says_so_and_approves_nothing():
     assert 1 == len(app.left)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (60, 15), (40, 10), (20, 5), (8, 3), (1, 1)])
+@pytest.mark.parametrize("size", [(60, 15), (40, 10), (20, 5), (1, 1)])
 async def test_no_size_breaks_it(size):
     app = Deck(asked(change=LONG, doubt=("it was started",)))
     async with app.run_test(size=size):
@@ -175,10 +176,9 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("size", [(80, 24), (60, 15)])
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_what_somebody_else_wrote_moves_hides_and_imitates_nothing(name, size):
-    text = HOSTILE[name]
+async def test_what_somebody_else_wrote_moves_hides_and_imitates_nothing(name):
+    text, size = HOSTILE[name], (60, 40)
     given = asked(
         args={text: text}, tool=f"send{text}", rule=text, owner=text, change=f"+{text}", parts=((text, text),),
         files=((text, text),), untrusted=(text,), copied=(Copied(text, text, False),),
@@ -250,7 +250,7 @@ async def test_changed_arguments_are_shown_as_a_change_and_need_a_yes_of_their_o
         rows = "\n".join(screen(app))
         assert '  | -  "order_id": "A-1001",' in rows
         assert '  | +  "order_id": "A-1002"' in rows
-        assert "y approve with these arguments" in rows
+        assert "y approve as changed" in rows
         await press(app, "a", "y")
     assert [("approve", '{"order_id": "A-1002"}')] == [(said.kind, said.payload) for _, said in app.left]
 
