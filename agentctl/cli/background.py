@@ -48,10 +48,10 @@ def launch(ctx: typer.Context, store: str | None, stdin: bytes | None, *more: st
 
     What keeps the run from being is told here, and ends this process with its code; `relays`: its stdout too.
     """
-    files = _files()
+    into = files()
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "agentctl", "run", f"--announce={writer}", *more, *arguments(ctx)]
-    with open(reader, encoding="utf-8") as told, files.out.open("ab") as out, files.log.open("ab") as log:  # noqa: PTH123 -- a descriptor
+    with open(reader, encoding="utf-8") as told, into.out.open("ab") as out, into.log.open("ab") as log:  # noqa: PTH123 -- a descriptor
         child = subprocess.Popen(  # noqa: S603 -- this very program
             command,
             env=ownkeys.environment(),
@@ -66,11 +66,11 @@ def launch(ctx: typer.Context, store: str | None, stdin: bytes | None, *more: st
             _fed(child, stdin)
             run_id = told.readline().strip()
             if not run_id or not _stands(run_id, store, child):
-                relay(child, files, out=relays)
+                relay(child, into, out=relays)
         except KeyboardInterrupt:
             child.terminate()
             raise
-    return Started(run_id, child, files)
+    return Started(run_id, child, into)
 
 
 def piped(var: list[str], lines: str | None) -> bytes | None:
@@ -101,20 +101,21 @@ def arguments(ctx: typer.Context) -> Iterator[str]:
     yield from values
 
 
-def _files() -> Files:
+def files() -> Files:
+    """New ones, that nobody else may read."""
     from agentctl.config import paths
     from agentctl.errors import Invalid
 
     folder = paths.data_dir() / "detached"
     stem = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
-    files = Files(folder / f"{stem}.out", folder / f"{stem}.log")
+    made = Files(folder / f"{stem}.out", folder / f"{stem}.log")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in (files.out, files.log):
+        for path in (made.out, made.log):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise Invalid(f"{error.filename}: {error.strerror}") from None
-    return files
+    return made
 
 
 def _fed(child: subprocess.Popen[bytes], stdin: bytes | None) -> None:

@@ -33,19 +33,20 @@ def monitor(
     watch(run or "", store, who, answers=not read_only)
 
 
-def watch(run: str, store: str | None, user: str, *, answers: bool = True) -> None:
-    """Show the monitor until somebody leaves it.
+def watch(run: str, store: str | None, user: str, *, answers: bool = True, started: bool = False) -> None:
+    """Show the monitor until somebody leaves it. `started`: the run was started for it, and asks whoever sits here.
 
     Raises:
         Usage: there is no terminal to show it on.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Usage("monitor needs a terminal", hint="For programs: agentctl events RUN -f, agentctl runs --json")
     with options.open_journal(store) as journal:
         run_id = journal.run(run).run_id if run else ""
         from agentctl.tui.app import Monitor
 
-        shown = Monitor(journal, user=user, outside=_outside(journal, store, user), run_id=run_id, answers=answers)
+        outside = _outside(journal, store, user)
+        shown = Monitor(journal, user=user, outside=outside, run_id=run_id, answers=answers, asks=started)
         shown.run()
     if shown.defect is not None:
         raise shown.defect

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
@@ -20,6 +21,10 @@ from textual.screen import Screen
 from agentctl.errors import AgentctlError
 from agentctl.journal.store import Store
 from agentctl.records import dataclass
+from agentctl.tui import asked
+from agentctl.tui.answers import sender
+from agentctl.tui.asked import Asked
+from agentctl.tui.card import Card
 from agentctl.tui.confirm import Confirm
 from agentctl.tui.detail import DetailScreen
 from agentctl.tui.feed import Feed
@@ -27,6 +32,7 @@ from agentctl.tui.follow import Follow
 from agentctl.tui.help import HelpScreen
 from agentctl.tui.outside import Outside
 from agentctl.tui.overview import OverviewScreen
+from agentctl.tui.pending import Request
 from agentctl.tui.run_page import RunPage
 from agentctl.tui.seen import Overview, Page
 from agentctl.tui.themes import DARK, LIGHT
@@ -75,13 +81,22 @@ class Monitor(App[None]):
     ]
 
     def __init__(
-        self, journal: Store, *, user: str, outside: Outside | None = None, run_id: str = "", answers: bool = True
+        self,
+        journal: Store,
+        *,
+        user: str,
+        outside: Outside | None = None,
+        run_id: str = "",
+        answers: bool = True,
+        asks: bool = False,
     ) -> None:
-        """`answers`: somebody here may decide, pause and cancel."""
+        """`answers`: somebody here may decide, pause and cancel. `asks`: what waits is shown by itself."""
         super().__init__()
         self.journal, self.user, self.answers = journal, user, answers
         self.outside = outside or Outside()
-        self._first = run_id
+        self._first, self._asks = run_id, asks
+        self._aside: set[tuple[str, str, int, str]] = set()
+        """The questions whose cards were shown by themselves: once is enough."""
         self.defect: Exception | None = None
         """What ended it, where that was no key."""
         self._readers: dict[str, Reader] = {}
@@ -134,20 +149,55 @@ class Monitor(App[None]):
                 screen.overview = message.found
             elif isinstance(screen, RunPage) and isinstance(message.found, Page):
                 screen.page = message.found
+                self._put_cards(screen)
 
     # --- what screens ask for ---
 
     def on_open_run(self, message: OpenRun) -> None:
         """Its page, and its card."""
-        if not any(isinstance(each, RunPage) and each.run_id == message.run_id for each in self.screen_stack):
-            self._open(message.run_id)
+        here = next((each for each in self.screen_stack if isinstance(each, RunPage)), None)
+        if here is not None and here.run_id == message.run_id:
+            here.wants_card = here.wants_card or message.decide
+            self._put_cards(here)
+            return
+        while not isinstance(self.screen, OverviewScreen):
+            self.pop_screen()
+        self._open(message.run_id, decide=message.decide)
 
-    def _open(self, run_id: str) -> None:
-        self.push_screen(RunPage(run_id), self._left)
+    def _open(self, run_id: str, *, decide: bool = False) -> None:
+        page = RunPage(run_id)
+        page.wants_card = decide
+        self.push_screen(page, self._left)
         self._read(Follow(self.journal, run_id, watches=self.answers).look, PAGE_S, "page")
 
     def _left(self, _: object) -> None:
         self._end("page")
+
+    def _put_cards(self, screen: RunPage) -> None:
+        """A card that is open knows how its call stands; another one comes where somebody wants it."""
+        page = screen.page
+        for each in self.screen_stack:
+            if isinstance(each, Card):
+                each.asked = self._asked_of(page, each.given.request)
+                return
+        if self.screen is not screen or screen.moment is not None or not page.waiting:
+            return
+        request = page.waiting[0]
+        if screen.wants_card or (self._asks and request.key not in self._aside):
+            screen.wants_card = False
+            self._aside.add(request.key)
+            why = "" if self.answers else "this screen only shows: answer it in a terminal"
+            send = sender(lambda: nullcontext(self.journal), self.user)
+            card = Card(self._asked_of(page, request), send, read_only=why, now=self.journal.clock)
+            self.push_screen(card, self._decided)
+
+    def _asked_of(self, page: Page, request: Request) -> Asked:
+        driven = page.row is not None and page.row.status == "running" and page.word != "crashed"
+        return asked.of(page.requests, request, spent_micro=page.spent_micro, running=driven)
+
+    def _decided(self, said: str | None) -> None:
+        if said:
+            self.notify(said, timeout=5, markup=False)
 
     def on_show_detail(self, message: ShowDetail) -> None:
         """One line in full."""

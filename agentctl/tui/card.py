@@ -38,8 +38,8 @@ from agentctl.tui.asked import Asked, counting, keys, kinds, question, standing,
 from agentctl.tui.below import Below
 from agentctl.tui.editor import Editor
 from agentctl.tui.gate import Gate
-from agentctl.tui.quoted import Quoted
 from agentctl.tui.pending import Request
+from agentctl.tui.quoted import Quoted
 
 Mode = Literal["standing", "line", "sending", "settled"]
 CLOSES_S = 4.0
@@ -90,7 +90,7 @@ class Card(Screen[str]):
     ) -> None:
         """`leave` is called in a thread: what is wrong, or nothing. `read_only`: why nobody can answer here."""
         super().__init__()
-        self._given = given
+        self.given = given
         self._leave = leave
         self._read_only = read_only
         self._clock, self._now = clock, now
@@ -114,8 +114,8 @@ class Card(Screen[str]):
         """Begin."""
         self.set_interval(1.0, self._tell)
         self._tell()
-        if self._given.became:
-            self._settle(self._given.became)
+        if self.given.became:
+            self._settle(self.given.became)
 
     # --- what is shown ---
 
@@ -123,7 +123,7 @@ class Card(Screen[str]):
         """The store was looked at."""
         if new is None:
             return
-        before, self._given = self._given, new
+        before, self.given = self.given, new
         if self._mode in {"sending", "settled"}:
             return
         if new.became:
@@ -158,16 +158,16 @@ class Card(Screen[str]):
 
     @property
     def _question(self) -> Question:
-        return question(self._given, self._changed)
+        return question(self.given, self._changed)
 
-    def on_lines_painted(self) -> None:
+    def on_quoted_painted(self) -> None:
         """More of it was seen: other keys may count."""
         self._tell()
 
     def _tell(self) -> None:
-        self.query_one("#title", Static).update(title(self._given))
-        self.set_class(self._given.request.event.tier == "high", "-high")
-        self.set_class(self._given.request.event.tier == "medium", "-medium")
+        self.query_one("#title", Static).update(title(self.given))
+        self.set_class(self.given.request.event.tier == "high", "-high")
+        self.set_class(self.given.request.event.tier == "medium", "-medium")
         self.query_one(Below).tell(self._notice, self._standing(), self._keys())
 
     def _say(self, text: str) -> None:
@@ -179,10 +179,10 @@ class Card(Screen[str]):
             return ""
         if self._mode != "settled":
             aside = ASIDE if self._changed is None else BACK
-            return f"{standing(self._given, self._now())} · {aside}"
-        if self._given.running or not self._done:
+            return f"{standing(self.given, self._now())} · {aside}"
+        if self.given.running or not self._done:
             return CLOSES
-        return f"go on with it: agentctl resume {self._given.request.run_id} · {CLOSES}"
+        return f"go on with it: agentctl resume {self.given.request.run_id} · {CLOSES}"
 
     def _keys(self) -> str:
         lines = self.query_one(Quoted)
@@ -319,7 +319,7 @@ class Card(Screen[str]):
     # --- other arguments ---
 
     def _edit(self) -> None:
-        event = self._given.request.event
+        event = self.given.request.event
         if is_object(event.args):
             self._editor = Editor(self._changed or event.args)
             self.app.push_screen(self._editor, self._edited)  # pyright: ignore[reportUnknownMemberType] -- whose app it is
@@ -336,7 +336,7 @@ class Card(Screen[str]):
     def _send(self, decision: Decision) -> None:
         self._mode = "sending"
         self._say("")
-        self.run_worker(self._sent(self._given.request, decision), group="answer")
+        self.run_worker(self._sent(self.given.request, decision), group="answer")
 
     async def _sent(self, request: Request, decision: Decision) -> None:
         problem = await asyncio.to_thread(self._leave, request, decision)
@@ -349,8 +349,8 @@ class Card(Screen[str]):
         self._mode = "standing"
         self._gate.shut()
         self._say(printable(problem, lines=False))
-        if self._given.became:
-            self._settle(f"decided elsewhere: {printable(self._given.became, lines=False)}")
+        if self.given.became:
+            self._settle(f"decided elsewhere: {printable(self.given.became, lines=False)}")
 
     def _settle(self, words: str) -> None:
         self._back()
@@ -358,7 +358,7 @@ class Card(Screen[str]):
         self._mode = "settled"
         self._gate.shut()
         self._say(words)
-        if self._given.running or not self._done:
+        if self.given.running or not self._done:
             self.set_timer(CLOSES_S, self._close)
 
     def _close(self) -> None:

@@ -21,6 +21,7 @@ from agentctl.journal.store import Store
 from agentctl.records import replace
 from agentctl.tui import pending
 from agentctl.tui.limits import Limits, limits_of_run
+from agentctl.tui.pending import Requests
 from agentctl.tui.seen import NEEDS_YOU, NO_PAGE, Page
 
 WATCH_S: Final = 4.0
@@ -40,6 +41,7 @@ class Follow:
         self._limits: Limits | None = None
         self._told = 0.0
         self._events: list[e.Stamped] = []
+        self._requests = Requests({}, {}, {}, {})
         self._page = replace(NO_PAGE, events=self._events)
 
     def look(self) -> Page:
@@ -71,7 +73,8 @@ class Follow:
         if new or page.row is None:
             page = replace(page, rows=timeline.rows(known), heading=timeline.header(known).removeprefix("Trace: "))
         crashed = lease.crashed(row, now)
-        waiting = tuple(pending.of(self._journal, row.run_id).waiting) if self._state.inflight.open_calls else ()
+        requests = self._asked(row, page, new)
+        waiting = tuple(requests.waiting) if row.status in pending.OPEN else ()
         word = "crashed" if crashed else NEEDS_YOU if waiting and row.status in {"running", "parked"} else row.status
         return replace(
             page,
@@ -79,12 +82,23 @@ class Follow:
             word=word,
             count=len(known),
             gauges=gauges.gauges(self._limits.policy, self._state, self._totals, now),
+            requests=requests,
             waiting=waiting,
             limits=self._limits,
             spent_micro=self._state.budget.spent_micro,
             resume=f"agentctl resume {row.run_id}" if (word if crashed else row.status) in RESUMABLE else "",
             now=now,
         )
+
+    def _asked(self, row: RunRow, page: Page, new: list[e.Stamped]) -> Requests:
+        """What was asked of a person by now, and what letters say of it."""
+        if not new and not page.requests.waiting and not page.requests.answered:
+            return page.requests
+        for stamped in new:
+            pending.take(self._requests, stamped)
+        found = self._requests
+        letters = pending.answered(self._journal, row.run_id) if found.waiting else {}
+        return Requests({**found.asked}, {**found.decided}, letters, {**found.gone})
 
     def _taken(self, page: Page, stamped: e.Stamped) -> Page:
         self._state = apply(self._state, stamped)

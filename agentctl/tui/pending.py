@@ -127,14 +127,19 @@ def _unchecked(_: JsonObject) -> str:
 
 def of(journal: Store, run_id: str) -> Requests:
     """The requests of a run."""
-    letters = {each.call_id: each.sender for each in journal.letters(run_id) if each.kind in ANSWERS}
-    found = Requests({}, {}, letters, {})
+    found = Requests({}, {}, answered(journal, run_id), {})
     for stamped in journal.events(run_id):
-        _take(found, stamped)
+        take(found, stamped)
     return found
 
 
-def _take(found: Requests, stamped: Stamped) -> None:
+def answered(journal: Store, run_id: str) -> dict[str, str]:
+    """Call to who left an answer that the run has not read yet."""
+    return {each.call_id: each.sender for each in journal.letters(run_id) if each.kind in ANSWERS}
+
+
+def take(found: Requests, stamped: Stamped) -> None:
+    """What one more event changes of them."""
     match stamped.event:
         case ApprovalRequested() as event:
             found.asked[event.call_id] = Request(stamped.run_id, stamped.seq, stamped.ts, event)

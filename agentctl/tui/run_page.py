@@ -85,6 +85,8 @@ class RunPage(Screen[None]):
         self.run_id = run_id
         self.moment: Moment | None = None
         """None: now."""
+        self.wants_card = False
+        """Somebody asked for the card of the call that waits."""
         self._travel: Travel | None = None
         self._words = ""
 

@@ -15,7 +15,7 @@ from agentctl.journal.runs import RunRow
 from agentctl.journal.watching import NOTHING, Writing
 from agentctl.records import dataclass
 from agentctl.tui.limits import Limits
-from agentctl.tui.pending import Request
+from agentctl.tui.pending import Request, Requests
 
 NEEDS_YOU = "needs you"
 TONES: dict[str, Tone] = {
@@ -98,7 +98,10 @@ class Page:
     since: float = 0.0
     until: float = 0.0
     writing: Writing = NOTHING
+    requests: Requests = field(default_factory=lambda: Requests({}, {}, {}, {}))
+    """What was ever asked of a person."""
     waiting: tuple[Request, ...] = ()
+    """Of these, what nobody decided."""
     limits: Limits = field(default_factory=Limits)
     spent_micro: int = 0
     now: float = 0.0

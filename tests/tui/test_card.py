@@ -49,7 +49,7 @@ async def test_one_key_leaves_one_letter(key, kind, payload, word):
         await press(app, key)
 
         ((request, said),) = app.left
-        assert (kind, payload, app.card._given.request) == (said.kind, said.payload, request)
+        assert (kind, payload, app.card.given.request) == (said.kind, said.payload, request)
         assert below(app)[0].startswith(word)
         await press(app, "x")
     assert [True] == [closed.startswith(word) for closed in app.closed]
@@ -287,7 +287,7 @@ async def test_decided_elsewhere_it_says_by_whom_and_closes(typing):
     app = Deck()
     async with app.run_test(size=WIDE):
         await press(app, *typing)
-        app.card.asked = replace(app.card._given, became="denied by bob: \x1b[2Jno")
+        app.card.asked = replace(app.card.given, became="denied by bob: \x1b[2Jno")
         await drained(app)
         await drained(app)
         assert app.screen is app.card
@@ -331,7 +331,7 @@ async def test_the_time_that_is_left_is_counted_down():
         app.wall.on(10)
         app.card._tell()
         assert below(app)[1].startswith("its time is over: the run parks")
-        app.card.asked = replace(app.card._given, running=False)
+        app.card.asked = replace(app.card.given, running=False)
         await drained(app)
         assert below(app)[1].startswith("the run does not go on until somebody answers")
         await press(app, "y")

@@ -138,7 +138,7 @@ async def test_a_call_in_doubt_that_happened_is_not_run_again(stage, log):
 
 async def test_what_another_terminal_decided_is_said_and_a_later_answer_refused(stage, log):
     async with on(stage) as app:
-        request = app.card._given.request
+        request = app.card.given.request
         with open_journal(None) as journal:
             answers.leave(journal, request, answers.no("mine"), "bob")
         await press(app, "y")
@@ -159,7 +159,7 @@ async def test_nobody_in_time_is_what_the_policy_says_of_a_prompt(stage, log):
 
 async def test_a_question_of_an_attended_run_says_until_when_it_stands(stage, log):
     async with on(stage) as app:
-        request = app.card._given.request
+        request = app.card.given.request
         assert 300.0 == request.until - request.ts
         assert any(row.startswith(" waits ") for row in screen(app))
         await press(app, "n", "enter")
