@@ -64,6 +64,8 @@ def test_the_tour_does_what_it_says(shell, tmp_path):
         "agentctl pause R": 20,
         "agentctl cancel R": 20,
         "agentctl run demo/task.toml --var order=A-1001 --session monday": 3,
+        "agentctl monitor": 2,  # here is no terminal: see tests/real
+        "agentctl run demo/task.toml --rehearse --var order=A-1001 --tui": 2,
     }
     parked = shell("agentctl run demo/task.toml --rehearse --var order=A-1001")
     assert 12 == parked.returncode, parked.stderr

@@ -192,8 +192,7 @@ class Monitor(App[None]):
             self.push_screen(card, self._decided)
 
     def _asked_of(self, page: Page, request: Request) -> Asked:
-        driven = page.row is not None and page.row.status == "running" and page.word != "crashed"
-        return asked.of(page.requests, request, spent_micro=page.spent_micro, running=driven)
+        return asked.of(page.requests, request, spent_micro=page.spent_micro, running=not page.resume)
 
     def _decided(self, said: str | None) -> None:
         if said:

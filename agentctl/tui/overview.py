@@ -86,6 +86,8 @@ class OverviewScreen(Screen[None]):
         return self.shown[lines.cursor] if self.shown else None
 
     def _draw(self) -> None:
+        if not self.query("#runs"):  # not composed yet, or on its way out
+            return
         lines, seen = self.query_one(Lines), self.overview
         here = self.selected.run_id if self.selected and lines.cursor else ""
         self.shown = columns.ordered(columns.matching(seen.lines, self.kind, self.words), self.sort)

@@ -124,6 +124,8 @@ class RunPage(Screen[None]):
     # --- drawing ---
 
     def _draw(self) -> None:
+        if not self.query("#timeline"):  # not composed yet, or on its way out
+            return
         page, moment = self.page, self.moment
         rows = moment.rows if moment else page.rows
         gauges, spends = (moment.gauges, moment.spends) if moment else (page.gauges, page.spends)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.tui import picture
 from tests.tui.conftest import SIZES, settled
 from tests.tui.scene import WORKING, Scene
 
@@ -75,3 +76,7 @@ def test_without_colour(scene: Scene, snap_compare, monkeypatch):
 
 def test_no_runs_yet(scene: Scene, snap_compare):
     assert snap_compare(scene.monitor(), run_before=before(runs=0))
+
+
+async def test_the_picture_in_the_readme_shows_what_the_program_shows(scene: Scene):
+    assert await picture.taken(scene) == picture.SVG.read_text()
