@@ -23,6 +23,8 @@ class NewRun:
     tenant_id: str = ""
     rehearsed: bool = False
     status: str = "queued"
+    policy: str = ""
+    """Its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class RunRow:
     rehearsed: bool
     created: float
     updated: float
+    policy: str = ""
+    """That it was begun under; empty in rows of before."""
 
     @property
     def begun(self) -> bool:
@@ -53,9 +57,9 @@ class RunRow:
         return self.next_seq > 1
 
 
-_COLUMNS = (
+COLUMNS = (
     "run_id, session_id, user_id, tenant_id, task, status, reason, next_seq, epoch, owner,"
-    " lease_since, lease_until, cost_micro, steps, rehearsed, created, updated"
+    " lease_since, lease_until, cost_micro, steps, rehearsed, created, updated, policy"
 )
 DRIVEN: Final = ("queued", "running")
 """What a run says while somebody drives it, and still says when it has crashed: see `lease.crashed`."""
@@ -71,10 +75,10 @@ def create(tx: Tx, run: NewRun) -> None:
     """Make the row; its events follow."""
     tx.execute(
         "INSERT INTO runs(run_id, session_id, user_id, tenant_id, task, status, rehearsed, created,"
-        " updated) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " updated, policy) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             run.run_id, run.session_id, run.user_id, run.tenant_id, run.task, run.status,
-            int(run.rehearsed), run.created, run.created,
+            int(run.rehearsed), run.created, run.created, run.policy,
         ),
     )  # fmt: skip
     tx.execute("INSERT INTO specs(run_id, spec) VALUES(?, ?)", (run.run_id, run.spec))
@@ -87,11 +91,11 @@ def find(tx: Tx, name: str) -> RunRow:
         raise Forbidden(f"there is no run {name!a}", hint="`agentctl runs` lists them.")
     for start in (name, f"r_{name}"):
         rows = tx.execute(
-            f"SELECT {_COLUMNS} FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY run_id LIMIT ?",  # noqa: S608  # constants
+            f"SELECT {COLUMNS} FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY run_id LIMIT ?",  # noqa: S608  # constants
             (start, start + "\U0010ffff", _SHOWN + 1),
         ).fetchall()
         if rows and (rows[0][0] == start or (len(rows) == 1 and not short)):
-            return _row(rows[0])
+            return row_of(rows[0])
         if len(rows) == 1:
             raise Forbidden(f"{name!a} names no run", hint=f"Write at least {_SHORTEST} digits of its id.")
         if rows:
@@ -137,22 +141,23 @@ def listing(
         values.append(int(rehearsed))
     where = " AND ".join(["created >= ?", *tests])
     rows = tx.execute(
-        f"SELECT {_COLUMNS} FROM runs WHERE {where} ORDER BY created DESC, run_id LIMIT ?",  # noqa: S608  # constants
+        f"SELECT {COLUMNS} FROM runs WHERE {where} ORDER BY created DESC, run_id LIMIT ?",  # noqa: S608  # constants
         (since, *values, min(limit, _MOST_LISTED)),
     )
-    return [_row(row) for row in rows.fetchall()]
+    return [row_of(row) for row in rows.fetchall()]
 
 
 def updated(tx: Tx, since: float, limit: int) -> list[RunRow]:
     """The runs that were written to since then, the latest first."""
     rows = tx.execute(
-        f"SELECT {_COLUMNS} FROM runs WHERE updated >= ? ORDER BY updated DESC, run_id LIMIT ?",  # noqa: S608  # constants
+        f"SELECT {COLUMNS} FROM runs WHERE updated >= ? ORDER BY updated DESC, run_id LIMIT ?",  # noqa: S608  # constants
         (since, limit),
     )
-    return [_row(row) for row in rows.fetchall()]
+    return [row_of(row) for row in rows.fetchall()]
 
 
-def _row(row: tuple[object, ...]) -> RunRow:
+def row_of(row: tuple[object, ...]) -> RunRow:
+    """Of these columns."""
     values: list[object] = list(row)
     values[14] = bool(values[14])
     return RunRow(*values)  # type: ignore[arg-type]  # the table is STRICT

@@ -165,7 +165,13 @@ CREATE TABLE watching(
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: Final = (_FIRST, _PINS, _SHARED, _LISTINGS, _REAPED, _QUEUE, _LIMITS, _CHAIN, _WATCHING)
+# The policy that a run was begun under, and what finds the earlier runs of a task quickly; empty in rows of before.
+_POLICY = """
+ALTER TABLE runs ADD COLUMN policy TEXT NOT NULL DEFAULT '';
+CREATE INDEX runs_by_task ON runs(task, policy, created);
+"""
+
+MIGRATIONS: Final = (_FIRST, _PINS, _SHARED, _LISTINGS, _REAPED, _QUEUE, _LIMITS, _CHAIN, _WATCHING, _POLICY)
 VERSION: Final = len(MIGRATIONS)
 
 

@@ -32,6 +32,7 @@ def new(order: Order, planned: Plan, now: float, *, warms: bool = False) -> NewR
         now,
         tenant_id=order.tenant,
         rehearsed=order.rehearse,
+        policy=planned.policy.name,
     )
 
 
