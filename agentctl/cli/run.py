@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentctl.cli import options, values
+from agentctl.cli import gates, options, values
 from agentctl.cli.options import StoreUrl, filled
 from agentctl.errors import Usage
 
@@ -58,6 +58,7 @@ def run(
     tui: Annotated[bool, typer.Option("--tui", help="Watch it in the monitor, and answer there")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Run it in the background; this terminal may go")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say what would be sent; send nothing")] = False,
+    require_p95_under: gates.P95 = None,
     rehearse: Annotated[bool, typer.Option("--rehearse", help="Play a script in the model's place")] = False,
     script: Annotated[Path | None, typer.Option(metavar="FILE", help="The script to rehearse, over the task's")] = None,
     real_tools: Annotated[bool, typer.Option("--real-tools", help="Rehearse with effects that are real")] = False,
@@ -93,6 +94,7 @@ def run(
         Order(task, policy, given, who, payer, conversation, max_usd, auto_approve, rehearse, script, real_tools, piped)
         for task in tasks
     ]
+    gates.passed(orders, require_p95_under, store)
     if explain:
         from agentctl.cli import explaining
 

@@ -20,6 +20,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     (SEE, "trace", "trace.trace", "agentctl trace r_a3f7b2 --inputs"),
     (SEE, "replay", "replay.replay", "agentctl replay r_a3f7b2 --from 12"),
     (SEE, "events", "events.events", "agentctl events r_a3f7b2 -f | jq .event_type"),
+    (SEE, "stats", "stats.stats", "agentctl stats --since 30d --by tool"),
     (SEE, "help", "topics.show", "agentctl help budgets"),
     (STORE, "doctor", "doctor.doctor", "agentctl doctor"),
     (STORE, "export", "bundles.export", "agentctl export r_a3f7b2 --out order.zip"),

@@ -102,22 +102,18 @@ def items(expected: Expectation) -> list[JsonObject]:
     ]
 
 
-def words(expected: Expectation) -> str:
-    """One line for a person; empty: there is no history."""
+def parts(expected: Expectation) -> list[str]:
+    """What is said to a person, part by part; none: there is no history."""
     if not expected.runs:
-        return ""
+        return []
     if expected.runs < FEW:
-        return f"too few runs like this to say what it will take (n={expected.runs})"
-    told = ", ".join(_words(each) for each in expected.figures)
-    return f"{told} (n={expected.runs}, {DAYS} days)"
+        return [f"too few runs like this to say what it will take (n={expected.runs})"]
+    return [*(_words(each) for each in expected.figures), f"n={expected.runs}, {DAYS} days"]
 
 
 def _words(figure: Figure) -> str:
-    upper = f"p95 {_amount(figure, figure.p95)}" if figure.p95 is not None else f"max {_amount(figure, figure.most)}"
-    return f"{_amount(figure, figure.p50)}{_UNITS[figure.name]} p50, {upper}"
-
-
-_UNITS: Final = {"cost_usd": "", "steps": " steps", "minutes": " min"}
+    upper = f"max {_amount(figure, figure.most)}" if figure.p95 is None else f"p95 {_amount(figure, figure.p95)}"
+    return f"{figure.name.removesuffix('_usd')} p50 {_amount(figure, figure.p50)}, {upper}"
 
 
 def _amount(figure: Figure, value: float | None) -> str:

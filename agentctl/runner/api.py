@@ -20,6 +20,7 @@ from agentctl.runner import (
     conversing,
     crashed,
     doubt,
+    expecting,
     explanation,
     forking,
     numbered,
@@ -53,10 +54,12 @@ def explain(order: Order, *, store: str | None = None) -> JsonObject:
     """What `run` would send and allow, and what it could cost at the worst. Sends nothing, writes nothing."""
     planned = plan.make(order, sends=False)
     filled, session = task.fill(planned.task, order.variables), conversing.session_of(order)
+    past = expecting.explained(planned, order, store)
     if session is None:
-        return explanation.of(planned, filled)
+        return explanation.of(planned, filled) | past
     with existing(store) as journal:
-        return explanation.of(planned, filled, *journal.read(lambda tx: sessions.said(tx, journal.blobs, session)))
+        said = journal.read(lambda tx: sessions.said(tx, journal.blobs, session))
+        return explanation.of(planned, filled, *said) | past
 
 
 async def run(order: Order, *, store: str | Store | None, listener: Listener, approver: Approver | None) -> Result:
@@ -71,6 +74,8 @@ async def run(order: Order, *, store: str | Store | None, listener: Listener, ap
         await reaping.reap(journal)
         async with served(planned, journal, listener) as complete:
             if not isinstance(store, Store) and (line := crashed.offer(journal, order.user, rehearsed=order.rehearse)):
+                listener.note(line)
+            if not isinstance(store, Store) and (line := expecting.line(journal, planned, order)):
                 listener.note(line)
             for note in complete.notes:
                 listener.note(note)

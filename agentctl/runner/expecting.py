@@ -17,7 +17,10 @@ from agentctl.journal.tx import Tx
 from agentctl.runner import stores
 
 if TYPE_CHECKING:
+    from agentctl.core.messages import JsonObject
+    from agentctl.journal.store import Store
     from agentctl.runner.order import Order
+    from agentctl.runner.plan import Plan
 
 DAY_S = 86_400
 
@@ -36,6 +39,25 @@ def asked(tasks: Iterable[tuple[str, str]], store: str | None, *, rehearsed: boo
             return [read(tx, task, policy, now, rehearsed=rehearsed) for task, policy in named]
     except StoreMissing:
         return [expectation.of(task, policy, (), rehearsed=rehearsed) for task, policy in named]
+
+
+def line(journal: Store, planned: Plan, order: Order) -> str:
+    """What a run that is about to begin will probably take; empty: too few runs tell."""
+    names = planned.task.task.name, planned.policy.name
+    now = journal.clock()
+    expected = journal.read(lambda tx: read(tx, *names, now, rehearsed=order.rehearse))
+    return f"expected: {' · '.join(expectation.parts(expected))}" if expected.runs >= expectation.FEW else ""
+
+
+def explained(planned: Plan, order: Order, store: str | None) -> JsonObject:
+    """The same for `--explain`: a table of figures, and how much of history there is."""
+    names = planned.task.task.name, planned.policy.name
+    (expected,) = asked([names], store, rehearsed=order.rehearse)
+    told = [*expectation.items(expected)] if expected.runs >= expectation.FEW else []
+    said = f"{expected.runs} in the last {DAYS} days"
+    if expected.runs < expectation.FEW:
+        said += ": too few to say what it will take"
+    return {"earlier_runs": said, "expected": told}
 
 
 def require(orders: Sequence[Order], most_usd: float, store: str | None) -> None:
