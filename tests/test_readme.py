@@ -58,6 +58,7 @@ def test_the_tour_does_what_it_says(shell, tmp_path):
     codes = {
         "agentctl run demo/task.toml --var order=A-1001": 3,  # no key in the tests
         "agentctl run demo/task.toml --var order=A-1001 --detach": 3,
+        "agentctl run demo/task.toml --var order=A-1001 --require-p95-under 0.50": 17,  # nothing was run yet
         "agentctl approve R": 0,
         'agentctl deny R --why "ask the customer first"': 20,  # it was approved by the line before
         "agentctl resume R --add-usd 2": 20,  # it is finished by then

@@ -75,7 +75,7 @@ def stats(
     elif as_json:
         _print_json(found, which, by, store)
     elif not found.runs:
-        render.say(_nothing(which, since), "quiet")
+        _nothing(which, since)
     else:
         _print(found, which, by, store, limit=limit, since=since, plots=plots)
 
@@ -131,12 +131,11 @@ def _print(
         render.say(f"left out: {found.unreadable:,} events that can't be read (agentctl store check)", "warn")
 
 
-def _nothing(which: Which, since: str) -> str:
-    """Why there is nothing to tell, and what to do."""
+def _nothing(which: Which, since: str) -> None:
+    """Say that there is nothing to tell, and what to do."""
     if which.user or which.tenant or which.task or which.policy:
-        return f"no such runs in the last {since}: --since 30d looks further back, `agentctl runs` lists them"
-    more = "" if which.rehearsed else ", --rehearsed counts rehearsals"
-    return (
-        f"no runs in the last {since}: --since 30d looks further back{more};"
-        " a first one: agentctl init demo, then agentctl run demo/task.toml --rehearse"
-    )
+        render.say(f"no such runs in the last {since}")
+        render.hint("agentctl stats --since 30d looks further back, agentctl runs lists what there is.")
+        return
+    render.say(f"no runs in the last {since}{'' if which.rehearsed else '; rehearsals count with --rehearsed'}")
+    render.hint("agentctl stats --since 30d looks further back. A first run: agentctl help start")

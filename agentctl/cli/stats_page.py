@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from agentctl.cli import plots, stats_items, stats_tables
 from agentctl.cli.render import out
-from agentctl.cli.stats_tables import count, dollars, named, percent, width
+from agentctl.cli.stats_tables import count, dollars, named, percent, took, width
 from agentctl.core import expectation
-from agentctl.core.expectation import DAYS, MINUTE_S
+from agentctl.core.expectation import DAYS
 
 if TYPE_CHECKING:
     from agentctl.core.expectation import Expectation
@@ -60,7 +60,7 @@ def _summary(stats: Stats, expected: Expectation | None) -> None:
         [
             _spread("cost", stats.cost_micro, dollars),
             _spread("steps", stats.steps, lambda steps: f"{steps:,.0f}"),
-            _spread("minutes", stats.ms, lambda ms: f"{ms / 1_000 / MINUTE_S:,.1f}"),
+            _spread("time", stats.ms, took),
         ],
     )
     if expected is not None:

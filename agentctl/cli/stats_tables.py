@@ -88,7 +88,7 @@ def _tool(name: str, tool: Tool) -> Sequence[str]:
     errors = [f"{printable(kind, lines=False)} {count:,}" for kind, count in tool.errors.most_common(4)]
     cost = dollars(tool.cost_micro)
     if name == NO_TOOL:
-        return (name, "-", "-", "-", "-", "-", cost, "replies that asked for no tool")
+        return (name, "-", "-", "-", "-", "-", cost, "asked for none")
     calls = (f"{tool.calls:,}", f"{tool.failures:,}", percent(tool.failure_rate))
     return (named(name), *calls, took(tool.ms.at(0.5)), took(tool.ms.at(0.95)), cost, ", ".join(errors) or "-")
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.core.events import Thought
-from agentctl.journal import bodies, chain, opening, schema
+from agentctl.journal import bodies, chain, opening
 from agentctl.journal.chain import Place
 from agentctl.journal.store import open_store
 from tests.journal import server
@@ -51,13 +51,17 @@ def recomputed(store, run_id="r_1"):
     return made
 
 
+LINKED = 8
+"""The version of stores that came with links."""
+NEWER = "DROP INDEX runs_by_task; ALTER TABLE runs DROP COLUMN policy;"
+"""What came later."""
 OLD = f"""
-DROP INDEX events_unlinked; ALTER TABLE events DROP COLUMN link;
+{NEWER} DROP INDEX events_unlinked; ALTER TABLE events DROP COLUMN link;
 CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-PRAGMA user_version = {schema.VERSION - 1};
+PRAGMA user_version = {LINKED - 1};
 """
 OLD_SERVER = f"""
-DROP INDEX events_unlinked; ALTER TABLE events DROP COLUMN link; UPDATE store SET version = {schema.VERSION - 1};
+{NEWER} DROP INDEX events_unlinked; ALTER TABLE events DROP COLUMN link; UPDATE store SET version = {LINKED - 1};
 CREATE OR REPLACE FUNCTION events_stay() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'events are append-only'; END $$;
 CREATE TRIGGER events_stay BEFORE UPDATE ON events FOR EACH ROW EXECUTE FUNCTION events_stay();
