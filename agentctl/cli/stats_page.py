@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from agentctl.cli import plots, stats_items, stats_tables
 from agentctl.cli.render import out
-from agentctl.cli.stats_tables import count, dollars, named, percent, took, width
+from agentctl.cli.stats_tables import width
+from agentctl.cli.stats_words import count, dollars, named, percent, took
 from agentctl.core import expectation
 from agentctl.core.expectation import DAYS
 

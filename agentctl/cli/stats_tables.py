@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from agentctl.approvals.printable import printable
 from agentctl.cli import plots, render, stats_items
 from agentctl.cli.render import Tone, out
+from agentctl.cli.stats_words import count, dollars, named, percent, took
 from agentctl.core.stats import NO_TOOL, PARTS, SCRIPT
 
 if TYPE_CHECKING:
     from agentctl.core.stats import Stats
     from agentctl.core.tallies import Tool
 
-LONGEST_NAME = 32
 FAILING = 0.2
 """Share of a tool's calls that failed, above which its line stands out."""
 Row = tuple[Sequence[str], Tone]
@@ -39,37 +39,12 @@ def table(stats: Stats, by: str, limit: int, *, below: bool = False) -> None:
         )
         for name, sums in shown
     ]  # fmt: skip
-    _table((by, "runs", "steps", "in", "out", "cached", "cost", "share"), cells, len(rows) - len(shown), below=below)
-
-
-def named(name: str) -> str:
-    """A name for a cell; `-` for none."""
-    return render.clipped(printable(name, lines=False), LONGEST_NAME) or "-"
-
-
-def dollars(micro: float) -> str:
-    """Cents; finer where there are less than ten dollars."""
-    return f"${micro / 1e6:,.2f}" if micro >= 10_000_000 else f"${micro / 1e6:,.4f}"
-
-
-def count(tokens: int) -> str:
-    """`8,400`, `45.0k`, `97.5M`."""
-    for least, size, unit in ((10**9, 10**9, "G"), (10**6, 10**6, "M"), (10**4, 10**3, "k")):
-        if tokens >= least:
-            return f"{tokens / size:,.1f}{unit}"
-    return f"{tokens:,}"
-
-
-def took(ms: float | None) -> str:
-    """`88ms`, `5.0s`, `12m`."""
-    if not ms:
-        return "-"
-    return f"{ms:,.0f}ms" if ms < 1_000 else f"{ms / 1_000:,.1f}s" if ms < 60_000 else render.span(ms / 1_000)
-
-
-def percent(share: float | None) -> str:
-    """`87.5%`."""
-    return "-" if share is None else f"{share:.1%}"
+    _table(
+        ("day, utc" if by == "day" else by, "runs", "steps", "in", "out", "cached", "cost", "share"),
+        cells,
+        len(rows) - len(shown),
+        below=below,
+    )
 
 
 def tools(stats: Stats, limit: int, *, below: bool = True) -> None:
@@ -123,7 +98,7 @@ def approvals(stats: Stats, limit: int) -> None:
     rows: list[Row] = []
     for name, judge in judges[:limit]:
         stamp = judge.rubber_stamp and name != SCRIPT
-        note = "rubber stamp? nearly always yes, too fast to read" if stamp else "-"
+        note = "rubber stamp? too fast to read" if stamp else "-"
         cells = (named(name), f"{judge.asked:,}", f"{judge.yes_rate:.0%}", took(judge.waited_ms.at(0.5)), note)
         rows.append((cells, "warn" if stamp else "plain"))
     _table((f"approvals, {stats.asked:,} asked", "answers", "yes", "median", "note"), rows, len(judges) - len(rows))
