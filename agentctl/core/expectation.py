@@ -10,16 +10,16 @@ than ENOUGH runs would be the most that was seen under another name: only the mo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
 from agentctl.core.messages import JsonObject
-from agentctl.core.spread import Spread
 from agentctl.records import dataclass
 
 DAYS: Final = 30
 """How far back runs count."""
-MOST: Final = 500
+MOST: Final = 200
 """Runs that count, the latest."""
 FEW: Final = 5
 """Below, not even a median is said."""
@@ -76,19 +76,18 @@ def of(task: str, policy: str, past: Sequence[Past], *, rehearsed: bool = False)
     figures = (
         _figure("cost_usd", [run.cost_micro for run in past], 1e6, 6),
         _figure("steps", [run.steps for run in past], 1, 0),
-        _figure("minutes", [round(run.seconds * 1000) for run in past], MINUTE_S * 1000, 2),
+        _figure("minutes", [run.seconds for run in past], MINUTE_S, 2),
     )
     return Expectation(task, policy, rehearsed, len(past), figures)
 
 
-def _figure(name: str, numbers: Sequence[int], unit: float, digits: int) -> Figure:
-    spread = Spread()
-    for number in numbers:
-        spread.add(number)
+def _figure(name: str, numbers: Sequence[float], unit: float, digits: int) -> Figure:
+    ordered = sorted(numbers)
 
     def said(share: float, least: int) -> float | None:
-        found = spread.at(share) if spread.count >= least else None
-        return None if found is None else round(found / unit, digits)
+        if len(ordered) < least:
+            return None
+        return round(ordered[math.ceil(share * len(ordered)) - 1] / unit, digits)
 
     return Figure(name, said(0.5, FEW), said(0.95, ENOUGH), said(1.0, FEW))
 

@@ -95,34 +95,39 @@ class Stats:
     def add(self, ran: Ran, events: Iterable[Stamped]) -> None:
         """Fold one run: its events in their order."""
         self.runs += 1
-        self.total.runs += 1
         self.outcomes[ran.status, ran.reason] += 1
         if ran.status in COUNTED:
             self.cost_micro.add(ran.cost_micro)
             self.steps.add(ran.steps)
             self.ms.add(round(ran.seconds * 1000))
-        one = _Run(self, ran)
+        one = _Run(self)
         for stamped in events:
             one.add(stamped)
-        for step in one.times.values():
-            for name, ms in zip(PARTS, step, strict=True):
-                self.parts[name].add(ms)
+        one.close(ran)
 
 
 class _Run:
     """The fold of one run into the sums of all."""
 
-    def __init__(self, stats: Stats, ran: Ran) -> None:
+    def __init__(self, stats: Stats) -> None:
         self.stats = stats
-        names = {
-            "run": ran.run_id, "user": ran.user, "tenant": ran.tenant, "task": ran.task, "session": ran.session,
-        }  # fmt: skip
-        self.fixed = [stats.total, *(named(stats.by[kind], name, Sums) for kind, name in names.items())]
-        for sums in self.fixed[1:]:
-            sums.runs += 1
-        self.touched = set[tuple[str, str]]()
+        self.mine = Sums(runs=1)
+        self.within: dict[tuple[str, str], Sums] = {}
+        """Its sums by day and by provider."""
         self.times: dict[int, list[int]] = {}
         """By step: milliseconds, as PARTS."""
+
+    def close(self, ran: Ran) -> None:
+        """Add its sums to those of all."""
+        names = (("run", ran.run_id), ("user", ran.user), ("tenant", ran.tenant), ("task", ran.task))
+        self.stats.total.merge(self.mine)
+        for kind, name in (*names, ("session", ran.session)):
+            named(self.stats.by[kind], name, Sums).merge(self.mine)
+        for (kind, name), sums in self.within.items():
+            named(self.stats.by[kind], name, Sums).merge(sums)
+        for step in self.times.values():
+            for name, ms in zip(PARTS, step, strict=True):
+                self.stats.parts[name].add(ms)
 
     def add(self, stamped: Stamped) -> None:
         match stamped.event:
@@ -193,14 +198,14 @@ class _Run:
     def _took(self, step: int, part: int, ms: int) -> None:
         self.times.setdefault(step, [0, 0, 0, 0])[part] += ms
 
-    def _all(self, ts: float, provider: str) -> list[Sums]:
-        """All sums that a model call counts for."""
-        found = list(self.fixed)
-        for kind, name in (("day", day(ts)), ("provider", provider)):
-            sums = named(self.stats.by[kind], name, Sums)
-            sums.runs += (kind, name) not in self.touched
-            self.touched.add((kind, name))
-            found.append(sums)
+    def _all(self, ts: float, provider: str) -> tuple[Sums, Sums, Sums]:
+        """All sums of this run that a model call counts for."""
+        return self.mine, self._within("day", day(ts)), self._within("provider", provider)
+
+    def _within(self, kind: str, name: str) -> Sums:
+        found = self.within.get((kind, name))
+        if found is None:
+            found = self.within[kind, name] = Sums(runs=1)
         return found
 
 

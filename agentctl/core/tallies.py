@@ -50,8 +50,14 @@ class Sums:
 
     def merge(self, other: Sums) -> None:
         """Add another one."""
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.runs += other.runs
+        self.steps += other.steps
+        self.calls += other.calls
+        self.input += other.input
+        self.output += other.output
+        self.cache_read += other.cache_read
+        self.cache_write += other.cache_write
+        self.cost_micro += other.cost_micro
 
 
 @dataclass(slots=True)

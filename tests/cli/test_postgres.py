@@ -104,3 +104,22 @@ def test_a_run_is_forked_and_replayed(agentctl, url, demo):
     assert (1, fork.json["cost_usd"]) == (page["steps"], page["cost_usd"])
     assert "goal: Be brief." in agentctl("replay", fork.json["run_id"]).out
     assert 0 == agentctl("replay", run["run_id"], "--check").code
+
+
+@pytest.mark.slow
+def test_stats_and_what_a_run_will_take(agentctl, url, demo, tmp_path):
+    """E22"""
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"order": "A-1001"}\n' * 5)
+    again = agentctl("run", demo / "task.toml", "--rehearse", "--lines", lines, "--parallel", 5, "--user", "ada")
+    assert 0 == again.code, again.err
+    one = agentctl("run", demo / "task.toml", "--rehearse", "--var", "order=A-1001", "--user", "bob")
+    refused = agentctl(
+        "run", demo / "task.toml", "--rehearse", "--var", "order=A-1001", "--require-p95-under", "1", "--json"
+    )
+    told = agentctl("stats", "--rehearsed", "--user", "ada", "--json").json
+
+    assert "expected: cost p50 $0.0097, max $0.0097 · steps p50 4, max 4" in one.err
+    assert (17, 0) == (refused.code, agentctl("stats", "--rehearsed").code)
+    assert "(n=6): 14 more runs needed" in refused.json["error"]["message"]
+    assert (5, 20, {"ada"}) == (told["runs"], told["steps"], {item["user"] for item in told["by"]["user"]})
