@@ -22,9 +22,15 @@ LONG_S, EVERY_S = 0.5, 0.2
 """From when on, and how often, one line says how far the reading is."""
 ERASE = "\r\x1b[K"
 BY = ("run", "user", "tenant", "provider", "tool", "day", "task", "session")
+
+
+def _named(incomplete: str) -> list[str]:
+    return [name for name in BY if name.startswith(incomplete)]
+
+
 By = Annotated[
     str | None,
-    typer.Option(metavar="WHAT", callback=filled, help=f"One table: {', '.join(BY)}", autocompletion=lambda: BY),
+    typer.Option(metavar="WHAT", callback=filled, help=f"One table: {', '.join(BY)}", autocompletion=_named),
 ]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from agentctl.cli import stats_rows
 from agentctl.core import expectation
-from agentctl.core.stats import NO_TOOL, PARTS, SCRIPT
+from agentctl.core.stats import PARTS, is_person
 from agentctl.core.tallies import OTHERS as OTHERS  # noqa: PLC0414 -- for whoever asks whether there are any
 from agentctl.core.tallies import Judge, Sums, Tool
 
@@ -21,29 +22,15 @@ SHOWN = ("day", "provider", "task", "user", "tenant")
 """Tables that stand in the whole; runs and sessions are too many."""
 
 
-def rows(stats: Stats, by: str) -> list[tuple[str, Sums]]:
-    """The sums of one table: days in their order, everything else with the dearest first."""
-    table = stats.by[by]
-    if by == "day":
-        return sorted(table.items())
-    return sorted(table.items(), key=lambda row: (-row[1].cost_micro, row[0]))
-
-
-def tools(stats: Stats) -> list[tuple[str, Tool]]:
-    """The tools, the most called first; last what no tool cost."""
-    return sorted(stats.tools.items(), key=lambda row: (row[0] == NO_TOOL, -row[1].calls, -row[1].refused, row[0]))
-
-
-def judges(stats: Stats) -> list[tuple[str, Judge]]:
-    """Who answered, the busiest first."""
-    return sorted(stats.judges.items(), key=lambda row: (-row[1].asked, row[0]))
+OF_ALL = ("answers", "yes", "yes_rate", "median_s")
+"""What is said of all people together."""
 
 
 def items(stats: Stats, by: str) -> list[JsonObject]:
     """One table."""
     if by == "tool":
-        return [_tool(name, tool) for name, tool in tools(stats)]
-    return [{by: name, **_sums(sums)} for name, sums in rows(stats, by)]
+        return [_tool(name, tool) for name, tool in stats_rows.tools(stats)]
+    return [{by: name, **_sums(sums)} for name, sums in stats_rows.rows(stats, by)]
 
 
 def total(stats: Stats) -> JsonObject:
@@ -73,7 +60,11 @@ def whole(stats: Stats, which: Which, expected: Expectation | None) -> JsonObjec
         "tools": [*items(stats, "tool")],
         "time": [*_parts(stats)],
         "by": {name: [*items(stats, name)] for name in SHOWN},
-        "approvals": {"asked": stats.asked, "by": [_judge(name, judge) for name, judge in judges(stats)]},
+        "approvals": {
+            "asked": stats.asked,
+            "people": {key: value for key, value in _judge("", stats_rows.people(stats)).items() if key in OF_ALL},
+            "by": [_judge(name, judge) for name, judge in stats_rows.judges(stats)],
+        },
         "events": dict(sorted(stats.events.items())),
         "unreadable": stats.unreadable,
     }
@@ -118,17 +109,22 @@ def _judge(name: str, judge: Judge) -> JsonObject:
         "yes": judge.yes,
         "yes_rate": round(judge.yes_rate, 4),
         "median_s": None if median is None else median / 1000,
-        "rubber_stamp": judge.rubber_stamp and name != SCRIPT,
+        "rubber_stamp": judge.rubber_stamp and is_person(name),
     }
 
 
 def _a_run(stats: Stats) -> Iterator[JsonObject]:
     figures = (("cost_usd", stats.cost_micro, 1e6), ("steps", stats.steps, 1.0), ("minutes", stats.ms, 60_000.0))
     for name, spread, unit in figures:
-        yield {"name": name, **{key: _in(spread, share, unit) for key, share in QUANTILES}, "runs": spread.count}
+        yield {
+            "name": name,
+            **{key: _in(spread, share, unit) if spread.count >= least else None for key, share, least in QUANTILES},
+            "runs": spread.count,
+        }
 
 
-QUANTILES = (("p50", 0.5), ("p95", 0.95), ("max", 1.0))
+QUANTILES = (("p50", 0.5, expectation.FEW), ("p95", 0.95, expectation.ENOUGH), ("max", 1.0, expectation.FEW))
+"""Name, share, and from how many runs on it is said."""
 
 
 def _in(spread: Spread, share: float, unit: float) -> float | None:

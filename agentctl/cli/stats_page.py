@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from agentctl.cli import plots, stats_items, stats_tables
+from agentctl.cli import plots, stats_rows, stats_tables
 from agentctl.cli.render import out
 from agentctl.cli.stats_tables import width
 from agentctl.cli.stats_words import count, dollars, named, percent, took
@@ -43,8 +43,8 @@ def _head(stats: Stats, which: Which, since: str) -> None:
 
 def _summary(stats: Stats, expected: Expectation | None) -> None:
     total = stats.total
-    each = f" · {dollars(total.cost_micro / total.runs)} a run" if total.runs else ""
-    _line("spent", [f"{dollars(total.cost_micro)}{each} · {total.steps:,} steps"])
+    each = f"{dollars(total.cost_micro / max(1, total.runs))} a run on average"
+    _line("spent", [dollars(total.cost_micro), each, f"{total.steps:,} steps"])
     _line("tokens", [f"{count(total.prompt)} in", f"{count(total.output)} out"])
     _line(
         "cache",
@@ -95,7 +95,7 @@ def _line(name: str, parts: Iterable[str]) -> None:
 
 
 def _days(stats: Stats) -> None:
-    spent = [(day, sums.cost_micro / 1e6) for day, sums in stats_items.rows(stats, "day")]
+    spent = [(day, sums.cost_micro / 1e6) for day, sums in stats_rows.rows(stats, "day")]
     lines = plots.days(spent, width())
     if lines:
         out("\nDOLLARS A DAY, UTC", "bold")

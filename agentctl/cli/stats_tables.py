@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from agentctl.approvals.printable import printable
-from agentctl.cli import plots, render, stats_items
+from agentctl.cli import plots, render, stats_rows
 from agentctl.cli.render import Tone, out
 from agentctl.cli.stats_words import count, dollars, named, percent, took
-from agentctl.core.stats import NO_TOOL, PARTS, SCRIPT
+from agentctl.core.stats import NO_TOOL, PARTS, is_person
 
 if TYPE_CHECKING:
     from agentctl.core.stats import Stats
@@ -26,7 +26,7 @@ def table(stats: Stats, by: str, limit: int, *, below: bool = False) -> None:
     if by == "tool":
         tools(stats, limit, below=below)
         return
-    rows = stats_items.rows(stats, by)
+    rows = stats_rows.rows(stats, by)
     shown = rows[-limit:] if by == "day" else rows[:limit]
     whole = stats.total.cost_micro
     cells: list[Row] = [
@@ -49,7 +49,7 @@ def table(stats: Stats, by: str, limit: int, *, below: bool = False) -> None:
 
 def tools(stats: Stats, limit: int, *, below: bool = True) -> None:
     """The tools, the most called first, and the one that fails most. B49"""
-    tools = stats_items.tools(stats)
+    tools = stats_rows.tools(stats)
     rows: list[Row] = [(_tool(name, tool), _tone(tool)) for name, tool in tools[:limit]]
     heads = ("tool", "calls", "failed", "rate", "p50", "p95", "cost", "errors")
     _table(heads, rows, len(tools) - len(rows), below=below)
@@ -92,16 +92,19 @@ def time(stats: Stats) -> None:
 
 def approvals(stats: Stats, limit: int) -> None:
     """Who answered, how fast, and how often yes."""
-    judges = stats_items.judges(stats)
+    judges = stats_rows.judges(stats)
     if not (judges or stats.asked):
         return
     rows: list[Row] = []
     for name, judge in judges[:limit]:
-        stamp = judge.rubber_stamp and name != SCRIPT
+        stamp = judge.rubber_stamp and is_person(name)
         note = "rubber stamp? too fast to read" if stamp else "-"
         cells = (named(name), f"{judge.asked:,}", f"{judge.yes_rate:.0%}", took(judge.waited_ms.at(0.5)), note)
         rows.append((cells, "warn" if stamp else "plain"))
-    _table((f"approvals, {stats.asked:,} asked", "answers", "yes", "median", "note"), rows, len(judges) - len(rows))
+    if len(judges) > 1 and (together := stats_rows.people(stats)).asked:
+        cells = ("all people", f"{together.asked:,}", f"{together.yes_rate:.0%}", took(together.waited_ms.at(0.5)), "-")
+        rows.append((cells, "plain"))
+    _table((f"approvals, {stats.asked:,} asked", "answers", "yes", "median", "note"), rows, len(judges) - limit)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Row], more: int, *, below: bool = True) -> None:

@@ -26,6 +26,8 @@ from agentctl.records import dataclass
 NO_TOOL: Final = "(none)"
 SCRIPT: Final = "the script"
 """Who answers where a rehearsal's script does: nobody waited."""
+REVIEWER: Final = "reviewer "
+"""How programs that answer begin their names; no person's has a space."""
 DIMENSIONS: Final = ("run", "user", "tenant", "provider", "tool", "day", "task", "session")
 PARTS: Final = ("model", "tools", "people", "providers")
 """What the time of a step goes to: models, tools, waits for people, waits for providers."""
@@ -173,9 +175,10 @@ class _Run:
         judge = named(self.stats.judges, decided.by, Judge)
         judge.asked += 1
         judge.yes += decided.decision == "approve"
+        ms = round(decided.waited_s * 1000)
         if decided.by != SCRIPT:
-            ms = round(decided.waited_s * 1000)
             judge.waited_ms.add(ms)
+        if is_person(decided.by):
             self._took(step, 2, ms)
 
     def _finished(self, step: int, done: e.ToolFinished) -> None:
@@ -207,6 +210,11 @@ class _Run:
         if found is None:
             found = self.within[kind, name] = Sums(runs=1)
         return found
+
+
+def is_person(name: str) -> bool:
+    """Whether somebody answered, and no script, program or policy."""
+    return name not in {SCRIPT, "policy"} and not name.startswith(REVIEWER)
 
 
 def _pause(event: e.Event) -> tuple[int, float]:

@@ -160,6 +160,7 @@ def test_the_whole_as_one_object(agentctl, week):
         (each["who"], each["answers"], each["yes_rate"], each["median_s"], each["rubber_stamp"])
         for each in told["approvals"]["by"]
     ]
+    assert {"answers": 42, "yes": 28, "yes_rate": 0.6667, "median_s": 2.0} == told["approvals"]["people"]
     assert {"tool retries": 11, "waits for a full minute": 5} == told["events"]
 
 
@@ -278,6 +279,15 @@ def test_what_cannot_be_told_is_one_line(agentctl, arguments, said):
 
     assert 2 == called.code
     assert f"error: {said}" == called.err.splitlines()[0]
+
+
+def test_of_few_runs_no_p95_is_said(agentctl, put, noon):
+    put(*(({"run_id": f"r_{number}", "cost_micro": number}, []) for number in range(6)))
+
+    assert [(0.000002, None, 0.000005)] == [
+        (each["p50"], each["p95"], each["max"]) for each in agentctl("stats", "--json").json["a_run"][:1]
+    ]
+    assert "a run    cost p50 $0.0000, max $0.0000" in agentctl("stats").out
 
 
 def test_long_tables_are_cut_and_say_so(agentctl, week):

@@ -2,12 +2,13 @@
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentctl.core import events as e
 from agentctl.core.messages import Usage
-from agentctl.core.stats import NO_TOOL, PARTS, SCRIPT, Ran, Stats, day
+from agentctl.core.stats import NO_TOOL, PARTS, SCRIPT, Ran, Stats, day, is_person
 from agentctl.core.tallies import LEAST_ANSWERS, MOST_NAMES, OTHERS, TOO_FAST_MS, Judge, Sums, named
 
 NOON = 1_790_000_000 // 86_400 * 86_400 + 43_200
@@ -135,6 +136,14 @@ def test_nobody_waited_for_a_script():
     )
 
     assert (1, 0, 0) == (stats.asked, stats.judges[SCRIPT].waited_ms.count, stats.parts["people"].total)
+
+
+@pytest.mark.parametrize(("name", "person"), [("ada", True), ("policy", False), (SCRIPT, False), ("reviewer x", False)])
+def test_a_program_is_no_person(name, person):
+    stats = folded(e.ApprovalDecided("c", "approve", name, 9, "", "d"))
+
+    assert person == is_person(name)
+    assert (9_000 if person else 0) == stats.parts["people"].total
 
 
 def test_only_runs_that_did_their_work_say_what_one_takes():
