@@ -33,7 +33,11 @@ def days(dollars: Sequence[tuple[str, float]], width: int) -> list[str]:
 
 
 def _bars(labels: list[str], values: list[float], width: int) -> list[str]:
-    plotext: Any = import_module("plotext")  # takes a tenth of a second, and ships no types
+    try:
+        plotext: Any = import_module("plotext")  # takes a tenth of a second, and ships no types
+    except ImportError as error:  # a part of it is compiled, which not every machine can load
+        render.say(f"no plot: {str(error).partition('.')[0]}", "quiet")
+        return []
     figure = plotext.figure
     figure.clear()
     figure.theme("colorless")

@@ -324,5 +324,27 @@ def test_a_plot_has_every_day_between_and_none_beyond_its_bound():
     assert [] == plots.days(days[:1], 80)
 
 
+def test_where_nothing_can_be_drawn_the_figures_stand_all_the_same(agentctl, week, monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotext", None)
+    called = agentctl("stats")
+
+    assert (0, 1) == (called.code, len(called.err.splitlines()))
+    assert called.err.startswith("no plot: ")
+    assert "PROVIDER" in called.out
+    assert "DOLLARS A DAY" not in called.out
+
+
+def test_a_long_reading_says_how_far_it_is(monkeypatch, capsys):
+    from agentctl.cli import stats
+
+    monkeypatch.setattr(stats.render, "colours", lambda stream: stream is sys.stderr)
+    monkeypatch.setattr(stats, "LONG_S", 0.0)
+    monkeypatch.setattr(stats, "EVERY_S", 0.0)
+    far = stats._far()
+    far(3, 12_345)
+
+    assert f"{stats.ERASE}reading run 3 of 12,345" == capsys.readouterr().err
+
+
 def test_the_object_is_json_without_rest(agentctl, week):
     assert json.loads(agentctl("stats", "--json").out.strip())["policy"] is None
