@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 def trace(
     run: RunId,
     inputs: Annotated[bool, typer.Option("--inputs", help="Show what went into each call and what came out")] = False,
+    otlp: Annotated[
+        str | None,
+        typer.Option("--otlp", metavar="URL", help="Send it to an OpenTelemetry collector: `help telemetry`"),
+    ] = None,
+    service_name: Annotated[
+        str | None, typer.Option("--service-name", metavar="NAME", help="With --otlp: the service; default: agentctl")
+    ] = None,
+    include_content: Annotated[
+        bool, typer.Option("--include-content", help="With --otlp: also what was said, scrubbed")
+    ] = False,
     as_json: AsJson = False,
     store: StoreUrl = None,
 ) -> None:
@@ -26,6 +36,11 @@ def trace(
 
     with options.open_journal(store) as journal:
         recorded = journal.events(journal.run(run).run_id)
+    if otlp is not None or service_name is not None or include_content:
+        from agentctl.cli import otlp as sending
+
+        sending.send(recorded, sending.To(otlp, service_name, include_content), as_json=as_json)
+        return
     rows = timeline.rows(recorded)
     if as_json:
         total = sum(row.cost_micro for row in rows) / 1e6

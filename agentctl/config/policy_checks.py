@@ -10,7 +10,7 @@ from agentctl.config import rule_checks
 from agentctl.config.masking import fault, given
 from agentctl.config.merge import Merged
 from agentctl.config.problems import KEY_WAY_OUT, KeyPath, did_you_mean, one_of, show
-from agentctl.config.urls import server
+from agentctl.config.urls import collector, server
 from agentctl.core import outside
 from agentctl.core.policy import Policy, Provider
 from agentctl.errors import Problem
@@ -144,7 +144,7 @@ def others(policy: Policy, merged: Merged) -> Iterator[Problem]:
     handoff: list[KeyPath] = [("handoff", "enabled"), ("handoff", "contact")]
     if policy.handoff.enabled and not policy.handoff.contact.strip():
         yield merged.problem(handoff, "on only with a contact", 'write contact = "…"')
-    if policy.telemetry.otlp_endpoint and (words := server(policy.telemetry.otlp_endpoint)):
+    if policy.telemetry.otlp_endpoint and (words := collector(policy.telemetry.otlp_endpoint)):
         yield merged.problem([("telemetry", "otlp_endpoint")], *words)
     for number, name in enumerate(policy.sandbox.env):
         if not variable.fullmatch(name):

@@ -12,7 +12,7 @@ from agentctl.config.problems import dotted
 if TYPE_CHECKING:
     from agentctl.config.load import LoadedPolicy
 
-TABLES = ("alerts", "telemetry")
+TABLES = ("alerts",)
 """Tables of a policy that nothing asks yet."""
 
 

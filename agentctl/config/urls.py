@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 from agentctl.config.problems import KEY_WAY_OUT, show
 
 EXPECTED = "expected a URL such as https://host/v1"
+GRPC_PORT = 4317
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -25,6 +26,18 @@ def server(url: str, *, query: bool = False) -> tuple[str, str] | None:
     if not whole or " " in url or not url.isprintable():
         way_out = "" if parts is None or "://" in url else f'write "http://{url}"'
         return f"{EXPECTED}, got {show(url)}", way_out
+    return None
+
+
+def collector(url: str) -> tuple[str, str] | None:
+    """What is wrong with the URL of an OpenTelemetry collector. D52"""
+    if words := server(url):
+        return words
+    if urlsplit(url).port == GRPC_PORT:
+        at = url.replace(f":{GRPC_PORT}", ":4318", 1)
+        return f"expected an endpoint for http/protobuf, got port {GRPC_PORT}, where collectors speak gRPC", (
+            f'http/protobuf listens on 4318: write "{at}"'
+        )
     return None
 
 

@@ -31,6 +31,8 @@ from agentctl.core.guards.trust import Rules as Trust
 
 Role = Literal["answer", "summary", "landing"]
 SEAL_VARIABLE = "AGENTCTL_SEAL_KEY"
+HEADER_VARIABLES = tuple(f"OTEL_EXPORTER_OTLP_{part}HEADERS" for part in ("", "TRACES_", "METRICS_"))
+"""What a collector wants to know us by."""
 KEY_VARIABLES = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
 
 
@@ -174,4 +176,4 @@ class Policy:
     @property
     def key_variables(self) -> frozenset[str]:
         """The environment variables that hold agentctl's own keys: no tool is given one."""
-        return frozenset({SEAL_VARIABLE, *(provider.key_variable for provider in self.providers)})
+        return frozenset({SEAL_VARIABLE, *HEADER_VARIABLES, *(provider.key_variable for provider in self.providers)})

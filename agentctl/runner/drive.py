@@ -32,12 +32,13 @@ from agentctl.errors import AgentctlError, Defect, LeaseLost, StoreUnusable
 from agentctl.journal.failpoints import failpoint
 from agentctl.journal.store import Store
 from agentctl.models.base import Model, open_model
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 from agentctl.runner import caching, numbered, reviewer, scopes
 from agentctl.runner.books import DIGEST, Books
 from agentctl.runner.conversation import Conversation
 from agentctl.runner.glimpse import Glimpse
 from agentctl.runner.loop import drive
+from agentctl.runner.observing import Observed, observed
 from agentctl.runner.order import Listener, Order, Result
 from agentctl.runner.plan import Plan, own_files
 from agentctl.runner.recorder import Identity, Recorder
@@ -74,12 +75,16 @@ class Drive:
 @asynccontextmanager
 async def driven(at: Drive) -> AsyncGenerator[tuple[World, Finish]]:
     """The world of a drive, and the function that drives it to its end."""
+    seen = observed(at.plan.policy.telemetry, at.listener, at.events)
+    at = replace(at, listener=seen)
     async with AsyncExitStack() as stack:
         standin = await _standin(at, stack)
         world = _world(at, standin, stack)
         if at.plan.relay is not None:
             at.plan.relay.scrub = world.scrub
         stack.enter_context(signals(world.interrupt))
+        if isinstance(seen, Observed):
+            stack.push_async_callback(seen.close)
         world.interrupt.tell = lambda: _tell(world)
         heartbeat = asyncio.create_task(at.journal.keep(at.run_id, at.epoch))
         heartbeat.add_done_callback(lambda task: _missed(world, task))
