@@ -67,6 +67,7 @@ def test_the_tour_does_what_it_says(shell, tmp_path):
         "agentctl run demo/task.toml --var order=A-1001 --session monday": 3,
         "agentctl monitor": 2,  # here is no terminal: see tests/real
         "agentctl run demo/task.toml --rehearse --var order=A-1001 --tui": 2,
+        "agentctl trace R --otlp http://127.0.0.1:4318": 3,  # nobody listens in the tests
     }
     parked = shell("agentctl run demo/task.toml --rehearse --var order=A-1001")
     assert 12 == parked.returncode, parked.stderr
@@ -103,6 +104,10 @@ def test_the_policy_loads(tmp_path):
     path.write_text(next(block for block in fenced("toml") if "extends" in block))
 
     assert 0.50 == load.load_policy(path).policy.budget.run_usd
+
+    path.write_text(next(block for block in fenced("toml") if "telemetry" in block))
+
+    assert load.load_policy(path).policy.telemetry.otlp_endpoint.endswith("/api/public/otel")
 
 
 def test_the_exit_codes_are_those_of_the_code():

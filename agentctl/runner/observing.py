@@ -1,4 +1,4 @@
-"""Who else is told of a run's events: OpenTelemetry, where the policy names a collector. It may cost the run nothing."""
+"""Who else is told of a run's events: OpenTelemetry, where the policy names a collector. It costs the run nothing."""
 
 from __future__ import annotations
 

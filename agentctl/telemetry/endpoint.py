@@ -39,7 +39,7 @@ def headers(signal: str) -> dict[str, str]:
     own = ownkeys.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_HEADERS")
     pairs = (pair.partition("=") for pair in (own or ownkeys.get("OTEL_EXPORTER_OTLP_HEADERS") or "").split(","))
     found = {name.strip().lower(): unquote(value.strip()) for name, sign, value in pairs if sign and name.strip()}
-    return {name: value for name, value in found.items() if value.isprintable() and name.isascii()}
+    return {name: value for name, value in found.items() if f"{name}{value}".isascii() and value.isprintable()}
 
 
 def learn() -> None:

@@ -16,14 +16,14 @@ def policy(tmp_path, monkeypatch):
 
 
 def test_harmless_keys_are_one_line(policy):
-    lines = notices(policy('[alerts]\nurls = ["x"]\n[telemetry]\nservice_name = "a"\n[cache]\nmin_hit_ratio = 0.1\n'))
+    lines = notices(policy('[alerts]\nurls = ["x"]\n[cache]\nmin_hit_ratio = 0.1\n'))
 
-    assert "p: without effect in this version: alerts.urls, telemetry.service_name" == lines[0]
+    assert "p: without effect in this version: alerts.urls" == lines[0]
     assert 2 == len(lines)
 
 
 def test_what_standard_sets_and_nobody_asks_is_one_line(policy):
     shipped = load_policy("standard")
 
-    assert ["not enforced by this version: [alerts], [telemetry]"] == notices(shipped)
-    assert ["not enforced by this version: [alerts], [telemetry]"] == notices(policy("[pace]\nenabled = false\n"))
+    assert ["not enforced by this version: [alerts]"] == notices(shipped)
+    assert ["not enforced by this version: [alerts]"] == notices(policy("[pace]\nenabled = false\n"))
