@@ -45,9 +45,8 @@ def test_a_recorded_run_is_sent_and_told_in_one_line(agentctl, run, receiver):
 
 def test_service_and_content_are_as_asked(agentctl, run, receiver):
     """D53"""
-    called = agentctl(
-        "trace", run, "--otlp", f"{receiver.url}/v1/traces", "--service-name", "agent-service", "--include-content", "--json"
-    )  # fmt: skip
+    flags = ("--service-name", "agent-service", "--include-content", "--json")
+    called = agentctl("trace", run, "--otlp", f"{receiver.url}/v1/traces", *flags)
 
     assert {"run_id": RUN, "spans": 2, "endpoint": receiver.url, "service": "agent-service"} == {
         key: value for key, value in called.json.items() if key != "trace_id"
