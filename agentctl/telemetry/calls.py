@@ -7,6 +7,7 @@ their size and the journal's keyed digest, by which equal calls are found and no
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import field
 from typing import Literal, TypeAlias
 
@@ -14,6 +15,9 @@ from agentctl.core import events as e
 from agentctl.records import dataclass
 from agentctl.telemetry import words
 from agentctl.telemetry.span import Attributes, Happening, Link, Span, Value, span_id
+
+name_of_error = re.compile(r"[A-Z][A-Z_]{0,39}")
+name_of_model = re.compile(r"[\w.:/@+-]{1,128}", re.ASCII)
 
 Kind: TypeAlias = Literal["internal", "client"]
 Status: TypeAlias = Literal["unset", "ok", "error"]
@@ -84,11 +88,16 @@ def asked(event: e.ModelAsked, task: str, *, rehearsed: bool) -> Attributes:
 def replied(event: e.ModelReplied) -> Attributes:
     """What came of it."""
     return {
-        "gen_ai.response.model": event.model,
+        **model(event),
         "gen_ai.response.finish_reasons": (words.FINISH.get(event.stop_reason, event.stop_reason),),
         **words.usage(event),
         "agentctl.cost_usd": event.cost_micro / 1e6,
     }
+
+
+def model(event: e.ModelReplied) -> Attributes:
+    """Which model it says that it is, where that is a name: a server may say anything there."""
+    return {"gen_ai.response.model": event.model} if name_of_model.fullmatch(event.model) else {}
 
 
 def failed(event: e.ModelFailed) -> Attributes:
@@ -130,9 +139,7 @@ def finished(event: e.ToolFinished) -> Attributes:
     }
     if event.key:
         about["tool.args.digest"] = event.key
-    if event.code:
-        about["agentctl.code"] = event.code
-    return about
+    return about | code(event)
 
 
 def answered(event: e.ToolFinished) -> Attributes:
@@ -144,8 +151,11 @@ def answered(event: e.ToolFinished) -> Attributes:
         "tool.retry_safe": event.retry_safe,
         "ran": event.ran,
     }
-    if event.code:
-        about["agentctl.code"] = event.code
     if event.shared_with:
         about["shared_with"] = event.shared_with
-    return about
+    return about | code(event)
+
+
+def code(event: e.ToolFinished) -> Attributes:
+    """The code of an error, where it is a name: a tool may say anything there."""
+    return {"agentctl.code": event.code} if event.code and name_of_error.fullmatch(event.code) else {}

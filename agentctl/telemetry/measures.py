@@ -6,6 +6,7 @@ from typing import Literal
 
 from agentctl.core import events as e
 from agentctl.records import dataclass
+from agentctl.telemetry import calls
 from agentctl.telemetry.span import Attributes, Measure
 from agentctl.telemetry.words import UNKNOWN
 
@@ -49,7 +50,7 @@ def of_call(attributes: Attributes, event: e.ModelReplied | e.ModelFailed) -> li
     if event.cost_micro:
         found.append(Measure("agentctl.cost.usd", event.cost_micro / 1e6, about))
     if isinstance(event, e.ModelReplied):
-        about = {**about, "gen_ai.response.model": event.model}
+        about = {**about, **calls.model(event)}
         for kind, tokens in (("input", event.usage.prompt), ("output", event.usage.output)):
             found.append(Measure("gen_ai.client.token.usage", tokens, {**about, "gen_ai.token.type": kind}))
     else:

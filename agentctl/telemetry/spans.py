@@ -36,6 +36,8 @@ class Tracing:
     content: bool = False
     """Whether what was said is told."""
     task: str = ""
+    policy: str = ""
+    digest: str = ""
     started: e.RunStarted | None = None
     drive: Open | None = None
     happened: list[Happening] = field(default_factory=list[Happening])
@@ -96,25 +98,30 @@ class Tracing:
 
     # --- drives ---
 
-    def _begin(self, at: e.Stamped, *, forked: bool = False) -> None:
-        started = self.started
+    def _begin(self, at: e.Stamped) -> None:
+        started, event = self.started, at.event
+        if isinstance(event, e.RunStarted):
+            self.task, self.policy, self.digest = event.task, event.policy, event.policy_digest
+        if isinstance(event, e.Forked | e.Resumed):  # under a policy of its own, named by its file
+            self.policy = event.policy.rpartition("/")[2].removesuffix(".toml") or self.policy
+            self.digest = event.policy_digest or self.digest
         about: Attributes = {"gen_ai.operation.name": "invoke_agent", **self._common(at)}
         name = "invoke_agent"
         if started is not None:
-            self.task = started.task
-            name = f"invoke_agent {started.task}"
+            name = f"invoke_agent {self.task}"
             about |= {
-                "gen_ai.agent.name": started.task,
+                "gen_ai.agent.name": self.task,
                 "session.id": at.session_id,
                 "user.id": started.user,
-                "agentctl.policy.name": started.policy,
-                "agentctl.policy.digest": started.policy_digest,
+                "agentctl.policy.name": self.policy,
+                "agentctl.policy.digest": self.digest,
             }
             if started.tenant:
                 about["agentctl.tenant"] = started.tenant
             if self.content and started.system:
                 about["gen_ai.system_instructions"] = content.system(started.system)
-        self.drive = Open(name, "internal", trace_id(at.run_id), at.run_id, at.seq, None, at.ts, about, forked)
+        self.drive = Open(name, "internal", trace_id(at.run_id), at.run_id, at.seq, None, at.ts, about)
+        self.drive.forked = isinstance(event, e.Forked)
         self.ended, self.calls_made = at.seq, 0
         self.happened, self.dropped = [], 0
 
@@ -123,7 +130,7 @@ class Tracing:
         before = span_id(forked.parent, self.ended or 1)
         link = Link(trace_id(forked.parent), before, {"agentctl.link": "forked", "agentctl.forked_at": forked.at})
         self.links = (link,)
-        self._begin(at, forked=True)
+        self._begin(at)
         if forked.goal:
             self._said(content.user(forked.goal))
 
@@ -222,7 +229,7 @@ class Tracing:
             return [opened.closed(at.ts, more)], measures.of_tool(opened.attributes | more, done)
         kind = done.error_type or "unknown"
         words = content.cut(str(done.result.get("message", ""))) if self.content else ""
-        span = opened.failed(at.ts, kind, words, more, named=done.code or kind)
+        span = opened.failed(at.ts, kind, words, more, named=str(more.get("agentctl.code", kind)))
         return [span], measures.of_tool(span.attributes, done)
 
     # --- the rest ---

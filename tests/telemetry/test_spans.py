@@ -36,7 +36,9 @@ def marked(stamped: e.Stamped) -> e.Stamped:
         changes["args"] = {"q": MARK}
     if isinstance(event, e.ToolFinished):
         changes["result"] = {"status": event.status, "message": MARK, "data": [MARK]}
+        changes["code"] = MARK
     if isinstance(event, e.ModelReplied):
+        changes["model"] = f"{MARK} says"
         changes["calls"] = tuple(replace(call, args={"q": MARK}) for call in event.calls)
     if isinstance(event, e.FellBack | e.ProviderOut):
         changes["reason"] = f"server: {MARK}"
@@ -211,3 +213,14 @@ def test_the_server_is_the_one_that_is_asked():
     assert {"server.address": "10.0.0.1", "server.port": 8080} == server("openai|http://10.0.0.1:8080/v1|m")
     assert {} == server("openai|http://[|m")
     assert {} == server("other||m")
+
+
+def test_a_drive_is_under_the_policy_that_it_went_on_with():
+    resumed = e.Resumed(2, "ada", policy_digest="d2", policy="/srv/policies/strict.toml")
+    paused = replace(DONE, status="paused")
+    first, second, third = spans(stamped(STARTED, paused, resumed, paused, e.Resumed(4, "ada"), DONE))
+
+    assert [("cautious", "d"), ("strict", "d2"), ("strict", "d2")] == [
+        (span.attributes["agentctl.policy.name"], span.attributes["agentctl.policy.digest"])
+        for span in (first, second, third)
+    ]
