@@ -34,7 +34,7 @@ def told(event: e.Event) -> Told | None:
             left: Attributes = {"tokens": trim.tokens, "limit": trim.limit, "dropped": trim.dropped}
             return "agentctl.context_trimmed", left, {"summary": trim.summary}
         case e.CacheSeen() as cache if cache.miss_reason:
-            return "agentctl.cache_missed", {"hit_ratio": cache.hit_ratio, "why": first(cache.miss_reason)}, {}
+            return "agentctl.cache_missed", {"hit_ratio": cache.hit_ratio}, {"reason": cache.miss_reason}
         case _:
             return _people(event) or _guards(event)
 

@@ -144,6 +144,8 @@ def _session() -> tuple[_Seen, Session]:
     class Own(requests.Session):
         def send(self, request: PreparedRequest, **options: Any) -> Response:  # noqa: ANN401 -- as it is declared
             streamed = options | {"stream": True}
+            if isinstance(self.verify, str):  # OpenTelemetry's variable wins over the library's own
+                streamed["verify"] = self.verify
             try:
                 try:
                     response = super().send(request, **streamed)
@@ -152,7 +154,7 @@ def _session() -> tuple[_Seen, Session]:
                         raise
                     response = super().send(request, **streamed)  # an idle connection that was closed meanwhile
                 seen.body = response.raw.read(MOST_BODY, decode_content=True)
-            except (requests.RequestException, HTTPError) as error:
+            except (OSError, HTTPError) as error:  # a certificate's file may not be there
                 seen.error = _words(error)
                 raise Unsent from error
             response.close()
@@ -180,8 +182,9 @@ def _words(error: Exception) -> str:
         (requests.exceptions.ProxyError, "the proxy did not let through"),
         (requests.ConnectionError, "it can't be reached"),
         (HTTPError, "its answer broke off"),
+        (requests.RequestException, type(error).__name__),
     )
-    return next((words for kind, words in kinds if isinstance(error, kind)), type(error).__name__)
+    return next((words for kind, words in kinds if isinstance(error, kind)), str(error)[:120])
 
 
 def _rejected(body: bytes, answer: Answer) -> Answer:

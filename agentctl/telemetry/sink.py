@@ -70,11 +70,13 @@ class Sink:
         where = self.collector.shown
         if self._why.startswith(MISSING):
             return f"telemetry: nothing was sent to {where}: {self._why}"
-        if not lost and not self._lost_events:
+        if not lost and not self._lost_events and not self._events:
             return ""
-        spans = f"{lost:,} of {lost + self._sent:,} spans" if lost else f"{self._lost_events:,} events"
+        known = lost and not self._lost_events and not self._events  # else some were never made
+        spans = f"{lost:,} of {lost + self._sent:,} spans" if known else "not all spans"
         why = self._why or "too many at once"
-        return f"telemetry: {spans} did not get to {where}: {why}; `agentctl trace RUN --otlp URL` sends them later"
+        did = "did not get" if known else "got"
+        return f"telemetry: {spans} {did} to {where}: {why}; `agentctl trace RUN --otlp URL` sends them later"
 
     # --- in the thread ---
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
 
 from agentctl import ownkeys
 from agentctl.approvals.base import Answer
@@ -250,7 +252,7 @@ async def test_a_collector_that_answers_nobody_is_not_waited_for_while_the_run_g
     assert receiver.hangs.is_set()
     assert 1 == len(receiver.got)  # the rest waits behind it, in the thread
     (line,) = [note for note in stage.notes if note.startswith("telemetry")]
-    assert "spans did not get to http://127.0.0.1" in line
+    assert "not all spans got to http://127.0.0.1" in line
     monkeypatch.setattr(sink, "PATIENCE_S", 600.0)  # whoever lets a run wait is not waited for again
     stage.replies = [DONE]
     assert 0 == (await stage.run()).exit_code
@@ -342,6 +344,15 @@ async def test_where_and_as_what_is_the_policy_s_to_say(told, receiver, monkeypa
 
     assert {"agent-service"} == {span.resource["service.name"] for span in receiver.spans}
     assert not [span for span in receiver.spans if "surprise" in span.resource]
+    assert not isinstance(trace.get_tracer_provider(), TracerProvider)  # what the SDKs would send their own spans to
+
+
+async def test_a_certificate_that_is_not_there_is_named(told, receiver, monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem")
+    stage = quick(told(otlp_endpoint=receiver.url.replace("http", "https")), 1)
+
+    assert 0 == (await stage.run()).exit_code
+    assert any("/nowhere/ca.pem" in note for note in stage.notes)
 
 
 async def test_the_environment_may_switch_it_off(told, receiver, monkeypatch):
