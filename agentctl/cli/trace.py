@@ -8,6 +8,7 @@ import typer
 
 from agentctl.cli import options, render
 from agentctl.cli.options import AsJson, RunId, StoreUrl
+from agentctl.errors import Usage
 
 if TYPE_CHECKING:
     from agentctl.core.messages import Json, JsonObject
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 def trace(
     run: RunId,
     inputs: Annotated[bool, typer.Option("--inputs", help="Show what went into each call and what came out")] = False,
+    html: Annotated[
+        str | None,
+        typer.Option(
+            "--html", metavar="FILE", callback=options.filled, help="Write it as one page for a browser; - is stdout"
+        ),
+    ] = None,
     otlp: Annotated[
         str | None,
         typer.Option("--otlp", metavar="URL", help="Send it to an OpenTelemetry collector: `help telemetry`"),
@@ -34,6 +41,9 @@ def trace(
     from agentctl.approvals.printable import printable
     from agentctl.core import timeline
 
+    if html is not None:
+        _page(run, html, store, as_json=as_json)
+        return
     with options.open_journal(store) as journal:
         recorded = journal.events(journal.run(run).run_id)
     if otlp is not None or service_name is not None or include_content:
@@ -50,6 +60,25 @@ def trace(
     render.out(printable(timeline.header(recorded), lines=False), "bold")
     for text, row in timeline.tree(rows, inputs=inputs):
         render.out(printable(text, lines=False), row.tone if row else "quiet")
+
+
+def _page(run: str, name: str, store: str | None, *, as_json: bool) -> None:
+    from agentctl.cli import pages
+    from agentctl.cli.status import limits_of_run
+
+    if as_json and name == pages.STDOUT:
+        raise Usage("--html -: the page goes to stdout, where --json prints", hint="Name a file, or leave out --json.")
+    with options.open_journal(store) as journal:
+        run_id = journal.run(run).run_id
+        page = pages.made(journal.events(run_id), limits_of_run(journal, run_id).policy)
+    target = pages.write(page, name)
+    if target is None:
+        return
+    if as_json:
+        render.as_json({"file": str(target), "url": target.as_uri(), "bytes": len(page)})
+        return
+    render.out(str(target))
+    render.hint(f"open it in any browser, without a network: {target.as_uri()}")
 
 
 def _item(row: Row, *, inputs: bool) -> JsonObject:

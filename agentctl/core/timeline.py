@@ -40,6 +40,10 @@ class Row:
     """What went in and what came out, scrubbed."""
     cost_micro: int = 0
     """What this alone cost: over all rows of a run they add up to its total."""
+    of: tuple[int, ...] = ()
+    """Seqs of what it tells of beside its own event: the intent, what was thought, the question to a person."""
+    took_s: float = 0.0
+    """Seconds that it took, or that were waited."""
 
     @property
     def text(self) -> str:
@@ -62,7 +66,7 @@ class _Tracing:
     args: dict[str, Json] = field(default_factory=dict[str, Json])
     tokens: int = 0
     cost_micro: int = 0
-    thought: list[str] = field(default_factory=list[str])
+    thought: list[e.Stamped] = field(default_factory=list[e.Stamped])
     brought: dict[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
     """Whose words came in, by seq."""
 
@@ -123,12 +127,12 @@ def _take(tracing: _Tracing, at: e.Stamped, *, last: bool) -> None:
 
 
 def _said(tracing: _Tracing, at: e.Stamped, said: e.CallEdited | e.CallSettled) -> None:
-    tracing.waiting.pop(said.call_id, None)
+    asked = tracing.waiting.pop(said.call_id, None)
     if isinstance(said, e.CallSettled):
-        _note(tracing, at, f"doubt.{said.tool}", said.words, "warn")
+        _note(tracing, at, f"doubt.{said.tool}", said.words, "warn", asked)
         return
     tracing.args[said.call_id] = said.args
-    _note(tracing, at, f"edited.{said.tool}", f"arguments changed by {said.by}", "warn")
+    _note(tracing, at, f"edited.{said.tool}", f"arguments changed by {said.by}", "warn", asked)
 
 
 def _take_model(tracing: _Tracing, at: e.Stamped) -> None:
@@ -139,8 +143,8 @@ def _take_model(tracing: _Tracing, at: e.Stamped) -> None:
             _reply(tracing, at, reply)
         case e.ModelFailed() as failed:
             _failure(tracing, at, failed)
-        case e.Thought(text=text):
-            tracing.thought.append(f"thought: {text}")
+        case e.Thought():
+            tracing.thought.append(at)
         case _:
             note = remark(at.event)
             if note is not None:
@@ -161,6 +165,7 @@ def _reply(tracing: _Tracing, at: e.Stamped, reply: e.ModelReplied) -> None:
     then = {"refusal": ("refused",), "max_tokens": ("cut at the output limit",)}.get(reply.stop_reason, ())
     said = [f"out: {short(reply.text)}"] if reply.text else []
     calls = [f"call {call.call_id}: {call.tool} {short(call.args)}" for call in reply.calls]
+    thought = [f"thought: {each.event.text}" for each in tracing.thought if isinstance(each.event, e.Thought)]
     row = Row(
         f"llm.{_purpose(reply.purpose)}",
         detail,
@@ -170,11 +175,17 @@ def _reply(tracing: _Tracing, at: e.Stamped, reply: e.ModelReplied) -> None:
         at.ts,
         then=then,
         below=_model(tracing, reply.provider, reply.model),
-        inputs=(*_sent(tracing), *tracing.thought, *said, *calls),
+        inputs=(*_sent(tracing), *thought, *said, *calls),
         cost_micro=reply.cost_micro,
+        of=_seqs(tracing.asked, *tracing.thought),
+        took_s=reply.duration_ms / 1000,
     )
     tracing.asked, tracing.thought = None, []
     _add(tracing, row, "model", reply.identity)
+
+
+def _seqs(*before: e.Stamped | None) -> tuple[int, ...]:
+    return tuple(each.seq for each in before if each is not None)
 
 
 def _purpose(purpose: e.Purpose) -> str:
@@ -211,6 +222,8 @@ def _failure(tracing: _Tracing, at: e.Stamped, failed: e.ModelFailed) -> None:
         below=_model(tracing, failed.provider, model),
         inputs=(*_sent(tracing), f"error: {short(failed.message)}"),
         cost_micro=failed.cost_micro,
+        of=_seqs(tracing.asked, *tracing.thought),
+        took_s=failed.duration_ms / 1000,
     )
     tracing.asked = None
     _add(tracing, row, "model", failed.identity)
@@ -234,12 +247,22 @@ def _then(tracing: _Tracing, key: str, text: str) -> bool:
     return True
 
 
-def _note(tracing: _Tracing, at: e.Stamped, name: str, detail: str, tone: Tone) -> None:
-    tracing.rows.append(Row(name, detail, tone, at.seq, at.step, at.ts))
+def _note(tracing: _Tracing, at: e.Stamped, name: str, detail: str, tone: Tone, asked: e.Stamped | None = None) -> None:
+    tracing.rows.append(Row(name, detail, tone, at.seq, at.step, at.ts, of=_seqs(asked), took_s=_took(at.event)))
+
+
+def _took(event: e.Event) -> float:
+    match event:
+        case e.Waited(seconds=seconds, refused=False) | e.ApprovalDecided(waited_s=seconds):
+            return seconds
+        case e.Checked(duration_ms=ms):
+            return ms / 1000
+        case _:
+            return 0.0
 
 
 def _finish(tracing: _Tracing, at: e.Stamped, finished: e.ToolFinished) -> None:
-    tracing.started.pop(finished.call_id, None)
+    begun = tracing.started.pop(finished.call_id, None)
     args = tracing.args.get(finished.call_id)
     went_in = () if args is None else (f"in: {short(args)}",)
     row = Row(
@@ -251,6 +274,8 @@ def _finish(tracing: _Tracing, at: e.Stamped, finished: e.ToolFinished) -> None:
         at.ts,
         below=tracing.brought.get(at.seq, ()),
         inputs=(*went_in, f"out: {short(finished.result)}"),
+        of=_seqs(begun),
+        took_s=finished.duration_ms / 1000,
     )
     ran = (f"tool:{finished.tool}",) if finished.ran else ()
     _add(tracing, row, finished.call_id, *ran)
@@ -277,9 +302,9 @@ def _decision(tracing: _Tracing, at: e.Stamped, decided: e.ApprovalDecided) -> N
         name, tier = asked.event.tool, f", {asked.event.tier}"
     word = {"approve": "approved", "deny": "denied", "stop": "stopped"}[decided.decision]
     why = f": {short(decided.why, 80)}" if decided.why else ""
-    detail = f"{word} {who(decided)}{tier}{why}"
+    detail = f"{word} {who(decided, decided.at or at.ts)}{tier}{why}"
     tone: Tone = "good" if decided.decision == "approve" else "warn"
-    _note(tracing, at, f"approval.{name or decided.call_id}", detail, tone)
+    _note(tracing, at, f"approval.{name or decided.call_id}", detail, tone, asked)
 
 
 def _circuit(tracing: _Tracing, at: e.Stamped, moved: e.CircuitMoved) -> None:

@@ -1,7 +1,7 @@
 """A run as one file that can be given away and verified: a ZIP archive, the same bytes whenever it is made.
 
     events.jsonl    every event as `agentctl events` prints it, with its moment, epoch, version and link
-    trace.txt  answer.txt  policy.toml  prices.json
+    trace.txt  trace.html  answer.txt  policy.toml  prices.json
     manifest.json   the run, how many events, the last link, and of each file its size and SHA-256
 
 All of it is what the journal holds, which was scrubbed before it was written; no sealed original is in it. The data of
@@ -29,7 +29,7 @@ VERSION: Final = 1
 EVENTS: Final = "events.jsonl"
 MANIFEST: Final = "manifest.json"
 ANSWER: Final = "answer.txt"
-FILES: Final = (EVENTS, "trace.txt", ANSWER, "policy.toml", "prices.json")
+FILES: Final = (EVENTS, "trace.txt", "trace.html", ANSWER, "policy.toml", "prices.json")
 MOST: Final = 1 << 30
 """Bytes of a file in a bundle, and of a bundle."""
 MOST_LINE: Final = 64 << 20

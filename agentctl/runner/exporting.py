@@ -20,7 +20,7 @@ from agentctl.approvals.printable import printable
 from agentctl.config import load, masking, paths, writing
 from agentctl.config.load import LoadedPolicy
 from agentctl.config.task import load_task
-from agentctl.core import timeline
+from agentctl.core import timeline, tracepage
 from agentctl.core.events import Completed, Stamped
 from agentctl.core.messages import JsonObject
 from agentctl.errors import AgentctlError, StoreUnusable, Usage
@@ -33,6 +33,7 @@ from agentctl.journal.tx import Tx
 from agentctl.journal.walking import Fault
 from agentctl.models.prices import find_price
 from agentctl.runner import recall, starting
+from agentctl.telemetry.page import render
 
 LEFT_OUT = "[REDACTED]"
 
@@ -82,6 +83,7 @@ def _write(journal: Store, row: RunRow, part: Path) -> JsonObject:
     files: dict[str, Iterable[bytes]] = {
         bundle.EVENTS: (bundle.line(row.run_id, each) for each in linked(journal, row.run_id, last)),
         "trace.txt": [_trace(events).encode("utf-8", "replace")],
+        "trace.html": [_html(events, loaded).encode("utf-8", "replace")],
         "prices.json": [_prices(events, loaded)],
     }
     if ended and ended[-1].answer:
@@ -126,6 +128,10 @@ def _page(tx: Tx, run_id: str, after: int, last: int) -> list[tuple[Any, ...]]:
 def _trace(events: Sequence[Stamped]) -> str:
     lines = [timeline.header(events), *(text for text, _ in timeline.tree(timeline.rows(events)))]
     return "".join(f"{printable(line, lines=False)}\n" for line in lines)
+
+
+def _html(events: Sequence[Stamped], loaded: LoadedPolicy | None) -> str:
+    return render(tracepage.page(events, loaded.policy if loaded else None), printable)
 
 
 def _policy(journal: Store, row: RunRow, events: Sequence[Stamped]) -> LoadedPolicy | None:

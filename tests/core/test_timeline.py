@@ -168,7 +168,7 @@ def test_who_decided_when_and_why():
     )
 
     assert drawn(events).splitlines()[1:] == [
-        "├── approval.send_refund [denied by ada after 12.3s, high: ask first]",
+        "├── approval.send_refund [denied by ada at 1970-01-01 00:16:43Z after 12.3s, high: ask first]",
         "├── tool.send_refund [not run, denied]",
         "└── response.final [0 tokens total, $0.0000 total] → stopped: denied",
     ]
@@ -273,7 +273,7 @@ def test_a_resumed_run_shows_both_drives():
     assert drawn(events).splitlines()[1:] == [
         "├── run.parked [approval]",
         "├── run.resumed [by ada, +$0.50, +5 steps, +1,000 tokens]",
-        "├── approval.send_refund [approved by bob after 60.0s, high]",
+        "├── approval.send_refund [approved by bob at 1970-01-01 00:16:45Z after 60.0s, high]",
         "└── response.final [0 tokens total, $0.0000 total]",
     ]
 
