@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentctl.cli import options, render
+from agentctl.cli import branches, options, render
 from agentctl.cli.options import AsJson, RunId, StoreUrl
 from agentctl.errors import Usage
 
@@ -58,8 +60,11 @@ def trace(
         render.as_json({"items": items, "truncated": False, "cost_usd": total})
         return
     render.out(printable(timeline.header(recorded), lines=False), "bold")
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     for text, row in timeline.tree(rows, inputs=inputs):
-        render.out(printable(text, lines=False), row.tone if row else "quiet")
+        shown = printable(text, lines=False)
+        for line in branches.fitted(shown, width) if 0 < width < len(shown) * 2 else [shown]:
+            render.out(line, row.tone if row else "quiet")
 
 
 def _page(run: str, name: str, store: str | None, *, as_json: bool) -> None:

@@ -186,9 +186,10 @@ def _owned(rows: Sequence[Row], frames: dict[int, Frame]) -> tuple[dict[int, lis
     beginning: list[int] = []
     before: int | None = None
     for seq in sorted(frames):
-        before = ends.get(seq, before)
-        number = owner.get(seq, before)
-        (beginning if number is None else owned.setdefault(number, [])).append(seq)
+        if seq in ends:
+            before = ends[seq]
+        place = owner.get(seq, before)
+        (beginning if place is None else owned.setdefault(place, [])).append(seq)
     return owned, beginning
 
 
