@@ -46,10 +46,7 @@ def write(page: bytes, name: str) -> Path | None:
             file.write(page)
         part.replace(target)
     except (OSError, ValueError) as error:
-        raise Usage(
-            f"--html {name}: {getattr(error, 'strerror', None) or error}",
-            hint="Name a file in a folder that you can write to, or - for stdout.",
-        ) from None
+        raise _unwritable(name, error) from None
     finally:
         with suppress(OSError, ValueError):  # where nothing can be written it does not hide what was said
             part.unlink()
@@ -62,8 +59,13 @@ def _target(name: str) -> Path:
         target = Path(name).resolve()
         wrong = target.exists() and not target.is_file()
     except (OSError, ValueError, RuntimeError) as error:
-        raise Usage(f"--html {name!r}: {error}") from None
+        raise _unwritable(name, error) from None
     if wrong:
         what = "a folder" if target.is_dir() else "no regular file"
         raise Usage(f"--html {name}: it is {what}: nothing was written", hint="Name a file, or - for stdout.")
     return target
+
+
+def _unwritable(name: str, error: Exception) -> Usage:
+    said = getattr(error, "strerror", None) or error
+    return Usage(f"--html {name}: {said}", hint="Name a file in a folder that you can write to, or - for stdout.")
