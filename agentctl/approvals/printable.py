@@ -24,13 +24,25 @@ TWINS = frozenset("асеіјѕорхуһԁԛԝӏАВЕЅІЈКМНОРСТХУ�
 word = re.compile(r"\w+(?:[.@-]\w+)*")
 part = re.compile(r"\w+")
 mark = "Mn"
-plain = re.compile(r"[ -~\n\t]*")
+PLAIN = (
+    r" -~\u00a1-\u00ac\u00ae-\u02ff\u0400-\u0482\u2014-\u2027\u2190-\u21ff\u2500-\u259f\u3001-\u3020\u3041-\u3096"
+    r"\u30a1-\u30fa\u4e00-\u9ffc\uac00-\ud7a3\uff01-\uff5e"
+)
+"""As in a regex: characters shown as they are whatever stands beside them, which is most of what is written."""
+plain = re.compile(rf"[{PLAIN}\n\t]*")
+odd = re.compile(rf"[{PLAIN}]?[^{PLAIN}]+")
+odd_lines = re.compile(rf"[{PLAIN}]?[^{PLAIN}\n\t]+")
 
 
 def printable(text: str, *, lines: bool = True) -> str:
     r"""The text with every character visible. `lines=False`: line breaks and tabs become `\n` and `\t` too."""
     if plain.fullmatch(text) and (lines or ("\n" not in text and "\t" not in text)):
         return text
+    return (odd_lines if lines else odd).sub(lambda found: _visible(found[0], lines=lines), text)
+
+
+def _visible(text: str, *, lines: bool) -> str:
+    """Characters that are to be looked at one by one, behind the one that they stand on."""
     shown: list[str] = []
     marks = 0
     before = ""

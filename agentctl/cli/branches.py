@@ -22,7 +22,8 @@ def fitted(text: str, width: int) -> list[str]:
     room = width - cell_len(below)
     if room < LEAST:
         return [text]
-    lines, line = [], begin
+    lines: list[str] = []
+    line = begin
     for word in text[len(begin) :].split(" "):
         for piece in chop_cells(word, room) or [""]:
             if line not in {begin, below} and cell_len(line) + 1 + cell_len(piece) > width:

@@ -1,9 +1,13 @@
 """Nothing that a model or a tool says can move, hide or imitate anything on a terminal."""
 
+import re
 import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from agentctl.approvals import printable as module
 from agentctl.approvals.printable import printable, unmistakable
 from agentctl.approvals.wording import one_line
 
@@ -82,3 +86,24 @@ def test_a_label_that_looks_latin_throughout_is_told_from_one_that_is(host, show
 def test_no_run_of_blanks_makes_a_line_of_its_own(blank):
     """D21: padded to the terminal's width, an argument could write a line of the prompt."""
     assert "a  (+ 78 blanks)  tier   safe" == one_line(f"a{blank * 80}tier   safe")
+
+
+# --- what is quick is the same ---
+
+
+def test_what_is_never_looked_at_twice_has_a_shape_beside_anything():
+    def plain(char):
+        return re.fullmatch(rf"[{module.PLAIN}]", char)
+
+    every = [chr(code) for code in range(0x110000) if plain(chr(code))]
+
+    assert len(every) > 30_000
+    befores = "", "a", "\u0301"
+    assert [] == [char for char in every if not all(module._has_shape(char, before, 1) for before in befores)]
+    assert [] == [char for char in every if unicodedata.category(char) in {"Mn", "Me"}]
+
+
+@given(st.text(st.one_of(st.characters(), st.sampled_from("a日ö\n\t\u0301\u0301\ufe0f☀\u202e\x1b\ud800")), max_size=30))
+def test_a_text_is_made_visible_as_if_each_character_were_looked_at(text):
+    for lines in (True, False):
+        assert module._visible(text, lines=lines) == printable(text, lines=lines)

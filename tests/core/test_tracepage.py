@@ -26,6 +26,7 @@ def test_every_event_of_any_run_is_on_the_page_once_and_the_rows_add_up(play: Pl
     made = page(play.events, play.setup.policy)
 
     assert [one.seq for one in play.events] == sorted(seqs(made))
+    assert len(made.entries) == len({entry.row.seq for entry in made.entries})
     assert made.figures.cost_micro == sum(entry.row.cost_micro for entry in made.entries)
     assert [entry.row for entry in made.entries] == list(timeline.rows(play.events))
     assert [point.at_s for point in made.points] == sorted(point.at_s for point in made.points)
