@@ -2,7 +2,8 @@
 
 A row's pieces are what a replay says of the events that the row was made from, and of those that have no row, which
 stand with the row before them: every event of the run is on the page once. Texts are those of the journal, which is
-scrubbed; they are cut so that the page of a long run stays small, and each says how much was left out.
+scrubbed. So that the page of a long run stays small, long texts are cut, and of very many rows, or events behind one
+row, the first and the last are shown; each time the page says how much was left out.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ LENGTHS: Final = (50_000, 20_000, 8_000, 3_000, 1_000, 300)
 """Characters of a piece: the first of these by which all pieces fit."""
 MOST_ROWS: Final = 4_000
 """Rows of a page; of a longer run its beginning and its end."""
+MOST_PIECES: Final = 100
+"""Events behind one row: the first and the last of them."""
 MOST_POINTS: Final = 400
 INTENTS: Final = (e.ModelAsked, e.ToolStarted, e.ApprovalRequested)
 
@@ -120,7 +123,7 @@ def page(events: Sequence[e.Stamped], policy: Policy | None = None) -> Page:
     began = first.ts if first else 0.0
     owned, beginning = _owned(rows, frames)
     shown, left_out = _bounded(rows)
-    lengths = [len(text) for seqs in (beginning, *owned.values()) for text in _texts(seqs, frames)]
+    lengths = [len(text) for seqs in (beginning, *owned.values()) for text in _texts(_few(seqs), frames)]
     most = next((each for each in LENGTHS if sum(min(each, length) for length in lengths) <= MOST_TEXT), LENGTHS[-1])
     kinds = {at.seq: isinstance(at.event, INTENTS) for at in events}
     figures = Summary()
@@ -193,6 +196,11 @@ def _owned(rows: Sequence[Row], frames: dict[int, Frame]) -> tuple[dict[int, lis
     return owned, beginning
 
 
+def _few(seqs: Sequence[int]) -> Sequence[int]:
+    half = MOST_PIECES // 2
+    return seqs if len(seqs) <= MOST_PIECES else [*seqs[:half], *seqs[-half:]]
+
+
 def _bounded(rows: Sequence[Row]) -> tuple[list[tuple[int, Row]], int]:
     numbered = list(enumerate(rows))
     if len(rows) <= MOST_ROWS:
@@ -206,7 +214,10 @@ def _texts(seqs: Iterable[int], frames: dict[int, Frame]) -> Iterator[str]:
 
 
 def _pieces(seqs: Sequence[int], frames: dict[int, Frame], most: int) -> Iterator[Piece]:
-    for seq, text in zip(seqs, _texts(seqs, frames), strict=True):
+    few = _few(seqs)
+    for number, (seq, text) in enumerate(zip(few, _texts(few, frames), strict=True)):
+        if number == MOST_PIECES // 2 and len(few) < len(seqs):
+            yield Piece(seqs[number], f"{len(seqs) - len(few):,} more events from here", "quiet", "", 0)
         shown, left_out = cut(text, most)
         yield Piece(seq, cut(frames[seq].title, LENGTHS[-1])[0], frames[seq].tone, shown, left_out)
 

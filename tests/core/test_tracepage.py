@@ -91,6 +91,14 @@ def test_a_very_long_run_has_its_beginning_and_its_end():
     assert len(made.points) <= tracepage.MOST_POINTS + 1
 
 
+def test_very_many_events_behind_one_row_are_counted_and_not_shown():
+    made = page(stamped(started(), *[e.Thought("hm")] * 1_000, replied(9, 9)))
+    (entry,) = made.entries
+
+    assert tracepage.MOST_PIECES + 1 == len(entry.pieces)
+    assert "901 more events from here" == entry.pieces[tracepage.MOST_PIECES // 2].title
+
+
 def test_a_clock_that_is_set_back_does_not_bend_the_curve():
     happened = (1000.0, started()), (1010.0, asked()), (900.0, replied(10, 10)), (1005.0, completed())
     events = [e.Stamped("r_1", seq, "s_1", 1, ts, event) for seq, (ts, event) in enumerate(happened, 1)]

@@ -104,6 +104,7 @@ async def test_a_run_can_be_exported_while_it_goes_on(tmp_path):
             while going:
                 seq += 1
                 await journal.append(epoch, [Stamped("r_1", seq, "s_1", 1, 1.0, Thought("x"))])
+                await asyncio.sleep(0.005)  # whoever writes without a pause outruns whoever copies all of it
 
         task = asyncio.create_task(goes_on())
         counts = []

@@ -147,7 +147,7 @@ def test_it_says_how_the_run_ended_and_what_it_cost_of_what_it_might():
         "tool.get_order_status timeout → retry #1",
         "tool.get_order_status 5,012ms, transient error → circuit open",
         "response.final 2,471 tokens total, $0.0246 total",
-        "From $0.0000 to $0.0246 in 13.0s; the limit is $1.50",
+        "From $0.0000 to $0.0246 in 13.0s; the limit is $1.5000",
     ):
         assert said in text, said
 
@@ -186,8 +186,8 @@ def test_a_night_of_waiting_is_a_short_gap_that_says_so():
     drawn = chart._chart(points(0, 10, 20, 40_000, 40_010), [0, 1, 2, 2, 3], None, str, "")
     (pause,) = drawn.pauses
 
-    assert ("11h 06m of waiting", chart.GAP) == (pause.text, pause.width)
-    assert ["0", "11h 06m"] == [drawn.across[0].label, drawn.across[-1].label]
+    assert ("11h 06m 20s of waiting", chart.GAP) == (pause.text, pause.width)
+    assert ["0", "11h 06m 50s"] == [drawn.across[0].label, drawn.across[-1].label]
     assert chart.RIGHTMOST == pytest.approx(chart._places([0, 10, 20, 40_000, 40_010])[-1])
 
 
@@ -214,7 +214,8 @@ def test_one_moment_is_no_curve():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0.4242, "0.42s"), (12.34, "12.3s"), (62, "1m 02s"), (7_380, "2h 03m"), (273_600, "3d 4h")]
+    ("seconds", "said"),
+    [(0.4242, "0.42s"), (12.34, "12.3s"), (62, "1m 02s"), (7_384, "2h 03m 04s"), (273_900, "3d 4h 05m")],
 )
 def test_spans_are_short(seconds, said):
     assert said == words.span(seconds)

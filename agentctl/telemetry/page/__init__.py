@@ -31,7 +31,7 @@ MOST_OPEN = 8
 def render(page: Page, shown: Callable[[str], str]) -> str:
     """The page as HTML, the same text for the same run. `shown` makes each character of a run's text visible."""
     style, script = _asset("page.css"), _asset("page.js")
-    template = _template(_environment(shown))
+    template = _template(shown)
     trouble = [entry.row.seq for entry in page.entries if entry.word in {"failed", "open"}]
     words = [entry.word for entry in page.entries]
     return template.render(
@@ -93,5 +93,6 @@ def _environment(shown: Callable[[str], str]) -> Environment:
     return environment
 
 
-def _template(environment: Environment) -> Template:
-    return environment.from_string(_asset("page.html"))
+@cache
+def _template(shown: Callable[[str], str]) -> Template:
+    return _environment(shown).from_string(_asset("page.html"))

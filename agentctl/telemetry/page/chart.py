@@ -75,7 +75,9 @@ def money(page: Page) -> Chart | None:
     limit = _limit(page, "run_usd")
     last = page.points[-1].spent_micro if page.points else 0
     told = f"From $0.0000 to {usd(last)} in {span(page.took_s)}"
-    return _chart(page.points, [p.spent_micro / 1e6 for p in page.points], limit, _dollars, told, stepped=True)
+    spent = [p.spent_micro / 1e6 for p in page.points]
+    cents = 2 if max(spent, default=0.0) >= 1 else 4
+    return _chart(page.points, spent, limit, lambda value: f"${value:,.{cents}f}", told, stepped=True)
 
 
 def context(page: Page) -> Chart | None:
@@ -94,10 +96,6 @@ def table(page: Page) -> list[Point]:
 
 def _limit(page: Page, key: str) -> float | None:
     return next((gauge.limit for gauge in page.gauges if gauge.key == key), None)
-
-
-def _dollars(value: float) -> str:
-    return f"${value:,.2f}" if value >= 1 else f"${value:,.4f}"
 
 
 def _chart(

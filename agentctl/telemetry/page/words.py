@@ -59,7 +59,7 @@ def meters(page: Page) -> list[Meter]:
 
 
 def span(seconds: float) -> str:
-    """`0.42s`, `12.3s`, `1m 02s`, `2h 03m`, `3d 4h`."""
+    """`0.42s`, `12.3s`, `1m 02s`, `2h 03m 04s`, `3d 4h 05m`."""
     if seconds < 10:
         return f"{seconds:.2f}s"
     if seconds < 60:
@@ -67,9 +67,10 @@ def span(seconds: float) -> str:
     whole = round(seconds)
     if whole < 3_600:
         return f"{whole // 60}m {whole % 60:02d}s"
+    minutes = whole % 3_600 // 60
     if whole < 86_400:
-        return f"{whole // 3_600}h {whole % 3_600 // 60:02d}m"
-    return f"{whole // 86_400}d {whole % 86_400 // 3_600}h"
+        return f"{whole // 3_600}h {minutes:02d}m {whole % 60:02d}s"
+    return f"{whole // 86_400}d {whole % 86_400 // 3_600}h {minutes:02d}m"
 
 
 def digits(number: float) -> str:
