@@ -30,8 +30,8 @@ class Files:
 
     def remove(self) -> None:
         """Nobody needs them any more."""
-        self.log.unlink(missing_ok=True)
-        self.out.unlink(missing_ok=True)
+        for path in (self.out, self.log):
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class Started:
 
 
 def launch(ctx: typer.Context, store: str | None, stdin: bytes | None, *more: str, relays: bool = True) -> Started:
-    """Start it with these flags more, and wait until the run stands in the store.
+    """Start it with these flags more until the run stands in the store, or end with what kept it from it.
 
-    What keeps the run from being is told here, and ends this process with its code; `relays`: its stdout too.
+    `relays`: what that process said on stdout, too.
     """
     into = files()
     reader, writer = os.pipe()
@@ -77,8 +77,7 @@ def piped(var: list[str], lines: str | None) -> bytes | None:
     """Stdin, where one of the variables or the lines are read from it."""
     if lines != "-" and not any(pair.endswith("=-") for pair in var):
         return None
-    held: Any = getattr(sys.stdin, "buffer", sys.stdin)
-    data = held.read()
+    data: Any = getattr(sys.stdin, "buffer", sys.stdin).read()
     return data.encode() if isinstance(data, str) else data
 
 
@@ -121,9 +120,8 @@ def files() -> Files:
 def _fed(child: subprocess.Popen[bytes], stdin: bytes | None) -> None:
     """What was piped in: a secret must not become an argument that everybody can list."""
     if child.stdin is not None and stdin is not None:
-        with contextlib.suppress(BrokenPipeError):
-            child.stdin.write(stdin)
-            child.stdin.close()
+        with contextlib.suppress(BrokenPipeError), child.stdin as pipe:
+            pipe.write(stdin)
 
 
 def _stands(run_id: str, store: str | None, child: subprocess.Popen[bytes]) -> bool:

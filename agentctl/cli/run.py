@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -75,18 +75,11 @@ def run(
     first other one in the order asked for, and 130 or 143 where a signal paused them.
     """
     several = len(tasks) > 1 or bool(lines)
-    _check(as_json=as_json, as_events=as_events, rehearse=rehearse, only_rehearsed=real_tools or script is not None)
-    _check_many(explain=explain, detach=detach, several=several, lines=lines, var=var or [])
+    _check(ctx.params, several=several)
     who = options.identity("--user", user) or options.login()
     payer, conversation = options.identity("--tenant", tenant), options.identity("--session", session)
-    if tui:
-        from agentctl.cli import watched
-
-        watched.start(ctx, store, who)
-    if detach:
-        from agentctl.cli import detach as background
-
-        background.start(ctx, store)
+    if tui or detach:
+        _elsewhere(ctx, store, who, tui=tui)
     given, piped = options.variables(var or [])
     from agentctl.runner.order import Order
 
@@ -112,18 +105,26 @@ def run(
     _run(orders[0], store, passed, Output(as_json, as_events, who, bool(piped), attended))
 
 
-def _check(*, as_json: bool, as_events: bool, rehearse: bool, only_rehearsed: bool) -> None:
-    if as_json and as_events:
+def _check(given: dict[str, Any], *, several: bool) -> None:
+    if given["as_json"] and given["as_events"]:
         raise Usage("--json and --events exclude each other")
-    if only_rehearsed and not rehearse:
+    if (given["real_tools"] or given["script"] is not None) and not given["rehearse"]:
         raise Usage("--script and --real-tools belong to a rehearsal", hint="Add --rehearse.")
-
-
-def _check_many(*, explain: bool, detach: bool, several: bool, lines: str | None, var: list[str]) -> None:
-    if explain and (several or detach):
+    if given["tui"]:
+        return
+    if given["explain"] and (several or given["detach"]):
         raise Usage("--explain takes one task, and runs nothing")
-    if lines == "-" and any(pair.endswith("=-") for pair in var):
+    variables: list[str] = list(given["var"] or ())
+    if given["lines"] == "-" and any(pair.endswith("=-") for pair in variables):
         raise Usage("--lines and --var: only one of them can be read from stdin")
+
+
+def _elsewhere(ctx: typer.Context, store: str | None, who: str, *, tui: bool) -> NoReturn:
+    from agentctl.cli import detach, watched
+
+    if tui:
+        watched.start(ctx, store, who)
+    detach.start(ctx, store)
 
 
 def _run(order: Order, store: str | None, passed: Callable[[Listener], Listener], output: Output) -> None:

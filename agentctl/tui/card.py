@@ -236,9 +236,11 @@ class Card(Screen[str]):
     def _pressed(self, key: str) -> None:
         if self._mode == "settled":
             self.dismiss(self._done)
-        elif self._mode == "sending":
-            pass
-        elif key == "escape":
+            return
+        if self._mode == "sending":
+            return
+        self._say("")
+        if key == "escape":
             self._aside()
         elif key in SCROLLS:
             self._scroll(key)

@@ -165,3 +165,47 @@ def test_arguments_that_do_not_fit_are_said_to_whoever_resumes(agentctl, nobody)
 
     assert 12 == again.code
     assert "edited send_refund: 'order_id' must be string, got integer" in again.err
+
+
+def test_a_yes_for_the_run_is_left_where_the_request_offers_it(agentctl, record):
+    from agentctl.config import paths
+    from agentctl.journal.inbox import REMEMBER
+    from agentctl.journal.store import open_store
+
+    asked = dataclasses.replace(requested(), remembers="this exact call of send_refund again")
+    events = (started(), replied(), asked, requested("c1.2"), PARKED)
+    record("r_abc123", *events, status="parked", reason="approval", ago=120)
+
+    assert "  a      this exact call of send_refund again\n" in agentctl("approvals", "r_abc").out
+    never = agentctl("approve", "r_abc", "c1.2", "--remember")
+    assert (20, True) == (
+        never.code,
+        "c1.2 of r_abc123 asks for one yes at a time: it is never remembered" in never.err,
+    )
+    assert 2 == agentctl("approve", "r_abc", "c1.1", "--remember", "--args", "{}").code
+    called = agentctl("approve", "r_abc", "c1.1", "--remember")
+    assert 'approved c1.1 of r_abc123, for this run: send_refund {"order_id": "A-1001"}\n' == called.out
+    with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:
+        assert [REMEMBER] == [letter.payload for letter in store.letters("r_abc123")]
+
+
+def test_all_that_the_prompt_says_of_limits_and_time_is_shown_from_the_journal(agentctl, record):
+    """F05"""
+    asked = dataclasses.replace(
+        requested(), limit_micro=1_500_000, stands_s=3_000.0, after="the run parks", cache_until=4e9, later_micro=3_400
+    )
+    record("r_abc123", started(), replied(), asked, status="running", reason="")
+
+    shown = agentctl("approvals", "r_abc").out
+    (item,) = agentctl("approvals", "r_abc", "--json").json["items"]
+
+    assert "  spend  $0.0184 so far, $1.50 at worst\n" in shown
+    assert "s, then the run parks\n" in shown
+    assert "s; a later answer costs $0.0034 more\n" in shown
+    assert (1.5, "the run parks", 0.0034) == (item["limit_usd"], item["after"], item["later_usd"])
+
+
+def test_of_a_journal_that_did_not_write_it_down_nothing_is_said(agentctl, parked):
+    shown = agentctl("approvals", "r_abc").out
+
+    assert not [word for word in (" at worst", "  waits", "  note", "  a  ") if word in shown]
