@@ -36,6 +36,7 @@ from agentctl.tui import answers
 from agentctl.tui.answers import Decision
 from agentctl.tui.asked import Asked, counting, keys, kinds, question, standing, title
 from agentctl.tui.below import Below
+from agentctl.tui.driver import measured
 from agentctl.tui.editor import Editor
 from agentctl.tui.gate import Gate
 from agentctl.tui.pending import Request
@@ -49,11 +50,8 @@ LEAST_LINES = 3
 SCROLLS = {"space": 1, "pagedown": 1, "pageup": -1, "down": 0, "up": 0, "home": 0, "end": 0}
 """Keys that move the question, and by how many pages."""
 LINES = {
-    "n": ("why not? the model is told, and it may be left empty", "enter deny it · esc back"),
-    "h": (
-        "what did it come to, as JSON or in words? empty: nothing is known",
-        "enter go on with it, not run again · esc back",
-    ),
+    "n": ("Why not? The model is told; it may be left empty.", "enter deny it · esc back"),
+    "h": ("What did it come to, as JSON or in words? Empty: nothing is known.", "enter it is not run again · esc back"),
 }
 """By key: what is asked, and the keys that count meanwhile."""
 CHANGED = "it has changed: look at it again"
@@ -103,6 +101,8 @@ class Card(Screen[str]):
         self._typing = ""
         self._notice = ""
         self._done = ""
+        self._parked = False
+        """Nobody drove the run when it was answered: it goes on when it is resumed."""
 
     def compose(self) -> ComposeResult:
         """The question between its title and the keys, which are always in sight."""
@@ -123,8 +123,10 @@ class Card(Screen[str]):
         """The store was looked at."""
         if new is None:
             return
+        if self._mode == "settled":
+            return
         before, self.given = self.given, new
-        if self._mode in {"sending", "settled"}:
+        if self._mode == "sending":
             return
         if new.became:
             self._settle(f"decided elsewhere: {printable(new.became, lines=False)}")
@@ -180,7 +182,7 @@ class Card(Screen[str]):
         if self._mode != "settled":
             aside = ASIDE if self._changed is None else BACK
             return f"{standing(self.given, self._now())} · {aside}"
-        if self.given.running or not self._done:
+        if not self._parked:
             return CLOSES
         return f"go on with it: agentctl resume {self.given.request.run_id} · {CLOSES}"
 
@@ -205,7 +207,13 @@ class Card(Screen[str]):
     @property
     def _too_small(self) -> bool:
         region = self.query_one(Quoted).scrollable_content_region
-        return region.width < NARROWEST or region.height < LEAST_LINES
+        return region.width < NARROWEST or region.height < LEAST_LINES or self._cut_off
+
+    @property
+    def _cut_off(self) -> bool:
+        """The terminal is not as large as it was taken for, or is just being resized."""
+        real = None if self.app.is_headless else measured()  # pyright: ignore[reportUnknownMemberType] -- whose app it is
+        return real is not None and real != tuple(self.size)
 
     # --- keys ---
 
@@ -336,7 +344,7 @@ class Card(Screen[str]):
     # --- the answer ---
 
     def _send(self, decision: Decision) -> None:
-        self._mode = "sending"
+        self._mode, self._parked = "sending", not self.given.running
         self._say("")
         self.run_worker(self._sent(self.given.request, decision), group="answer")
 
@@ -348,7 +356,7 @@ class Card(Screen[str]):
             self._done = f"{decision.word} {request.call_id} of {request.run_id}"
             self._settle(f"{decision.word}: {request.shown}")
             return
-        self._mode = "standing"
+        self._mode, self._parked = "standing", False
         self._gate.shut()
         self._say(printable(problem, lines=False))
         if self.given.became:
@@ -360,7 +368,7 @@ class Card(Screen[str]):
         self._mode = "settled"
         self._gate.shut()
         self._say(words)
-        if self.given.running or not self._done:
+        if not self._parked:
             self.set_timer(CLOSES_S, self._close)
 
     def _close(self) -> None:

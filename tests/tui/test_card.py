@@ -156,6 +156,20 @@ async def test_a_terminal_that_is_too_small_says_so_and_approves_nothing():
     assert 1 == len(app.left)
 
 
+async def test_a_terminal_that_is_smaller_than_it_was_taken_for_approves_nothing(monkeypatch):
+    monkeypatch.setattr(Deck, "is_headless", property(lambda _: False))
+    real = [(60, 15)]
+    monkeypatch.setattr(room, "measured", lambda: real[0])
+    app = Deck()
+    async with app.run_test(size=WIDE):
+        await press(app, "y", "space", "y")
+        assert [] == app.left
+        assert below(app)[2].startswith("this terminal is too small")
+        real[0] = WIDE
+        await press(app, "y")
+    assert 1 == len(app.left)
+
+
 @pytest.mark.parametrize("size", [(60, 15), (40, 10), (20, 5), (1, 1)])
 async def test_no_size_breaks_it(size):
     app = Deck(asked(change=LONG, doubt=("it was started",)))
