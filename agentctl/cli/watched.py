@@ -54,7 +54,8 @@ def start(ctx: typer.Context, store: str | None, who: str) -> NoReturn:
     try:
         monitor.watch(started.run_id, store, who, started=True)
     except BaseException:  # whatever it was, the run is not hurt by it
-        _goes_on(started)
+        if started.child.poll() is None:
+            _goes_on(started)
         raise
     _ended(started, store, who)
 

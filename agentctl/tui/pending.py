@@ -139,7 +139,7 @@ def answered(journal: Store, run_id: str) -> dict[str, str]:
 
 
 def take(found: Requests, stamped: Stamped) -> None:
-    """What one more event changes of them."""
+    """One event more: whoever follows a run reads each of them once. Letters are to be read anew."""
     match stamped.event:
         case ApprovalRequested() as event:
             found.asked[event.call_id] = Request(stamped.run_id, stamped.seq, stamped.ts, event)
