@@ -184,7 +184,7 @@ class Card(Screen[str]):
             return f"{standing(self.given, self._now())} · {aside}"
         if not self._parked:
             return CLOSES
-        return f"go on with it: agentctl resume {self.given.request.run_id} · {CLOSES}"
+        return f"it counts when the run goes on: agentctl resume {self.given.request.run_id} · {CLOSES}"
 
     def _keys(self) -> str:
         lines = self.query_one(Quoted)
@@ -353,8 +353,9 @@ class Card(Screen[str]):
         if not self.query(Below):  # the program was left meanwhile
             return
         if not problem:
-            self._done = f"{decision.word} {request.call_id} of {request.run_id}"
-            self._settle(f"{decision.word}: {request.shown}")
+            stops = decision.kind == "stop"
+            self._done = f"{decision.word} {'run' if stops else f'{request.call_id} of'} {request.run_id}"
+            self._settle(f"{decision.word}: {'the run' if stops else request.shown}")
             return
         self._mode, self._parked = "standing", False
         self._gate.shut()

@@ -3,10 +3,13 @@
 import os
 import signal
 import time
+from contextlib import nullcontext
 
 import pytest
 
-from agentctl.cli import monitor, options, watched
+from agentctl.approvals.elsewhere import Elsewhere
+from agentctl.cli import driving, monitor, options, watched
+from agentctl.records import replace
 from agentctl.runner.api import open_journal
 from agentctl.tui import answers, pending
 
@@ -137,3 +140,10 @@ def test_it_takes_one_task_and_a_terminal(agentctl, demo):
     assert ((2, True), (2, True)) == (
         (two.code, "--tui takes one task" in two.err), (none.code, "--tui needs a terminal" in none.err),
     )  # fmt: skip
+
+
+def test_whoever_resumes_attended_waits_for_an_answer_from_elsewhere():
+    output = driving.Output(as_json=True, as_events=False, user="ada", attended=True)
+
+    assert isinstance(driving._approver(output, nullcontext), Elsewhere)
+    assert driving._approver(replace(output, attended=False), nullcontext) is None

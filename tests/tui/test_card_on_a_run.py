@@ -51,7 +51,7 @@ class Table(Deck):
 
     def look(self):
         with open_journal(None) as journal:
-            request = self.card._given.request
+            request = self.card.given.request
             row = journal.run(request.run_id)
             standing = pending.of(journal, row.run_id)
             running = row.status == "running"
