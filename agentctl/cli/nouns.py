@@ -40,6 +40,17 @@ NOUNS: tuple[tuple[str, str, str, str, tuple[Member, ...]], ...] = (
         "agentctl circuits --json",
         (("reset", "circuits.reset", "agentctl circuits reset claude-sonnet-4-6"),),
     ),
+    (
+        "See",
+        "alerts",
+        "alerts.alerts",
+        "agentctl alerts --open",
+        (
+            ("list", "alerts.listed", "agentctl alerts list --since 7d"),
+            ("check", "alerting.check", "agentctl alerts check --policy demo/policy.toml"),
+            ("test", "alerting.tried", "agentctl alerts test --policy demo/policy.toml"),
+        ),
+    ),
 )
 """Panel, name, function, example, members."""
 

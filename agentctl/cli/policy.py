@@ -49,12 +49,12 @@ def _shipped() -> str:
 
 def _values(loaded: LoadedPolicy) -> list[JsonObject]:
     """Every value with its place; null where no file says it."""
-    from agentctl.config import schema, writing
+    from agentctl.config import receiving, schema, writing
     from agentctl.config.problems import dotted
 
     origins = loaded.origins
     items: list[JsonObject] = []
-    for path, value in writing.leaves(schema.plain(loaded.policy)):
+    for path, value in writing.leaves(schema.plain(receiving.masked(loaded.policy))):
         if path == ("name",):
             continue
         file, line = origins.get(path, (None, None))

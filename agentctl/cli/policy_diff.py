@@ -53,7 +53,14 @@ def _keys(old: LoadedPolicy, new: LoadedPolicy) -> Iterator[JsonObject]:
     before, after = _values(old), _values(new)
     for key in dict.fromkeys((*before, *after)):
         if before.get(key) != after.get(key):
-            yield {"key": key, "a": before.get(key), "b": after.get(key)}
+            yield {"key": key, "a": _shown(key, before.get(key)), "b": _shown(key, after.get(key))}
+
+
+def _shown(key: str, value: Json) -> Json:
+    """Of receivers what may be shown: two that differ may look the same."""
+    from agentctl.core import receivers
+
+    return [receivers.shown(str(url)) for url in value] if key == "alerts.urls" and isinstance(value, list) else value
 
 
 def _values(loaded: LoadedPolicy) -> dict[str, Json]:

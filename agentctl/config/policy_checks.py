@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from agentctl.config import rule_checks
+from agentctl.config import receiving, rule_checks
 from agentctl.config.masking import fault, given
 from agentctl.config.merge import Merged
 from agentctl.config.problems import KEY_WAY_OUT, KeyPath, did_you_mean, one_of, show
@@ -26,7 +26,7 @@ counter = re.compile(r"calibrated|python:[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 def check(policy: Policy, merged: Merged) -> list[Problem]:
     """Everything that is wrong between the values of a merged policy."""
-    checks = (providers, route, budget, context, retry, rule_checks.check, scrub, others)
+    checks = (providers, route, budget, context, retry, rule_checks.check, scrub, receiving.forms, others)
     return [problem for each in checks for problem in each(policy, merged)]
 
 

@@ -25,6 +25,8 @@ Beside: TypeAlias = tuple[Mapping[str, str], Sequence[str]]
 """`foreign` and `also`, as `examine` is given them."""
 NO_KEYS: Mapping[str, str] = MappingProxyType({})
 TRUTH = {"true", "false"}
+RECEIVERS = ("alerts", "urls")
+"""The key whose texts may hold secrets: they are shown nowhere."""
 SECRET = {"api_key", "apikey", "key", "token", "secret", "password", "auth_token", "authorization"}
 
 
@@ -155,6 +157,8 @@ def _problem(kind: type, document: Document, path: KeyPath, error: str, beside: 
     if error == "unexpected_keyword_argument":
         return _unknown(kind, document, path, beside)
     got = _value(document.data, path)
+    if path[:2] == RECEIVERS and isinstance(got, str):
+        return document.problem(path, f"expected {shape.expected(hint)}, got a text", "put it in brackets")
     message = f"expected {shape.expected(hint)}, got {show(got)}"
     return document.problem(path, message, _value_hint(hint, got, path))
 

@@ -12,7 +12,7 @@ from agentctl.config.problems import dotted
 if TYPE_CHECKING:
     from agentctl.config.load import LoadedPolicy
 
-TABLES = ("alerts",)
+TABLES: tuple[str, ...] = ()
 """Tables of a policy that nothing asks yet."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast, get_args, get_origin
 
-from agentctl.config import describe, schema, shape
+from agentctl.config import describe, receiving, schema, shape
 from agentctl.config.problems import KeyPath, bare_key, header
 from agentctl.core.policy import Policy
 from agentctl.records import dataclass
@@ -56,7 +56,7 @@ def merged(loaded: LoadedPolicy, standard: LoadedPolicy, *, placed: bool = True)
     style = _Style(explained=False, beside=lambda path: places.get(path, "built in") if placed else "")
     whence = ", with where each value is from" if placed else ""
     head = f"# {loaded.name}: the merged policy{whence} ({loaded.digest[:12]})"
-    return "\n".join([head, *_policy(loaded.policy, style, skipped=_rules(standard))]) + "\n"
+    return "\n".join([head, *_policy(receiving.masked(loaded.policy), style, skipped=_rules(standard))]) + "\n"
 
 
 def leaves(value: Value, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Value]]:

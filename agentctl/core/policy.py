@@ -28,6 +28,7 @@ from agentctl.core.guards.route import Rules as Route
 from agentctl.core.guards.scrub import Rules as Scrub
 from agentctl.core.guards.tokens import Rules as Tokens
 from agentctl.core.guards.trust import Rules as Trust
+from agentctl.core.receivers import variable_of
 
 Role = Literal["answer", "summary", "landing"]
 SEAL_VARIABLE = "AGENTCTL_SEAL_KEY"
@@ -105,7 +106,7 @@ class Alerts:
 
     enabled: bool = True
     urls: tuple[str, ...] = ()
-    """Where alerts go."""
+    """Where alerts go: URLs of the library apprise, or env:NAME for one that holds a secret."""
     tool_error_rate: Share = 0.2
     """Share of a tool's calls that fail within window_s. D106"""
     window_s: Seconds = 300.0
@@ -176,4 +177,6 @@ class Policy:
     @property
     def key_variables(self) -> frozenset[str]:
         """The environment variables that hold agentctl's own keys: no tool is given one."""
-        return frozenset({SEAL_VARIABLE, *HEADER_VARIABLES, *(provider.key_variable for provider in self.providers)})
+        receivers = (variable_of(url) for url in self.alerts.urls)
+        keys = (provider.key_variable for provider in self.providers)
+        return frozenset({SEAL_VARIABLE, *HEADER_VARIABLES, *keys, *filter(None, receivers)})

@@ -78,6 +78,10 @@ def _about_rest(event: e.Event) -> tuple[str, str, Tone] | None:
         case e.Forked() as forked:
             goal = f", goal: {short(forked.goal, 80)}" if forked.goal else ""
             return "run.forked", f"from {forked.parent} at {forked.at}, by {forked.by}{goal}", "plain"
+        case e.Alerted() as alert:
+            usual = f", usual {alert.baseline:,.6g}" if alert.baseline else ""
+            said = f"{short(alert.subject, 80)}, {alert.value:,.6g} where {alert.limit:,.6g} is the limit{usual}"
+            return f"alert.{alert.rule}", said, "warn"
         case e.HandedOff(reason=reason, contact=contact):
             return "handoff", f"{short(contact, 80)}, {short(reason, 100)}", "warn"
         case _:

@@ -56,6 +56,7 @@ TAGS: Final[dict[type[Any], str]] = {
     e.Completed: "complete",
     e.InjectionSuspected: "injection",
     e.SecretsNumbered: "secrets",
+    e.Alerted: "alert",
 }
 VERSIONS: Final[dict[str, int]] = {}
 """The version in which a tag is written; 1 where it is not named."""

@@ -171,7 +171,21 @@ ALTER TABLE runs ADD COLUMN policy TEXT NOT NULL DEFAULT '';
 CREATE INDEX runs_by_task ON runs(task, policy, created);
 """
 
-MIGRATIONS: Final = (_FIRST, _PINS, _SHARED, _LISTINGS, _REAPED, _QUEUE, _LIMITS, _CHAIN, _WATCHING, _POLICY)
+# What `alerts` found (`incidents.py`): one of a kind is open at a time. They outlive the runs that they name.
+_INCIDENTS = """
+CREATE TABLE incidents(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL, subject TEXT NOT NULL,
+  rehearsed INTEGER NOT NULL DEFAULT 0, value REAL NOT NULL, most REAL NOT NULL,
+  usual REAL, usual_of INTEGER NOT NULL DEFAULT 0, factor REAL, run_id TEXT NOT NULL DEFAULT '',
+  opened REAL NOT NULL, seen REAL NOT NULL, closed REAL, claimed REAL, told REAL
+) STRICT;
+CREATE UNIQUE INDEX incidents_open ON incidents(rule, subject, rehearsed) WHERE closed IS NULL;
+CREATE INDEX events_injected ON events(ts) WHERE type = 'injection';
+"""
+
+MIGRATIONS: Final = (
+    _FIRST, _PINS, _SHARED, _LISTINGS, _REAPED, _QUEUE, _LIMITS, _CHAIN, _WATCHING, _POLICY, _INCIDENTS,
+)  # fmt: skip
 VERSION: Final = len(MIGRATIONS)
 
 

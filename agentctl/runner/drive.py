@@ -33,7 +33,7 @@ from agentctl.journal.failpoints import failpoint
 from agentctl.journal.store import Store
 from agentctl.models.base import Model, open_model
 from agentctl.records import dataclass, replace
-from agentctl.runner import caching, numbered, reviewer, scopes
+from agentctl.runner import caching, notifying, numbered, reviewer, scopes
 from agentctl.runner.books import DIGEST, Books
 from agentctl.runner.conversation import Conversation
 from agentctl.runner.glimpse import Glimpse
@@ -44,6 +44,7 @@ from agentctl.runner.plan import Plan, own_files
 from agentctl.runner.recorder import Identity, Recorder
 from agentctl.runner.result import result_of
 from agentctl.runner.servers import agree
+from agentctl.runner.watching import Watch
 from agentctl.runner.world import Interrupt, Play, World, as_it_is
 
 if TYPE_CHECKING:
@@ -91,7 +92,11 @@ async def driven(at: Drive) -> AsyncGenerator[tuple[World, Finish]]:
         stack.callback(heartbeat.cancel)
 
         async def finish() -> Result:
-            return await _to_the_end(at, world)
+            try:
+                return await _to_the_end(at, world)
+            finally:
+                if world.watch is not None:
+                    await world.watch.told()
 
         yield world, finish
 
@@ -134,6 +139,8 @@ async def _to_the_end(at: Drive, world: World) -> Result:
 async def _end(at: Drive, world: World, stop: do.Stop) -> None:
     if stop.handed is not None:
         world.recorder.record(stop.handed)
+    if world.watch is not None:
+        world.watch.end(stop, world.state, world.recorder.totals.cost_micro / 1e6, world.recorder.record)
     answer = world.scrub.text(world.state.run.answer.strip())
     world.recorder.record(
         Completed(
@@ -193,10 +200,17 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
     mask = masking.mask(plan.policy.scrub, known_secrets(plan, at.secrets))
     vault = numbered.recalled(at.journal, at.run_id, at.events, mask)
     listener = Glimpse(at.listener, at.journal, at.run_id)
+    watch = _watch(at)
     return World(
         setup=plan.setup,
         recorder=Recorder(
-            at.journal, Identity(at.run_id, at.session_id, at.epoch), listener, at.journal.clock, state, totals
+            at.journal,
+            Identity(at.run_id, at.session_id, at.epoch),
+            listener,
+            at.journal.clock,
+            state,
+            totals,
+            None if watch is None else watch.hear,
         ),
         conversation=Conversation(),
         open_model=_models(at, standin, stack, aside=False),
@@ -228,7 +242,15 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         play=play,
         changed_since=lambda provider: caching.since_last_run(at.journal, plan, at.run_id, provider),
         position=(lambda: standin.position(at.run_id)) if standin is not None else (lambda: 0),
+        watch=watch,
     )
+
+
+def _watch(at: Drive) -> Watch | None:
+    if at.way is not drive or not at.plan.policy.alerts.enabled:
+        return None
+    name, began = at.plan.task.task.name, at.journal.clock()
+    return Watch(at.journal, at.plan.policy, at.run_id, name, at.order.rehearse, at.listener.note, began)
 
 
 def _books(at: Drive) -> Books:
@@ -247,7 +269,7 @@ def known_secrets(plan: Plan, given: Iterable[str]) -> set[str]:
     names = scrub.make(plan.policy.scrub, ())
     ambient = {value for name, value in os.environ.items() if names.sensitive(name)}
     loaded = set(plan.keys.values()) if plan.script is None else set[str]()
-    return ambient | loaded | set(given) | ownkeys.values()
+    return ambient | loaded | set(given) | ownkeys.values() | notifying.secrets(plan.policy)
 
 
 def _models(at: Drive, standin: StandIn | None, stack: AsyncExitStack, *, aside: bool) -> Callable[[Provider], Model]:

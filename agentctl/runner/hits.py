@@ -49,6 +49,11 @@ def gathered(asked: Asked, store: str | None) -> tuple[list[Line], float]:
         return hits.lines(_calls(tx, folder, which), changes, _prices(policy)), policy.cache.min_hit_ratio
 
 
+def judged(tx: Tx, folder: Path | None, which: Which) -> list[Line]:
+    """The lines alone, without prices, in a transaction of the caller."""
+    return hits.lines(_calls(tx, folder, which), _changes(tx, folder, which), lambda _: None)
+
+
 def _judged(asked: Asked) -> tuple[str, Policy]:
     if asked.task is not None and Path(asked.task).is_file():
         loaded = load_task(Path(asked.task))

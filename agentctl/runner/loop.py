@@ -24,6 +24,7 @@ async def drive(world: World) -> do.Stop:
     try:
         while True:
             world.interrupt.check()
+            world.look()
             wanted = wish(world)
             if wanted is not None:
                 return wanted

@@ -10,7 +10,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentctl.config import keys, load, masking, paths, rulings, schema, task, toml, unbuilt
+from agentctl.config import keys, load, masking, paths, receiving, rulings, schema, task, toml, unbuilt
 from agentctl.config.load import LoadedPolicy
 from agentctl.config.problems import invalid
 from agentctl.config.task import LoadedTask
@@ -114,7 +114,8 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True, store: st
     )
     shown = (tool.contract for tool in opened if not hidden(policy.risk, tool.contract))
     schemas = tuple(ToolSchema(at.wire, at.description, at.parameters) for at in shown)
-    notes = (*_off(policy), *_boxed(box), *unbuilt.notices(loaded), *loaded_task.warnings, *missing)
+    own = (*unbuilt.notices(loaded), *receiving.notes(loaded), *loaded_task.warnings)
+    notes = (*_off(policy), *_boxed(box), *own, *missing)
     own_count = open_counter(policy.context.counter, loaded_task.base)
     digest = load.digest(policy)
     whole = loaded_task, loaded, policy, digest, setup, tools, schemas, found, script, notes
@@ -196,7 +197,7 @@ def _prices(policy: Policy, found: dict[str, str]) -> dict[str, Price | None]:
 def _off(policy: Policy) -> list[str]:
     """Guards that the policy switched off are named at every start. `handoff` is off unless somebody is named."""
     tables = (
-        "budget tokens pace retry circuit route context results loops progress args risk approval trust scrub cache"
+        "budget tokens pace retry circuit route context results loops progress args risk approval trust scrub cache alerts"
     )
     off = [name for name in tables.split() if not getattr(policy, name).enabled]
     if policy.sandbox.mode == "off":

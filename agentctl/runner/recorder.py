@@ -57,12 +57,14 @@ class Recorder:
         clock: Callable[[], float],
         state: State | None = None,
         totals: Summary | None = None,
+        hear: Callable[[Stamped], None] | None = None,
     ) -> None:
         self.state = state or State()
         self.totals = totals or Summary()
         self.identity = identity
         self._store = store
         self._listener = listener
+        self._hear = hear
         self._clock = clock
         self._written = ""
         self._timer: asyncio.TimerHandle | None = None
@@ -228,6 +230,8 @@ class Recorder:
     def _fold(self, stamped: Stamped) -> None:
         self.state = apply(self.state, stamped)
         self.totals = summary.apply(self.totals, stamped.event)
+        if self._hear is not None:
+            self._hear(stamped)
         self._listener.event(stamped, self.state)
 
     def _change(self) -> Change:

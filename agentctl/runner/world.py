@@ -34,6 +34,7 @@ from agentctl.tools.sandbox.box import Box
 
 if TYPE_CHECKING:
     from agentctl.runner.asleep import Asleep
+    from agentctl.runner.watching import Watch
 
 T = TypeVar("T")
 Play = Callable[[Tool], Tool]
@@ -156,6 +157,8 @@ class World:
     """In a rehearsal, the script."""
     changed_since: Callable[[Provider], str] = unchanged
     """What this run changed of the prefix that the last run of its task had at a provider; empty: nothing."""
+    watch: Watch | None = None
+    """What looks for alerts; None: the policy wants none."""
     interrupt: Interrupt = field(default_factory=Interrupt)
     calls: dict[str, ToolUse] = field(default_factory=dict[str, ToolUse])
     """The originals of the open calls, by call id: what their tools get."""
@@ -178,6 +181,11 @@ class World:
     def state(self) -> State:
         """Where the run stands."""
         return self.recorder.state
+
+    def look(self) -> None:
+        """At a safe point: whether somebody should hear of this run."""
+        if self.watch is not None:
+            self.watch.look(self.recorder.totals.cost_micro / 1e6, self.recorder.record)
 
     def args(self, call_id: str) -> JsonObject:
         """The original arguments of an open call."""

@@ -160,6 +160,7 @@ EXPECTED = {
             gone=2,
         ),
         e.SecretsNumbered(count=2, sealed="9c41"),
+        e.Alerted("slow_vs_median", 72.5, 60.0, subject="r_0a1b", baseline=12.0),
         e.CacheSeen(hit_ratio=0.875, read=7000, write=1000, miss_reason="tools changed"),
         e.Degraded(provider="openai", notice="Answers may be less polished."),
         e.HandedOff(reason="5 tool errors in a row", contact="ops@example.com", call_id="c2.0"),

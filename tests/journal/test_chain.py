@@ -51,17 +51,19 @@ def recomputed(store, run_id="r_1"):
     return made
 
 
-LINKED = 8
-"""The version of stores that came with links."""
-NEWER = "DROP INDEX runs_by_task; ALTER TABLE runs DROP COLUMN policy;"
-"""What came later."""
+BEFORE = schema.MIGRATIONS.index(schema._CHAIN)
+LATER = (
+    "DROP TABLE watching; DROP INDEX runs_by_task; ALTER TABLE runs DROP COLUMN policy; DROP TABLE incidents;"
+    " DROP INDEX events_injected;"
+)
+"""What came after it."""
 OLD = f"""
-{NEWER} DROP INDEX events_unlinked; ALTER TABLE events DROP COLUMN link;
+{LATER} DROP INDEX events_unlinked; ALTER TABLE events DROP COLUMN link;
 CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-PRAGMA user_version = {LINKED - 1};
+PRAGMA user_version = {BEFORE};
 """
 OLD_SERVER = f"""
-{NEWER} DROP INDEX events_unlinked; ALTER TABLE events DROP COLUMN link; UPDATE store SET version = {LINKED - 1};
+{LATER} DROP INDEX events_unlinked; ALTER TABLE events DROP COLUMN link; UPDATE store SET version = {BEFORE};
 CREATE OR REPLACE FUNCTION events_stay() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'events are append-only'; END $$;
 CREATE TRIGGER events_stay BEFORE UPDATE ON events FOR EACH ROW EXECUTE FUNCTION events_stay();

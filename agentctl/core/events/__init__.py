@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from agentctl.core.events.guards import (
+    Alerted,
     BudgetCounted,
     CacheSeen,
     CircuitMoved,
@@ -57,7 +58,7 @@ from agentctl.core.taint import Copied, InjectionSuspected
 from agentctl.records import dataclass
 
 __all__ = [
-    "ApprovalDecided", "ApprovalRequested", "BudgetCounted", "CacheSeen", "CallEdited", "CallProposed",
+    "Alerted", "ApprovalDecided", "ApprovalRequested", "BudgetCounted", "CacheSeen", "CallEdited", "CallProposed",
     "CallSettled", "Checked", "CircuitMoved", "Completed", "ContextTrimmed", "Copied", "Decided", "Degraded",
     "Event", "Exchange", "Failed", "FellBack", "Forked",
     "HandedOff", "InjectionSuspected", "LoopKind", "LoopSeen", "ModelAsked", "ModelFailed", "ModelReplied",
@@ -70,6 +71,7 @@ Event: TypeAlias = (
     | ToolStarted | ToolFinished | ApprovalRequested | ApprovalDecided | Decided | ContextTrimmed | BudgetCounted
     | StepsPlanned | Checked | CircuitMoved | LoopSeen | CacheSeen | Degraded | HandedOff | Resumed | Failed
     | Completed | InjectionSuspected | CallEdited | CallSettled | SecretsNumbered | Forked
+    | Alerted
 )  # fmt: skip
 
 

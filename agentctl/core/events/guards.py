@@ -113,6 +113,20 @@ class CacheSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerted:
+    """A rule of `[alerts]` was crossed, as far as the run itself can tell. B51"""
+
+    rule: str
+    value: float
+    """A share, seconds, USD or a count, as the rule says (`core/alerts.py`)."""
+    limit: float
+    subject: str = ""
+    """Whose it is: a tool, the run, its task with the reason."""
+    baseline: float = 0.0
+    """The median that the limit is a multiple of; 0: it stands in the policy."""
+
+
+@dataclass(frozen=True, slots=True)
 class SecretsNumbered:
     """From here on the model knows so many more values by a number, in their order."""
 
