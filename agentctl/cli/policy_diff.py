@@ -60,7 +60,9 @@ def _shown(key: str, value: Json) -> Json:
     """Of receivers what may be shown: two that differ may look the same."""
     from agentctl.core import receivers
 
-    return [receivers.shown(str(url)) for url in value] if key == "alerts.urls" and isinstance(value, list) else value
+    if key != "alerts.urls" or not isinstance(value, list):
+        return value
+    return [receivers.shown(str(url)) for url in cast("list[Json]", value)]
 
 
 def _values(loaded: LoadedPolicy) -> dict[str, Json]:

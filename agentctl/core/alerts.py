@@ -16,7 +16,6 @@ that stands for a multiple is worked out of a baseline, the last 7 days; without
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
 from typing import Final, Literal, TypeAlias
 
 from agentctl.core import hits
@@ -135,10 +134,15 @@ def unusual(rules: Alerts, run: Ran, usual: Usual) -> list[Finding]:
 
 
 def _against(factor: float, rule: Rule, run: Ran, value: float, others: Sequence[float]) -> list[Finding]:
-    if len(others) < MIN_RUNS or (middle := median(others)) <= 0:
+    if len(others) < MIN_RUNS or (middle := _median(others)) <= 0:
         return []
     baseline = Baseline(round(middle, 6), len(others), factor)
     return _above([Finding(rule, run.run_id, value, round(factor * middle, 6), baseline, run.run_id)])
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered, half = sorted(values), len(values) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def injections(rules: Alerts, seen: int, before: int, before_s: float, run_id: str = "") -> list[Finding]:

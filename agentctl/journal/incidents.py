@@ -9,6 +9,7 @@ claim whose process died is void after CLAIM_S.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -23,9 +24,21 @@ KEPT_S: Final = 90 * 86_400
 _COLUMNS = "id, rule, subject, rehearsed, value, most, usual, usual_of, factor, run_id, opened, seen, closed, told"
 
 
-def found(tx: Tx, findings: Iterable[Finding], now: float, *, rehearsed: bool = False) -> None:
-    """Open an incident for each finding that has none, and renew the others."""
+def found(
+    tx: Tx, findings: Iterable[Finding], now: float, *, rehearsed: bool = False, stale_s: float = math.inf
+) -> None:
+    """Open an incident for each finding that has none, and renew the others.
+
+    `stale_s`: an incident that nobody has seen for so long is over, and this is another one. For who does not look
+    regularly: nobody else might close them.
+    """
     for each in findings:
+        if math.isfinite(stale_s):
+            tx.execute(
+                "UPDATE incidents SET closed = seen + ? WHERE rule = ? AND subject = ? AND rehearsed = ?"
+                " AND closed IS NULL AND seen <= ?",
+                (stale_s, each.rule, each.subject, int(rehearsed), now - stale_s),
+            )
         base = each.baseline
         usual = (None, 0, None) if base is None else (base.value, base.count, base.factor)
         measured = (each.value, each.limit, *usual, each.run_id)

@@ -196,10 +196,8 @@ def _prices(policy: Policy, found: dict[str, str]) -> dict[str, Price | None]:
 
 def _off(policy: Policy) -> list[str]:
     """Guards that the policy switched off are named at every start. `handoff` is off unless somebody is named."""
-    tables = (
-        "budget tokens pace retry circuit route context results loops progress args risk approval trust scrub cache alerts"
-    )
-    off = [name for name in tables.split() if not getattr(policy, name).enabled]
+    tables = "budget tokens pace retry circuit route context results loops progress args risk approval trust scrub"
+    off = [name for name in (*tables.split(), "cache", "alerts") if not getattr(policy, name).enabled]
     if policy.sandbox.mode == "off":
         off.append("sandbox")
     return [f"switched off by policy {policy.name}: {', '.join(off)}"] if off else []

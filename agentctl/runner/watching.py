@@ -144,7 +144,7 @@ class Watch:
 
         def write(tx: Tx) -> list[Incident]:
             now = self.journal.clock()
-            incidents.found(tx, found, now)
+            incidents.found(tx, found, now, stale_s=alerts.RECENT_S + self.policy.alerts.window_s)
             return incidents.claim(tx, now, only=keys) if self.policy.alerts.urls else []
 
         with contextlib.suppress(AgentctlError):  # a store that fails is told of by what the run itself writes

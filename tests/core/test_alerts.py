@@ -1,5 +1,7 @@
 """The alert rules: what is above its limit is found, what equals it is not."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,6 +151,6 @@ def test_every_crossing_is_one_incident_and_trembling_is_none_of_its_own(values)
             opened += last is None
             last = now
     fired = [minute for minute, value in enumerate(values) if round(value * 100) / 100 > 0.2]
-    apart = sum(1 for a, b in zip(fired, fired[1:], strict=False) if b - a > HOLD / 60)
+    apart = sum(1 for a, b in itertools.pairwise(fired) if b - a > HOLD / 60)
 
     assert opened == (apart + 1 if fired else 0)

@@ -81,6 +81,13 @@ def test_of_many_who_find_the_same_at_once_one_tells(store):
     assert 1 == len(store.read(incidents.listing))
 
 
+def test_where_nobody_looks_regularly_what_was_not_seen_for_long_is_another_one(store):
+    for now in (100.0, 3_000.0, 7_000.0):
+        store.write(lambda tx, now=now: incidents.found(tx, [RATE], now, stale_s=3_900.0))
+
+    assert [(7_000.0, 0.0), (100.0, 6_900.0)] == [(each.opened, each.closed) for each in store.read(incidents.listing)]
+
+
 def test_a_claim_can_be_for_some_only(store):
     store.write(lambda tx: incidents.found(tx, [RATE, SLOW], 100.0))
 

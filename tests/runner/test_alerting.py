@@ -58,7 +58,9 @@ class World:
 
     def spend(self, key, start, usd, limit):
         def work(tx):
-            ledger.reserve(tx, f"h{self.count}", "r_x", round(usd * 1e6), [Scope(key, int(start), None, round(limit * 1e6))])
+            ledger.reserve(
+                tx, f"h{self.count}", "r_x", round(usd * 1e6), [Scope(key, int(start), None, round(limit * 1e6))]
+            )
             ledger.settle(tx, f"h{self.count}", round(usd * 1e6))
 
         self.count += 1
@@ -226,7 +228,9 @@ def test_an_incident_is_told_once_closes_after_a_window_and_may_come_back(world)
         states = []
         for minutes in (0, 1, 3, 3.1, 8):
             world.now = MORNING + 60 * minutes
-            states.append([("new" if row.new else "found" if row.found else "easing") for row in world.check(policy).rows])
+            states.append(
+                [("new" if row.new else "found" if row.found else "easing") for row in world.check(policy).rows]
+            )
         world.run(*[result(status="error")] * 5, ago=1)
         again = world.check(policy)
     finally:

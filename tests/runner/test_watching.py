@@ -63,7 +63,10 @@ async def test_a_run_counts_the_calls_of_its_own_tools(stage, bad, fires):
     stage.tool("look", 'grep -q bad && { echo "no" >&2; exit 1; }; echo {}')
     kinds = ["bad"] * bad + ["good"] * (4 - bad + 1 if bad < 5 else 0)
     stage.policy(alerts={"tool_error_rate": 0.8})
-    stage.replies = [*(calls(("look", {"id": f"{kind}{number}"})) for number, kind in enumerate(kinds)), Reply(text="So.")]
+    stage.replies = [
+        *(calls(("look", {"id": f"{kind}{number}"})) for number, kind in enumerate(kinds)),
+        Reply(text="So."),
+    ]
     await stage.run()
 
     assert ([("tool_error_rate", "look", 1.0)] if fires else []) == [
