@@ -108,11 +108,14 @@ class Watch:
         return list(found.values())
 
     def _usual(self, now: float) -> alerts.Usual:
-        """Asked once, when it is first needed."""
+        """Asked once, when it is first needed; a store that can't be read has none."""
         if self.usual is None:
-            since = now - alerts.BASELINE_S
-            found = self.journal.read(lambda tx: measures.usual(tx, since, rehearsed=self.rehearsed, task=self.task))
-            self.usual = found.get(self.task, {})
+            self.usual, since = {}, now - alerts.BASELINE_S
+            with contextlib.suppress(AgentctlError):
+                found = self.journal.read(
+                    lambda tx: measures.usual(tx, since, rehearsed=self.rehearsed, task=self.task)
+                )
+                self.usual = found.get(self.task, {})
         return self.usual
 
     def _raise(self, found: list[Finding], record: Callable[[Event], object]) -> None:

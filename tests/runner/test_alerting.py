@@ -73,10 +73,18 @@ class World:
         return sorted(row.incident.rule for row in self.check(policy, **how).rows)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def world(request, tmp_path, monkeypatch):
+on_both = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+
+
+@pytest.fixture
+def kind():
+    return "sqlite"
+
+
+@pytest.fixture
+def world(kind, request, tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path}/agentctl.db"
-    if request.param == "postgres":
+    if kind == "postgres":
         server.or_skip(request.node)
         monkeypatch.setenv("AGENTCTL_SEAL_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
         url = server.database()
@@ -169,6 +177,7 @@ SCRIPTS = {
 }  # fmt: skip
 
 
+@on_both
 def test_each_line_is_crossed_only_by_what_is_beyond_it(world):
     """B51 D106 D107"""
     for above in (False, True):
@@ -219,6 +228,7 @@ def test_rehearsals_are_looked_at_when_asked_and_apart(world):
     assert [True] == [row.incident.rehearsed for row in world.check(rehearsed=True).rows]
 
 
+@on_both
 def test_an_incident_is_told_once_closes_after_a_window_and_may_come_back(world):
     """D106"""
     hook = Hook()
@@ -245,6 +255,7 @@ def test_an_incident_is_told_once_closes_after_a_window_and_may_come_back(world)
     assert "next: agentctl trace r_0000000001" in first["message"]
 
 
+@on_both
 def test_two_checks_at_once_deliver_one_message(world):
     hook = Hook()
     policy = Policy(alerts=Alerts(urls=(hook.url,)))
