@@ -50,19 +50,12 @@ def _section(name: str, lines: list[str]) -> None:
 
 def _keys(old: LoadedPolicy, new: LoadedPolicy) -> Iterator[JsonObject]:
     """Values that differ; providers are told apart by their names, rules have a list of their own."""
+    from agentctl.config.receiving import showable
+
     before, after = _values(old), _values(new)
     for key in dict.fromkeys((*before, *after)):
         if before.get(key) != after.get(key):
-            yield {"key": key, "a": _shown(key, before.get(key)), "b": _shown(key, after.get(key))}
-
-
-def _shown(key: str, value: Json) -> Json:
-    """Of receivers what may be shown: two that differ may look the same."""
-    from agentctl.core import receivers
-
-    if key != "alerts.urls" or not isinstance(value, list):
-        return value
-    return [receivers.shown(str(url)) for url in cast("list[Json]", value)]
+            yield {"key": key, "a": showable(key, before.get(key)), "b": showable(key, after.get(key))}
 
 
 def _values(loaded: LoadedPolicy) -> dict[str, Json]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from agentctl import ownkeys
 from agentctl.core import receivers
@@ -15,6 +15,7 @@ from agentctl.records import replace
 if TYPE_CHECKING:
     from agentctl.config.load import LoadedPolicy
     from agentctl.config.merge import Merged
+    from agentctl.core.messages import Json
     from agentctl.core.policy import Policy
 
 
@@ -29,6 +30,13 @@ def masked(policy: Policy) -> Policy:
     """A policy as it may be shown: of its receivers nothing that may be a secret."""
     urls = tuple(map(receivers.shown, policy.alerts.urls))
     return replace(policy, alerts=replace(policy.alerts, urls=urls)) if urls else policy
+
+
+def showable(key: str, value: Json) -> Json:
+    """The value of a key as it may be shown: two receivers that differ may look the same."""
+    if key != "alerts.urls" or not isinstance(value, list):
+        return value
+    return [receivers.shown(str(url)) for url in cast("list[Json]", value)]
 
 
 def unknown(loaded: LoadedPolicy) -> list[Problem]:
