@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from agentctl.core import alerts
 from agentctl.core import decisions as do
+from agentctl.core.alert_words import NAMES, amount
 from agentctl.core.alerts import Calls, Finding, Ran
 from agentctl.core.events import Alerted, Event, Stamped, ToolFinished
 from agentctl.core.incidents import Incident
@@ -39,6 +40,8 @@ PATIENCE_S = 5.0
 """Seconds that a message is waited for, at the end of a run too."""
 SPARE_S = 1.0
 """Seconds after it in which what came of it is written down."""
+SEEN = ("run_failed", "parked")
+"""Rules that whoever watches the run needs no line about."""
 MOST_CALLS = 10_000
 """Calls within the window that are remembered; the oldest is forgotten."""
 
@@ -127,6 +130,9 @@ class Watch:
             self.untold.append(each)
             middle = each.baseline.value if each.baseline else 0.0
             record(Alerted(each.rule, each.value, each.limit, each.subject, middle))
+            if each.rule not in SEEN:
+                value, limit = amount(each.rule, each.value), amount(each.rule, each.limit)
+                self.note(f"alert: {NAMES[each.rule]}: {each.subject}, {value} where the limit is {limit}")
 
     async def told(self) -> None:
         """Wait until what was found is told, for a moment. Raises nothing that is about alerts."""

@@ -87,6 +87,7 @@ async def test_a_run_is_held_against_the_median_of_its_task_while_it_goes_on(sta
 
     assert sorted(fires) == sorted(one.event.rule for one in found)
     assert all(one.seq < stage.stamped[-2].seq for one in found), "not only at the end"
+    assert len(fires) == len([note for note in stage.notes if note.startswith("alert: a run ")])
     assert all("usual" in remark(one.event)[1] for one in found)
 
 
