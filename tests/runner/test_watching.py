@@ -14,7 +14,9 @@ from tests.telemetry.conftest import Hook, dead, silence
 
 
 @pytest.fixture
-def hook():
+def hook(monkeypatch):
+    """A receiver that is waited for however slow this machine is."""
+    monkeypatch.setattr(watching, "PATIENCE_S", 60.0)
     made = Hook()
     yield made
     made.close()
