@@ -15,8 +15,9 @@ that stands for a multiple is worked out of a baseline, the last 7 days; without
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 from agentctl.core import hits
 from agentctl.core.policy import Alerts
@@ -104,8 +105,22 @@ class Ran:
     """How long it has waited for a person; 0: it waits for none."""
 
 
-Usual: TypeAlias = Mapping[str, tuple[float, float]]
-"""What the completed runs of a task took within 7 days, in seconds and in USD, by run."""
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What the completed runs of a task took within 7 days, sorted once: many runs are held against it."""
+
+    runs: Mapping[str, tuple[float, float]]
+    """Seconds and USD, by run."""
+    seconds: Sequence[float]
+    usd: Sequence[float]
+
+    @classmethod
+    def of(cls, runs: Mapping[str, tuple[float, float]]) -> Usual:
+        """Sort them."""
+        return cls(runs, sorted(took for took, _ in runs.values()), sorted(usd for _, usd in runs.values()))
+
+
+NOTHING_USUAL: Final = Usual({}, (), ())
 
 
 def errors(rules: Alerts, calls: Iterable[Calls]) -> list[Finding]:
@@ -126,23 +141,39 @@ def burning(rules: Alerts, budgets: Iterable[Burn]) -> list[Finding]:
 
 def unusual(rules: Alerts, run: Ran, usual: Usual) -> list[Finding]:
     """A run that takes much longer, or costs much more, than its task's runs do. D108 D110"""
-    others = [took for run_id, took in usual.items() if run_id != run.run_id]
+    seconds, usd = usual.runs.get(run.run_id, (None, None))
+    slow, dear = rules.slow_vs_median, rules.cost_vs_median
     return [
-        *_against(rules.slow_vs_median, "slow_vs_median", run, round(run.seconds, 3), [took for took, _ in others]),
-        *_against(rules.cost_vs_median, "cost_vs_median", run, run.usd, [usd for _, usd in others]),
+        *_against(slow, "slow_vs_median", run, round(run.seconds, 3), _Others(usual.seconds, seconds)),
+        *_against(dear, "cost_vs_median", run, run.usd, _Others(usual.usd, usd)),
     ]
 
 
-def _against(factor: float, rule: Rule, run: Ran, value: float, others: Sequence[float]) -> list[Finding]:
-    if len(others) < MIN_RUNS or (middle := _median(others)) <= 0:
+def _against(factor: float, rule: Rule, run: Ran, value: float, others: _Others) -> list[Finding]:
+    if others.count < MIN_RUNS or (middle := others.median()) <= 0:
         return []
-    baseline = Baseline(round(middle, 6), len(others), factor)
+    baseline = Baseline(round(middle, 6), others.count, factor)
     return _above([Finding(rule, run.run_id, value, round(factor * middle, 6), baseline, run.run_id)])
 
 
-def _median(values: Sequence[float]) -> float:
-    ordered, half = sorted(values), len(values) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """Sorted values without one of them: a run is not held against itself."""
+
+    ordered: Sequence[float]
+    own: float | None
+
+    @property
+    def count(self) -> int:
+        return len(self.ordered) - (self.own is not None)
+
+    def median(self) -> float:
+        half = self.count // 2
+        return self._at(half) if self.count % 2 else (self._at(half - 1) + self._at(half)) / 2
+
+    def _at(self, number: int) -> float:
+        own = len(self.ordered) if self.own is None else bisect_left(self.ordered, self.own)
+        return self.ordered[number + (number >= own)]
 
 
 def injections(rules: Alerts, seen: int, before: int, before_s: float, run_id: str = "") -> list[Finding]:

@@ -97,4 +97,4 @@ def usual(tx: Tx, since: float, *, rehearsed: bool, task: str = "") -> Mapping[s
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for name, run_id, took, micro in rows.fetchall():
         found.setdefault(name, {})[run_id] = (round(took, 3), micro / 1e6)
-    return found
+    return {name: Usual.of(taken) for name, taken in found.items()}

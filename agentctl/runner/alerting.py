@@ -60,7 +60,7 @@ def evaluate(tx: Tx, journal: Store, policy: Policy, now: float, *, rehearsed: b
     found = alerts.errors(rules, measures.calls(tx, folder, window, rehearsed=rehearsed))
     found += alerts.burning(rules, _burns(tx, policy, now, rehearsed=rehearsed))
     for run in lately:
-        found += alerts.unusual(rules, run, usual.get(run.task, {}))
+        found += alerts.unusual(rules, run, usual.get(run.task, alerts.NOTHING_USUAL))
     found += _injections(tx, policy, now, rehearsed=rehearsed)
     found += alerts.failures(lately) + alerts.parked(lately, policy.approval.timeout_s)
     if policy.cache.enabled:
@@ -111,10 +111,11 @@ def _kind(journal: Store, policy: Policy, *, rehearsed: bool, tells: bool) -> Ch
     before = journal.read(lambda tx: kept.listing(tx, only_open=True, rehearsed=rehearsed))
     if not found and not before:
         return Checked((), 0)
-    known = {each.key for each in before}
+    known = {each.key: each for each in before}
     keys = {(each.rule, each.subject) for each in found}
     if not tells:
-        there = [*(_unwritten(each, now, rehearsed) for each in found), *(one for one in before if one.key not in keys)]
+        seen = (_unwritten(each, known.get((each.rule, each.subject)), now, rehearsed) for each in found)
+        there = [*seen, *(each for each in before if each.key not in keys)]
         return Checked(tuple(Row(each, each.key not in known, each.key in keys) for each in there), 0)
 
     def write(tx: Tx) -> tuple[list[Incident], list[Incident], int]:
@@ -128,7 +129,7 @@ def _kind(journal: Store, policy: Policy, *, rehearsed: bool, tells: bool) -> Ch
     return Checked(tuple(Row(each, each.key not in known, each.key in keys) for each in there), closed, tuple(sent))
 
 
-def _unwritten(each: Finding, now: float, rehearsed: bool) -> Incident:
-    return Incident(
-        0, each.rule, each.subject, rehearsed, each.value, each.limit, each.baseline, each.run_id, now, now
-    )  # fmt: skip
+def _unwritten(each: Finding, before: Incident | None, now: float, rehearsed: bool) -> Incident:
+    measured = each.value, each.limit, each.baseline, each.run_id
+    opened, told = (now, 0.0) if before is None else (before.opened, before.told)
+    return Incident(0, each.rule, each.subject, rehearsed, *measured, opened, now, told=told)

@@ -113,12 +113,12 @@ class Watch:
     def _usual(self, now: float) -> alerts.Usual:
         """Asked once, when it is first needed; a store that can't be read has none."""
         if self.usual is None:
-            self.usual, since = {}, now - alerts.BASELINE_S
+            self.usual, since = alerts.NOTHING_USUAL, now - alerts.BASELINE_S
             with contextlib.suppress(AgentctlError):
                 found = self.journal.read(
                     lambda tx: measures.usual(tx, since, rehearsed=self.rehearsed, task=self.task)
                 )
-                self.usual = found.get(self.task, {})
+                self.usual = found.get(self.task, alerts.NOTHING_USUAL)
         return self.usual
 
     def _raise(self, found: list[Finding], record: Callable[[Event], object]) -> None:

@@ -1,6 +1,7 @@
 """The alert rules: what is above its limit is found, what equals it is not."""
 
 import itertools
+import statistics
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ AMOUNTS = st.floats(0.001, 1e6, allow_nan=False)
 
 
 def usual(*pairs):
-    return {f"r_{number}": pair for number, pair in enumerate(pairs)}
+    return alerts.Usual.of({f"r_{number}": pair for number, pair in enumerate(pairs)})
 
 
 def same(seconds, usd, runs=MIN_RUNS):
@@ -66,9 +67,20 @@ def test_few_runs_and_runs_that_cost_nothing_are_no_baseline():
 
 
 def test_a_run_is_not_held_against_itself():
-    others = {**same(10.0, 0.1, MIN_RUNS - 1), "r_new": (1e6, 1e6)}
+    others = {**same(10.0, 0.1, MIN_RUNS - 1).runs, "r_new": (1e6, 1e6)}
 
-    assert [] == alerts.unusual(RULES, Ran("r_new", "t", 1e6, 1e6), others)
+    assert [] == alerts.unusual(RULES, Ran("r_new", "t", 1e6, 1e6), alerts.Usual.of(others))
+
+
+@given(st.lists(st.integers(1, 20), min_size=MIN_RUNS + 1, max_size=30), st.data())
+def test_the_median_of_the_others_is_the_median_of_the_others(values, data):
+    """C75"""
+    runs = {f"r_{number}": (float(value), 0.0) for number, value in enumerate(values)}
+    name = data.draw(st.sampled_from(sorted(runs)))
+    middle = statistics.median(took for run_id, (took, _) in runs.items() if run_id != name)
+    (found,) = alerts.unusual(RULES, Ran(name, "t", 1e6, 0.0), alerts.Usual.of(runs))
+
+    assert (middle, len(values) - 1) == (found.baseline.value, found.baseline.count)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 
+from agentctl.core.alerts import Usual
 from agentctl.core.events import Alerted, Completed
 from agentctl.core.remarks import remark
 from agentctl.journal import incidents, measures
@@ -81,7 +82,7 @@ async def test_a_run_is_held_against_the_median_of_its_task_while_it_goes_on(sta
     """D108 D110"""
     monkeypatch.setattr(watching, "EVERY_S", 0.0)
     usual = {f"r_{number}": (1000.0 / times, 1.0 / times) for number in range(5)}
-    monkeypatch.setattr(measures, "usual", lambda *_, **__: {"errand": usual})
+    monkeypatch.setattr(measures, "usual", lambda *_, **__: {"errand": Usual.of(usual)})
     stage.tool("look", "echo {}")
     stage.replies = [calls(("look", {"id": "1"})), Reply(text="So.")]
     await stage.run()
