@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentctl.cli import options, values
+from agentctl.cli import options, serving, values
 from agentctl.cli.options import StoreUrl
 from agentctl.errors import Usage
 
@@ -26,11 +26,34 @@ def monitor(
     *,
     user: Annotated[str | None, typer.Option("--user", help="Who decides; default: your login name")] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Only show: nothing can be decided from here")] = False,
+    in_browser: Annotated[
+        bool, typer.Option("--serve", help="In a browser of this machine, read-only; prints the address (an extra)")
+    ] = False,
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65_535, help="Of --serve; 0: a free one")] = 0,
+    serve_approve: Annotated[
+        bool, typer.Option("--serve-approve", help="With --serve: whoever has the address may decide too")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --serve: the address as one JSON object")] = False,
     store: StoreUrl = None,
 ) -> None:
     """Watch all runs of the store live, decide what waits, look back into any of them"""
     who = options.identity("--user", user) or options.login()
-    watch(run or "", store, who, answers=not read_only)
+    if not in_browser:
+        _alone("--port", port)
+        _alone("--serve-approve", serve_approve)
+        _alone("--json", as_json)
+        watch(run or "", store, who, answers=not read_only)
+        return
+    if read_only and serve_approve:
+        raise Usage("--serve-approve: contradicts --read-only")
+    with options.open_journal(store) as journal:
+        run_id = journal.run(run).run_id if run else ""
+    serving.serve(run_id, store, who, port=port, answers=serve_approve, as_json=as_json)
+
+
+def _alone(flag: str, given: object) -> None:
+    if given:
+        raise Usage(f"{flag}: expected with --serve", hint="agentctl monitor --serve")
 
 
 def watch(run: str, store: str | None, user: str, *, answers: bool = True, started: bool = False) -> None:
@@ -39,13 +62,16 @@ def watch(run: str, store: str | None, user: str, *, answers: bool = True, start
     Raises:
         Usage: there is no terminal to show it on.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if serving.served():
+        serving.end_with_parent()
+    elif not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Usage("monitor needs a terminal", hint="For programs: agentctl events RUN -f, agentctl runs --json")
     with options.open_journal(store) as journal:
         run_id = journal.run(run).run_id if run else ""
         from agentctl.tui.app import Monitor
+        from agentctl.tui.outside import Outside
 
-        outside = _outside(journal, store, user)
+        outside = _outside(journal, store, user) if answers else Outside(lambda: _outages(journal))
         shown = Monitor(journal, user=user, outside=outside, run_id=run_id, answers=answers, asks=started)
         shown.run()
     if shown.defect is not None:

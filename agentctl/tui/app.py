@@ -240,7 +240,8 @@ class Monitor(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Everything with a key that makes sense now, then the runs."""
         yield SystemCommand("theme: change", "Colours", self.action_change_theme)
-        yield SystemCommand("screen: picture", "Save what is seen as an SVG", self.action_screenshot)
+        if not self.is_web:  # its file would be written where the server is
+            yield SystemCommand("screen: picture", "Save what is seen as an SVG", self.action_screenshot)
         for active in screen.active_bindings.values():
             binding = active.binding
             if active.enabled and binding.description and not binding.system:
