@@ -28,8 +28,7 @@ HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src data:;"
-        " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
-        " sandbox allow-scripts allow-same-origin"
+        " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -37,8 +36,7 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""Of every answer. The terminal in the page writes style sheets of its own, hence the one `unsafe`; it would open the
-addresses in a run's words at a click, which the sandbox forbids."""
+"""Of every answer. The terminal in the page writes style sheets of its own, hence the one `unsafe`."""
 
 
 class Served:
