@@ -8,30 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import typer
 
 from agentctl import ownkeys
-from agentctl.cli import options
+from agentctl.cli import detached, options
+from agentctl.cli.detached import Files
 from agentctl.records import dataclass
 
 WRITTEN_S = 20.0
 """How long the first event may be on its way to the store."""
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """Where the run's words go: the answer, and everything else."""
-
-    out: Path
-    log: Path
-
-    def remove(self) -> None:
-        """Nobody needs them any more."""
-        for path in (self.out, self.log):
-            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +35,7 @@ def launch(ctx: typer.Context, store: str | None, stdin: bytes | None, *more: st
 
     `relays`: what that process said on stdout, too.
     """
-    into = files()
+    into = detached.files()
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "agentctl", "run", f"--announce={writer}", *more, *arguments(ctx)]
     with open(reader, encoding="utf-8") as told, into.out.open("ab") as out, into.log.open("ab") as log:  # noqa: PTH123 -- a descriptor
@@ -98,23 +85,6 @@ def arguments(ctx: typer.Context) -> Iterator[str]:
             yield from (f"{param.opts[0]}={one}" for one in each)
     yield "--"
     yield from values
-
-
-def files() -> Files:
-    """New ones, that nobody else may read."""
-    from agentctl.config import paths
-    from agentctl.errors import Invalid
-
-    folder = paths.data_dir() / "detached"
-    stem = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
-    made = Files(folder / f"{stem}.out", folder / f"{stem}.log")
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in (made.out, made.log):
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    except OSError as error:
-        raise Invalid(f"{error.filename}: {error.strerror}") from None
-    return made
 
 
 def _fed(child: subprocess.Popen[bytes], stdin: bytes | None) -> None:

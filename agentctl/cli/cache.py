@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentctl.cli import options, render
+from agentctl.cli.flags import PolicyName, Variables
 from agentctl.cli.options import AsJson, StoreUrl, filled
-from agentctl.cli.run import PolicyName, Variables
 from agentctl.errors import Usage
 
 if TYPE_CHECKING:

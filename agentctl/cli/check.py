@@ -47,7 +47,7 @@ def task_check(
 
 
 def _policy(name: str) -> tuple[str, list[str]]:
-    from agentctl.config import load, receiving, rule_review, unbuilt
+    from agentctl.config import load, receiving, rule_review
     from agentctl.config.problems import invalid
     from agentctl.config.text import display
     from agentctl.runner import reviewer
@@ -55,12 +55,12 @@ def _policy(name: str) -> tuple[str, list[str]]:
     loaded = load.load_policy(name)
     if refused := [*_priceless(loaded), *reviewer.missing(loaded), *receiving.unknown(loaded)]:
         raise invalid(refused)
-    notes = [*rule_review.notes(loaded), *rule_paths.notes(loaded), *unbuilt.notices(loaded), *receiving.notes(loaded)]
+    notes = [*rule_review.notes(loaded), *rule_paths.notes(loaded), *receiving.notes(loaded)]
     return f"policy {loaded.name} ({display(loaded.path)})", notes
 
 
 def _task(file: Path) -> tuple[str, list[str]]:
-    from agentctl.config import load, receiving, rule_review, unbuilt
+    from agentctl.config import load, receiving, rule_review
     from agentctl.config.problems import invalid
     from agentctl.config.task import load_task
     from agentctl.runner import reviewer
@@ -70,7 +70,7 @@ def _task(file: Path) -> tuple[str, list[str]]:
     if refused := [*_priceless(policy), *reviewer.missing(policy), *receiving.unknown(policy)]:
         raise invalid(refused)
     rules = [*rule_review.notes(policy, loaded), *rule_paths.notes(policy, loaded)]
-    notes = [*loaded.warnings, *rules, *unbuilt.notices(policy), *receiving.notes(policy)]
+    notes = [*loaded.warnings, *rules, *receiving.notes(policy)]
     return f"task {loaded.task.name} ({file}) under policy {policy.name}", notes
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentctl.cli import options
+from agentctl.cli.flags import PolicyName, Tier
 from agentctl.cli.options import RunId, StoreUrl
-from agentctl.cli.run import PolicyName, Tier
 
 if TYPE_CHECKING:
     from agentctl.approvals.base import Approver

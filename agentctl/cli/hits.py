@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentctl.cli import options, render
+from agentctl.cli.flags import PolicyName
 from agentctl.cli.options import AsJson, StoreUrl, filled
-from agentctl.cli.run import PolicyName
 
 if TYPE_CHECKING:
     from agentctl.core.hits import Line

@@ -8,38 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from agentctl.cli import gates, options, values
-from agentctl.cli.options import StoreUrl, filled
+from agentctl.cli import gates, options
+from agentctl.cli.flags import LinesFile, LogFile, PolicyName, Tasks, Tier, Variables
+from agentctl.cli.options import StoreUrl
 from agentctl.errors import Usage
 
 if TYPE_CHECKING:
     from agentctl.approvals.base import Approver
     from agentctl.cli.driving import Output
     from agentctl.runner.order import Listener, Order, Result
-
-
-Tasks = Annotated[list[Path], typer.Argument(metavar="TASK", readable=False, help="The task file, or several")]
-PolicyName = Annotated[
-    str | None,
-    typer.Option(
-        metavar="P", callback=filled, help="A policy's name or file, over the task's", autocompletion=values.policies
-    ),
-]
-Variables = Annotated[
-    list[str] | None,
-    typer.Option(metavar="K=V", help="A variable; K=- reads it from stdin", autocompletion=values.variables),
-]
-Tier = Annotated[
-    str | None,
-    typer.Option(metavar="TIER", callback=filled, help="Lowers what runs without asking: safe, low, medium"),
-]
-LinesFile = Annotated[
-    str | None,
-    typer.Option(metavar="FILE", callback=filled, help="One run per line of variables, JSON objects; - reads stdin"),
-]
-LogFile = Annotated[
-    Path | None, typer.Option("--log-json", metavar="FILE", help="Append the events to a file as JSON lines")
-]
 
 
 def run(
@@ -89,20 +66,11 @@ def run(
     ]
     gates.passed(orders, require_p95_under, store)
     if explain:
-        from agentctl.cli import explaining
-
-        explaining.explain(orders[0], store, as_json=as_json)
-        return
-    from agentctl.cli.logfile import passing
-
-    passed = passing(log_json, announce)
+        _explain(orders[0], store, as_json=as_json)
+    passed = _passing(log_json, announce)
     if several:
-        from agentctl.cli import many
-
-        many.drive(orders, many.Together(lines or "", parallel, store, as_json, as_events), passed)
-    from agentctl.cli.driving import Output
-
-    _run(orders[0], store, passed, Output(as_json, as_events, who, bool(piped), attended))
+        _drive(orders, passed, lines or "", parallel, store, as_json, as_events)
+    _run(orders[0], store, passed, _output(as_json, as_events, who, bool(piped), attended))
 
 
 def _check(given: dict[str, Any], *, several: bool) -> None:
@@ -125,6 +93,31 @@ def _elsewhere(ctx: typer.Context, store: str | None, who: str, *, tui: bool) ->
     if tui:
         watched.start(ctx, store, who)
     detach.start(ctx, store)
+
+
+def _explain(order: Order, store: str | None, *, as_json: bool) -> NoReturn:
+    from agentctl.cli import explaining
+
+    explaining.explain(order, store, as_json=as_json)
+    raise typer.Exit(0)
+
+
+def _passing(log_json: Path | None, announce: int | None) -> Callable[[Listener], Listener]:
+    from agentctl.cli import logfile
+
+    return logfile.passing(log_json, announce)
+
+
+def _drive(orders: list[Order], passed: Callable[[Listener], Listener], *how: Any) -> NoReturn:  # noqa: ANN401 -- as there
+    from agentctl.cli import many
+
+    many.drive(orders, many.Together(*how), passed)
+
+
+def _output(*how: Any) -> Output:  # noqa: ANN401 -- as there
+    from agentctl.cli.driving import Output
+
+    return Output(*how)
 
 
 def _run(order: Order, store: str | None, passed: Callable[[Listener], Listener], output: Output) -> None:

@@ -69,7 +69,7 @@ def trace(
 
 def _page(run: str, name: str, store: str | None, *, as_json: bool) -> None:
     from agentctl.cli import pages
-    from agentctl.cli.status import limits_of_run
+    from agentctl.tui.limits import limits_of_run
 
     if as_json and name == pages.STDOUT:
         raise Usage("--html -: the page goes to stdout, where --json prints", hint="Name a file, or leave out --json.")

@@ -7,7 +7,7 @@ import sys
 import time
 
 from agentctl import ownkeys
-from agentctl.cli import background
+from agentctl.cli import detached
 from agentctl.errors import Forbidden
 
 HEARD_S = 3.0
@@ -20,7 +20,7 @@ def resume(run_id: str, store: str | None) -> str:
     Raises:
         Forbidden: it ended at once, and said this.
     """
-    into = background.files()
+    into = detached.files()
     command = [sys.executable, "-m", "agentctl", "resume", run_id, "--attended"]
     with into.out.open("ab") as out, into.log.open("ab") as log:
         child = subprocess.Popen(  # noqa: S603 -- this very program

@@ -184,9 +184,6 @@ def _seed(at: Drive) -> int:
 
 def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
     state = fold(at.events) if at.events else State()
-    totals = summary.Summary()
-    for stamped in at.events:
-        totals = summary.apply(totals, stamped.event)
     plan, script = at.plan, at.plan.script
     approver = at.approver
     play: Play = as_it_is
@@ -203,15 +200,7 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
     watch = _watch(at)
     return World(
         setup=plan.setup,
-        recorder=Recorder(
-            at.journal,
-            Identity(at.run_id, at.session_id, at.epoch),
-            listener,
-            at.journal.clock,
-            state,
-            totals,
-            None if watch is None else watch.hear,
-        ),
+        recorder=_recorder(at, listener, state, watch),
         conversation=Conversation(),
         open_model=_models(at, standin, stack, aside=False),
         open_aside=_models(at, standin, stack, aside=True),
@@ -244,6 +233,14 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         position=(lambda: standin.position(at.run_id)) if standin is not None else (lambda: 0),
         watch=watch,
     )
+
+
+def _recorder(at: Drive, listener: Listener, state: State, watch: Watch | None) -> Recorder:
+    totals = summary.Summary()
+    for stamped in at.events:
+        totals = summary.apply(totals, stamped.event)
+    who = Identity(at.run_id, at.session_id, at.epoch)
+    return Recorder(at.journal, who, listener, at.journal.clock, state, totals, None if watch is None else watch.hear)
 
 
 def _watch(at: Drive) -> Watch | None:

@@ -10,7 +10,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentctl.config import keys, load, masking, paths, receiving, rulings, schema, task, toml, unbuilt
+from agentctl.config import keys, load, masking, paths, receiving, rulings, schema, task, toml
 from agentctl.config.load import LoadedPolicy
 from agentctl.config.problems import invalid
 from agentctl.config.task import LoadedTask
@@ -114,7 +114,7 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True, store: st
     )
     shown = (tool.contract for tool in opened if not hidden(policy.risk, tool.contract))
     schemas = tuple(ToolSchema(at.wire, at.description, at.parameters) for at in shown)
-    own = (*unbuilt.notices(loaded), *receiving.notes(loaded), *loaded_task.warnings)
+    own = (*receiving.notes(loaded), *loaded_task.warnings)
     notes = (*_off(policy), *_boxed(box), *own, *missing)
     own_count = open_counter(policy.context.counter, loaded_task.base)
     digest = load.digest(policy)

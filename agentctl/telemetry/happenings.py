@@ -33,6 +33,9 @@ def told(event: e.Event) -> Told | None:
         case e.ContextTrimmed() as trim:
             left: Attributes = {"tokens": trim.tokens, "limit": trim.limit, "dropped": trim.dropped}
             return "agentctl.context_trimmed", left, {"summary": trim.summary}
+        case e.Alerted() as alert:
+            crossed: Attributes = {"rule": alert.rule, "value": alert.value, "limit": alert.limit}
+            return "agentctl.alert", crossed, {"subject": alert.subject}
         case e.CacheSeen() as cache if cache.miss_reason:
             return "agentctl.cache_missed", {"hit_ratio": cache.hit_ratio}, {"reason": cache.miss_reason}
         case _:

@@ -242,7 +242,7 @@ def test_a_real_browser_shows_the_runs_and_asks_nobody_else(chromium, parked):
     """No complaint in its console, and keys work without a click."""
     with serving() as (process, address), watched(chromium, viewport={"width": 1200, "height": 760}) as (page, seen):
         drawn = []
-        page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: drawn.append(frame)))
+        page.on("websocket", lambda socket: socket.on("framereceived", drawn.append))
         page.goto(address["url"])
         page.wait_for_selector("body.-first-byte")
         shown(page, drawn, "needs you", "order-triage")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.core.events import Thought
-from agentctl.journal import bodies, chain, opening
+from agentctl.journal import bodies, chain, opening, schema
 from agentctl.journal.chain import Place
 from agentctl.journal.store import open_store
 from tests.journal import server

@@ -9,6 +9,7 @@ WITHIN = {"StepsPlanned", "Thought", "SecretsNumbered"}
 """Told by the calls that come of them, with content, or not at all."""
 
 NAMES = {
+    "agentctl.alert": "limit rule value | subject",
     "agentctl.approval_decided": "agentctl.call.id by decision waited_s | why",
     "agentctl.approval_requested": "agentctl.call.id rule tier tool.name |",
     "agentctl.budget": "key limit state used |",
