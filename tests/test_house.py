@@ -253,4 +253,5 @@ def test_the_wheel_carries_the_policies_and_the_type_marker(tmp_path):
     assert policies <= names
     assert "agentctl/py.typed" in names
     assert {f"agentctl/telemetry/page/page.{kind}" for kind in ("html", "css", "js")} <= names
+    assert {f"agentctl/tui/serving/page.{kind}" for kind in ("html", "css", "js")} <= names
     assert [] == [name for name in names if name.startswith("tests/")]

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -123,7 +123,9 @@ def test_who_only_looks_changes_nothing(agentctl, parked):
         await page.until("send_refund waits for you")
         await page.press("p", "r", "c", "y")
         await page.until("this screen only shows")
-        await page.press("d", *"yansh", "\x10")
+        await page.press("d")
+        await page.until("this screen only shows: answer it in a terminal")
+        await page.press(*"yaensh\x10")
         await page.until("Search for commands")
         await page.press(*"picture")
         await page.until("No matches found")
@@ -142,19 +144,21 @@ def test_who_only_looks_changes_nothing(agentctl, parked):
     assert [] == list(Path.cwd().glob("*.svg"))
 
 
-def test_with_serve_approve_a_run_can_be_cancelled(agentctl, parked):
-    async def cancel(page):
+def test_with_serve_approve_a_call_is_approved(agentctl, parked):
+    async def decide(page):
         await page.until("send_refund waits for you")
-        await page.press("c")
-        await page.until("for good?")
-        await page.press("y")
-        await page.until("is cancelled")
+        await page.press("d")
+        await page.until("y approve once")
+        while "approved: send_refund" not in page.text:  # a key that comes too soon is taken for a typed-ahead one
+            await page.press("y")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(page.until("approved: send_refund"), 1.0)
 
     with serving(parked, "--serve-approve") as (_, address):
         assert address["answers"] is True
-        visited(address, cancel)
+        visited(address, decide)
 
-    assert agentctl("runs", "--json").json["items"][0]["status"] == "cancelled"
+    assert [] == agentctl("approvals", "--json").json["items"]
 
 
 def test_neither_ps_nor_a_monitor_learns_a_secret(parked, isolated):
@@ -242,13 +246,12 @@ def test_a_real_browser_shows_the_runs_and_asks_nobody_else(chromium, parked):
     """No complaint in its console, and keys work without a click."""
     with serving() as (process, address), watched(chromium, viewport={"width": 1200, "height": 760}) as (page, seen):
         drawn = []
-        page.on("websocket", lambda socket: socket.on("framereceived", drawn.append))
+        page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: drawn.extend([frame])))
         page.goto(address["url"])
         page.wait_for_selector("body.-first-byte")
         shown(page, drawn, "needs you", "order-triage")
         page.keyboard.press("Enter")
         shown(page, drawn, "send_refund waits for you")
-        page.screenshot(path="/tmp/i8v-4.png", type="png")
         here = page.url
         assert page.evaluate("window.open('http://evil.example/')") is None
         page.keyboard.press("q")

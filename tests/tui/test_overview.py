@@ -34,6 +34,7 @@ async def test_what_needs_somebody_stands_on_top_and_says_so_in_words(scene):
 
 
 async def test_the_open_circuit_is_told_on_the_second_line_and_at_the_run(scene):
+    """F06"""
     async with scene.night().monitor().run_test(size=(80, 24)) as pilot:
         await settled(pilot, 5)
 

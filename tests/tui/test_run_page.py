@@ -19,6 +19,7 @@ def text(pilot, name):
 
 
 async def test_gauges_say_how_close_each_limit_is(scene):
+    """F06: cost, context, circuit state."""
     scene.run("r_work0000a3", WORKING, ago=92)
     async with scene.monitor("r_work0000a3").run_test(size=(80, 24)) as pilot:
         await settled(pilot, page=True)

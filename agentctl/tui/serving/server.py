@@ -23,20 +23,24 @@ FULL: Final = Refusal(503, f"{MOST} sessions are open: close one")
 BEAT_S: Final = 15.0
 """Between two looks whether the browser is still there."""
 SHUT_S: Final = LEAVE_S + TERM_S + 1.0
-HEADERS: Final = {
-    "Server": "agentctl",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src data:;"
-        " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-"""Of every answer. The terminal in the page writes style sheets of its own, hence the one `unsafe`."""
+
+
+def headers(door: Door) -> dict[str, str]:
+    """Those of every answer. The terminal in the page writes style sheets of its own, hence the one `unsafe`."""
+    sockets = " ".join(f"ws://{host}" for host in door.hosts)  # not every browser counts them to 'self'
+    return {
+        "Server": "agentctl",
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": (
+            "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src data:;"
+            f" connect-src {sockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
 
 
 class Served:
@@ -45,24 +49,25 @@ class Served:
     def __init__(self, door: Door, launch: Launch, pages: Pages, say: Callable[[str], None]) -> None:
         """`say`: where a line goes about what went wrong."""
         self._door, self._launch, self._pages, self._say = door, launch, pages, say
+        self._headers = headers(door)
         self._sessions: set[web.WebSocketResponse] = set()
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Never raises, but where the connection is gone."""
         refused = self._refused(request)
         if refused is not None:
-            return _text(refused)
+            return self._text(refused)
         tokens = request.query.getall("token", ()) if request.path == "/" else ()
         if tokens:
             return self._welcomed(tuple(tokens))
         if not self._door.knows_badge(request.cookies.get(self._door.cookie)):
-            return _text(UNKNOWN)
+            return self._text(UNKNOWN)
         if request.method != "GET":
-            return _text(Refusal(405, "only GET"))
+            return self._text(Refusal(405, "only GET"))
         if request.path == "/ws":
             return await self._session(request)
         found = self._pages.index(request.host) if request.path == "/" else self._pages.files.get(request.path)
-        return _file(found) if found is not None else _text(Refusal(404, "nothing here"))
+        return self._file(found) if found is not None else self._text(Refusal(404, "nothing here"))
 
     def _refused(self, request: web.BaseRequest) -> Refusal | None:
         hosts, origins = request.headers.getall("Host", []), request.headers.getall("Origin", [])
@@ -70,23 +75,27 @@ class Served:
 
     def _welcomed(self, tokens: tuple[str, ...]) -> web.StreamResponse:
         if not self._door.knows_token(tokens):
-            return _text(UNKNOWN)
-        response = web.Response(status=303, headers={**HEADERS, "Location": "/"})
+            return self._text(UNKNOWN)
+        response = web.Response(status=303, headers={**self._headers, "Location": "/"})
         response.set_cookie(self._door.cookie, self._door.badge, path="/", httponly=True, samesite="Strict")
         return response
 
     async def _session(self, request: web.BaseRequest) -> web.StreamResponse:
         if len(self._sessions) >= MOST:
-            return _text(FULL)
+            return self._text(FULL)
         browser = web.WebSocketResponse(heartbeat=BEAT_S, max_msg_size=wire.LONGEST, compress=False)
-        browser.headers.update(HEADERS)
+        browser.headers.update(self._headers)
         if not browser.can_prepare(request):
-            return _text(Refusal(400, "a WebSocket was expected"))
+            return self._text(Refusal(400, "a WebSocket was expected"))
         self._sessions.add(browser)
         try:
             await browser.prepare(request)
             query = request.query
             await self._play(browser, wire.first(query.get("width"), query.get("height")))
+        except ConnectionError:  # the browser is gone
+            pass
+        except Exception as error:  # noqa: BLE001  # a defect ends one session, in one line
+            self._say(f"session ended: {type(error).__name__}: {error}")
         finally:
             self._sessions.discard(browser)
         return browser
@@ -110,6 +119,12 @@ class Served:
                 await browser.close(code=WSCloseCode.POLICY_VIOLATION if why else WSCloseCode.OK)
         if why or complaint:
             self._say(f"session ended: {why or complaint}")
+
+    def _text(self, refusal: Refusal) -> web.Response:
+        return web.Response(status=refusal.status, text=f"{refusal.text}\n", headers=self._headers)
+
+    def _file(self, file: File) -> web.Response:
+        return web.Response(body=file.body, headers={**self._headers, "Content-Type": file.kind})
 
     async def end(self) -> None:
         """End every session."""
@@ -141,14 +156,6 @@ async def _listen(child: Child, browser: web.WebSocketResponse) -> str:
             case wire.Garbage(why):
                 return why
     return ""
-
-
-def _text(refusal: Refusal) -> web.Response:
-    return web.Response(status=refusal.status, text=f"{refusal.text}\n", headers=HEADERS)
-
-
-def _file(file: File) -> web.Response:
-    return web.Response(body=file.body, headers={**HEADERS, "Content-Type": file.kind})
 
 
 async def serve(listener: socket, served: Served) -> None:

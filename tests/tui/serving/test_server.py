@@ -12,7 +12,7 @@ from aiohttp import WSMsgType, WSServerHandshakeError
 from agentctl.tui.serving import pages, server
 from agentctl.tui.serving.child import Launch
 from agentctl.tui.serving.door import Door
-from agentctl.tui.serving.server import HEADERS, MOST, Served, serve
+from agentctl.tui.serving.server import MOST, Served, headers, serve
 
 ECHO = r"""
 import sys
@@ -98,12 +98,12 @@ async def test_without_the_token_there_is_nothing_but_a_refusal():
     """Neither the page, nor a file of it, nor what the server is made of."""
     async with opened() as client:
         for path in PATHS:
-            for headers in (
+            for badge in (
                 {},
                 {"Cookie": f"{client.door.cookie}=wrong"},
                 {"Cookie": "agentctl_1=" + client.door.badge},
             ):
-                status, text, seen = await client.get(path, {**client.origin, **headers})
+                status, text, seen = await client.get(path, {**client.origin, **badge})
 
                 assert (403, "open the address that agentctl monitor printed\n") == (status, text), path
                 assert seen["Server"] == "agentctl"
@@ -115,14 +115,14 @@ async def test_without_the_token_there_is_nothing_but_a_refusal():
 
 async def test_the_token_becomes_a_cookie_and_leaves_the_address():
     async with opened() as client:
-        status, text, headers = await client.get(f"/?token={client.door.token}")
-        cookie = headers["Set-Cookie"]
+        status, text, seen = await client.get(f"/?token={client.door.token}")
+        cookie = seen["Set-Cookie"]
 
-        assert (303, "", "/") == (status, text, headers["Location"])
+        assert (303, "", "/") == (status, text, seen["Location"])
         assert cookie == f"{client.door.cookie}={client.door.badge}; HttpOnly; Path=/; SameSite=Strict"
-        assert client.door.token not in str(headers)
+        assert client.door.token not in str(seen)
 
-        status, text, headers = await client.get("/", client.badge)
+        status, text, seen = await client.get("/", client.badge)
 
         assert status == 200
         assert "<title>agentctl &lt;monitor&gt;</title>" in text
@@ -153,11 +153,15 @@ async def test_a_socket_needs_a_badge_and_an_origin():
 
 async def test_all_answers_carry_the_headers_that_keep_them_here():
     async with opened() as client:
+        wanted = headers(client.door)
         for path in PATHS:
-            for headers in ({}, client.badge):
-                seen = (await client.get(path, {**client.origin, **headers}))[2]
+            for badge in ({}, client.badge):
+                seen = (await client.get(path, {**client.origin, **badge}))[2]
 
-                assert HEADERS.items() <= dict(seen).items(), path
+                assert wanted.items() <= dict(seen).items(), path
+    policy = wanted["Content-Security-Policy"]
+    assert "http" not in policy
+    assert "*" not in policy
 
 
 async def test_only_the_files_of_the_page_are_served():
@@ -242,6 +246,21 @@ async def test_a_monitor_that_can_not_be_started_is_said(monkeypatch):
     async with opened() as client, client.socket() as socket:
         assert WSMsgType.CLOSE == (await socket.receive()).type
         assert ["no monitor can be started: Resource temporarily unavailable"] == client.said
+
+
+async def test_a_defect_ends_one_session_in_one_line(monkeypatch, capfd):
+    def broken(*_):
+        raise KeyError("cell")
+
+    async with opened() as client, client.socket() as other:
+        monkeypatch.setattr(server.wire, "first", broken)
+        async with client.socket() as socket:
+            assert (await socket.receive()).type in {WSMsgType.CLOSE, WSMsgType.CLOSED}
+        await other.send_json(["ping", "1"])
+
+        assert '["pong", "1"]' == (await other.receive()).data
+        assert ["session ended: KeyError: 'cell'"] == client.said
+    assert ("", "") == tuple(capfd.readouterr())
 
 
 async def test_so_many_sessions_and_one_more_when_one_ends():
