@@ -17,6 +17,7 @@ from agentctl.core.remarks import Tone, remark, short, usd
 from agentctl.records import dataclass, replace
 
 TIMEOUT = "Timeout after"
+NO_OUTCOME = ("no outcome", "under way")
 CODES = {"INVALID_ARGS": "bad arguments", "UNKNOWN_TOOL": "unknown tool", "DENIED": "denied", "LIMIT": "limit"}
 
 
@@ -67,18 +68,46 @@ class _Tracing:
     tokens: int = 0
     cost_micro: int = 0
     thought: list[e.Stamped] = field(default_factory=list[e.Stamped])
+    live: bool = False
     brought: dict[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
     """Whose words came in, by seq."""
 
 
-def rows(events: Sequence[e.Stamped]) -> tuple[Row, ...]:
-    """The rows of a run, in order."""
-    tracing = _Tracing(brought=trust.entered(events))
-    over = [stamped.seq for stamped in events if isinstance(stamped.event, e.Completed)]
+class Trace:
+    """A trace that grows with its run: each event is taken once."""
+
+    def __init__(self) -> None:
+        """Of a run that has not begun."""
+        self._tracing, self._said = _Tracing(), set[str]()
+        self._end: e.Stamped | None = None
+        """Of a drive, as long as no other one follows."""
+
+    def take(self, at: e.Stamped) -> None:
+        """The next event."""
+        if self._end is not None:
+            _take(self._tracing, self._end, last=False)
+            self._end = None
+        self._tracing.brought[at.seq] = trust.enters(self._said, at)
+        if isinstance(at.event, e.Completed):
+            self._end = at
+        else:
+            _take(self._tracing, at, last=False)
+
+    def rows(self, *, live: bool = False) -> tuple[Row, ...]:
+        """The rows so far, in order. `live`: what has no outcome is under way, and not lost."""
+        tracing = replace(self._tracing, rows=[*self._tracing.rows], live=live)
+        if self._end is not None:
+            _take(tracing, self._end, last=True)
+        tracing.rows.extend(_open(tracing))
+        return tuple(tracing.rows)
+
+
+def rows(events: Iterable[e.Stamped], *, live: bool = False) -> tuple[Row, ...]:
+    """The rows of a run."""
+    trace = Trace()
     for stamped in events:
-        _take(tracing, stamped, last=bool(over) and stamped.seq == events[-1].seq)
-    tracing.rows.extend(_open(tracing))
-    return tuple(tracing.rows)
+        trace.take(stamped)
+    return trace.rows(live=live)
 
 
 def header(events: Sequence[e.Stamped]) -> str:
@@ -347,12 +376,13 @@ def _open(tracing: _Tracing) -> Iterable[Row]:
         match at:
             case e.Stamped(event=e.ModelAsked(provider=provider, model=model, purpose=purpose)):
                 below = _model(tracing, provider, model)
-                name, detail = f"llm.{_purpose(purpose)}", "no outcome"
+                name, detail = f"llm.{_purpose(purpose)}", NO_OUTCOME[tracing.live]
             case e.Stamped(event=e.ToolStarted(tool=tool)):
-                name, detail, below = f"tool.{tool}", "no outcome", ()
+                name, detail, below = f"tool.{tool}", NO_OUTCOME[tracing.live], ()
             case e.Stamped(event=e.ApprovalRequested(tool=tool, tier=tier, rule=rule)):
                 name, detail, below = f"approval.{tool}", f"waits for a person, {tier} by {rule}", ()
             case _:
                 continue
-        found.append(Row(name, detail, "warn", at.seq, at.step, at.ts, below=below))
+        tone: Tone = "plain" if detail == NO_OUTCOME[True] else "warn"
+        found.append(Row(name, detail, tone, at.seq, at.step, at.ts, below=below))
     return sorted(found, key=lambda row: row.seq)

@@ -54,7 +54,7 @@ class Travel:
             len(self._events),
             self._frames[count - 1],
             gauges.gauges(self._policy, state, totals, seen[-1].ts),
-            timeline.rows(seen),
+            timeline.rows(seen, live=count < len(self._events)),
             spends(seen),
         )
 

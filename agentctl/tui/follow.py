@@ -41,6 +41,7 @@ class Follow:
         self._limits: Limits | None = None
         self._told = 0.0
         self._events: list[e.Stamped] = []
+        self._trace, self._live = timeline.Trace(), False
         self._requests = Requests({}, {}, {}, {})
         self._page = replace(NO_PAGE, events=self._events)
 
@@ -70,9 +71,13 @@ class Follow:
             page = self._taken(page, stamped)
         known = self._events
         known.extend(new)
-        if new or page.row is None:
-            page = replace(page, rows=timeline.rows(known), heading=timeline.header(known).removeprefix("Trace: "))
         crashed = lease.crashed(row, now)
+        live = row.status == "running" and not crashed
+        if new or live != self._live or page.row is None:
+            self._live = live
+            page = replace(
+                page, rows=self._trace.rows(live=live), heading=timeline.header(known).removeprefix("Trace: ")
+            )
         requests = self._asked(row, page, new)
         waiting = tuple(requests.waiting) if row.status in pending.OPEN else ()
         word = "crashed" if crashed else NEEDS_YOU if waiting and row.status in {"running", "parked"} else row.status
@@ -102,6 +107,7 @@ class Follow:
 
     def _taken(self, page: Page, stamped: e.Stamped) -> Page:
         self._state = apply(self._state, stamped)
+        self._trace.take(stamped)
         self._totals = summary.apply(self._totals, stamped.event)
         doing = doing_at(stamped.event)
         if doing:

@@ -1,8 +1,12 @@
 """The trace in the contract's words."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from agentctl.core import events as e
 from agentctl.core import timeline
 from agentctl.core.messages import Usage
+from tests.journal.golden import EXPECTED
 
 SONNET = ("anthropic", "anthropic||claude-sonnet-4-6", "claude-sonnet-4-6")
 TIMED_OUT = {"status": "error", "message": "Timeout after 5s"}
@@ -325,3 +329,21 @@ def test_nothing_recorded_is_no_error():
 
 def test_a_retry_of_nothing_is_a_line_of_its_own():
     assert drawn(stamped(started(), e.Retried(2, 1.0))).endswith("└── retry #2 in 1.0s")
+
+
+def test_what_has_no_outcome_yet_is_under_way_while_somebody_drives_the_run():
+    asked = e.ModelAsked("anthropic", "i", "m", 1, "answer", 10, 10, 0)
+    seen = [e.Stamped("r_1", 1, "s_1", 1, 1.0, asked)]
+
+    assert ["no outcome"] == [row.detail for row in timeline.rows(seen)]
+    assert ["under way"] == [row.detail for row in timeline.rows(seen, live=True)]
+
+
+@given(st.lists(st.integers(0, len(EXPECTED["0.1.0"]) - 1), max_size=25))
+def test_a_trace_that_grows_is_the_trace_of_all_of_it_at_every_event(kinds):
+    trace, seen = timeline.Trace(), []
+    for seq, kind in enumerate(kinds, 1):
+        seen.append(e.Stamped("r_1", seq, "s_1", 1, float(seq), EXPECTED["0.1.0"][kind]))
+        trace.take(seen[-1])
+
+        assert timeline.rows(seen) == trace.rows() == trace.rows()

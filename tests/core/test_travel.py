@@ -36,7 +36,7 @@ def test_a_moment_is_the_fold_up_to_it_however_one_came_there(run, counts):
             state, totals = apply(state, each), summary.apply(totals, each.event)
 
         assert gauges.gauges(policy, state, totals, seen[count - 1].ts) == moment.gauges
-        assert timeline.rows(seen[:count]) == moment.rows
+        assert timeline.rows(seen[:count], live=count < len(seen)) == moment.rows
         assert count == moment.frame.seq
 
 

@@ -109,18 +109,16 @@ def met(state: State) -> tuple[str, ...]:
     return tuple(label for label, known in (("untrusted", found.untrusted), ("private", found.private)) if known)
 
 
-def entered(events: Iterable[Stamped]) -> dict[int, tuple[str, ...]]:
-    """Where whose words and data first came in: `untrusted from http_get`, by the seq of the result that brought it."""
-    said: dict[str, int] = {}
-    for stamped in events:
-        match stamped.event:
-            case ToolFinished(final=True, shared_with="", tool=tool, labels=labels):
-                for label in ("untrusted", "private"):
-                    if label in labels:
-                        said.setdefault(f"{label} from {tool}", stamped.seq)
-            case _:
-                pass
-    return {seq: tuple(text for text, at in said.items() if at == seq) for seq in said.values()}
+def enters(said: set[str], stamped: Stamped) -> tuple[str, ...]:
+    """Whose words and data come in with an event for the first time: `untrusted from http_get`. `said`: what had."""
+    match stamped.event:
+        case ToolFinished(final=True, shared_with="", tool=tool, labels=labels) if labels:
+            texts = (f"{label} from {tool}" for label in ("untrusted", "private") if label in labels)
+            new = tuple(text for text in texts if text not in said)
+            said.update(new)
+            return new
+        case _:
+            return ()
 
 
 def check(
