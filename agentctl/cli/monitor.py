@@ -110,11 +110,7 @@ def _outages(journal: Store) -> tuple[Outage, ...]:
 
 
 def _short(name: str) -> str:
-    """A provider by its model, at its place where that is not the usual one; a tool by its name."""
+    """A tool by its name, without the digest of its definition; a provider as it is."""
     if name.startswith("rehearsal:"):
         return f"{_short(name.split(':', 2)[2])} (rehearsed)"
-    if name.startswith("tool:"):
-        return name.removeprefix("tool:").partition(":")[0]
-    sdk, _, rest = name.partition("|")
-    url, _, model = rest.rpartition("|")
-    return f"{model}@{url}" if url else f"{sdk} {model}"
+    return name.split(":")[1] if name.startswith("tool:") else name

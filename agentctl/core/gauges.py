@@ -27,12 +27,18 @@ class Gauge:
     tone: Tone = "plain"
 
 
-def gauges(policy: Policy | None, state: State, totals: Summary, now: float) -> tuple[Gauge, ...]:
-    """Spend, steps, time, tokens, context, loops, progress, circuits, cache and labels, at that moment."""
+def gauges(
+    policy: Policy | None, state: State, totals: Summary, now: float, pace: Gauge | None = None
+) -> tuple[Gauge, ...]:
+    """Spend, steps, time, tokens, context, loops, progress, circuits, cache and labels, at that moment.
+
+    `pace` is `minute`, where somebody has asked the store.
+    """
     return (
         *_budget(policy, state, now),
         _tokens(policy, state),
         _context(policy, state),
+        *([pace] if pace else ()),
         *_pace(state, now),
         _loops(policy, state),
         _progress(policy, state),
@@ -84,6 +90,18 @@ def _pace(state: State, now: float) -> Iterator[Gauge]:
     for provider, held in state.pace.rests.items():
         if held.until > now:
             yield Gauge("pace", f"{provider}: {held.window} full, {held.until - now:,.0f}s", None, "warn")
+
+
+def minute(policy: Policy, tokens_used: int, micro_used: int) -> Gauge | None:
+    """How full the current minute of the provider is, by the fuller one of its two limits; None: nobody watches it."""
+    rules = policy.pace
+    if not rules.enabled:
+        return None
+    if micro_used / 1e6 / rules.usd_per_minute > tokens_used / rules.tokens_per_minute:
+        text = f"${micro_used / 1e6:,.2f} of ${rules.usd_per_minute:,.2f} a minute"
+        return _bar("pace", micro_used / 1e6, rules.usd_per_minute, text, 0.9)
+    text = f"{tokens_used:,} of {rules.tokens_per_minute:,}/min"
+    return _bar("pace", tokens_used, rules.tokens_per_minute, text, 0.9)
 
 
 def _loops(policy: Policy | None, state: State) -> Gauge:

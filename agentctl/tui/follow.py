@@ -12,10 +12,11 @@ from typing import Final
 from agentctl.core import events as e
 from agentctl.core import gauges, summary, timeline
 from agentctl.core.doing import doing_at, rest
+from agentctl.core.gauges import Gauge
 from agentctl.core.state import State, apply
 from agentctl.core.summary import Summary
 from agentctl.errors import AgentctlError
-from agentctl.journal import lease, watching
+from agentctl.journal import lease, pace, watching
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
 from agentctl.records import replace
@@ -26,6 +27,8 @@ from agentctl.tui.seen import NEEDS_YOU, NO_PAGE, Page
 
 WATCH_S: Final = 4.0
 """Between two words that somebody watches."""
+REHEARSAL: Final = "rehearsal:{}:"
+"""Begins the names of what a rehearsal has to itself."""
 MOST_SPENDS: Final = 200
 """Replies whose cost the sparkline shows."""
 RESUMABLE: Final = frozenset({"parked", "paused", "stopped", "crashed"})
@@ -81,12 +84,13 @@ class Follow:
         requests = self._asked(row, page, new)
         waiting = tuple(requests.waiting) if row.status in pending.OPEN else ()
         word = "crashed" if crashed else NEEDS_YOU if waiting and row.status in {"running", "parked"} else row.status
+        minute = self._minute(row, now) if live else None
         return replace(
             page,
             row=row,
             word=word,
             count=len(known),
-            gauges=gauges.gauges(self._limits.policy, self._state, self._totals, now),
+            gauges=gauges.gauges(self._limits.policy, self._state, self._totals, now, minute),
             requests=requests,
             waiting=waiting,
             limits=self._limits,
@@ -94,6 +98,21 @@ class Follow:
             resume=f"agentctl resume {row.run_id}" if (word if crashed else row.status) in RESUMABLE else "",
             now=now,
         )
+
+    def _minute(self, row: RunRow, now: float) -> Gauge | None:
+        """The current minute of the provider that was asked last, which other runs fill too."""
+        policy = self._limits.policy if self._limits else None
+        providers = policy.providers if policy else ()
+        provider = next((each for each in providers if each.name == self._state.route.asked), None)
+        if policy is None or provider is None:
+            return None
+        whose = f"{REHEARSAL.format(row.run_id) if row.rehearsed else ''}{provider.sdk}|{provider.base_url or ''}|"
+        used = {"tokens_per_minute": 0, "usd_per_minute": 0}
+        for window in self._journal.read(lambda tx: pace.windows(tx, now)):
+            key, _, scope = window.scope.partition(":")
+            if scope.startswith(whose):
+                used[key] = used.get(key, 0) + window.used
+        return gauges.minute(policy, used["tokens_per_minute"], used["usd_per_minute"])
 
     def _asked(self, row: RunRow, page: Page, new: list[e.Stamped]) -> Requests:
         """What was asked of a person by now, and what letters say of it."""

@@ -50,6 +50,7 @@ HELP_OF_RUN = Help(
     "One run",
     (
         ("left", "how close each limit is; red: reached · loops: equal calls · progress: equal results"),
+        ("pace", "the provider's current minute, which other runs fill too"),
         ("circuit", "OPEN: that provider or tool is left alone for so many seconds"),
         ("cache", "share of the input that the prompt cache answered for"),
         ("untrusted", "whose words are in the run: web pages, mail, variables"),

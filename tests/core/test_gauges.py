@@ -4,7 +4,7 @@ import pytest
 
 from agentctl.core import gauges, summary
 from agentctl.core.events import BudgetCounted, CircuitMoved, Stamped, Waited
-from agentctl.core.guards import budget, cache, loops, tokens
+from agentctl.core.guards import budget, cache, loops, pace, tokens
 from agentctl.core.policy import Policy, Provider
 from agentctl.core.state import State, apply
 from agentctl.core.summary import Summary
@@ -96,3 +96,12 @@ def test_a_provider_that_only_sums_up_has_no_line():
     policy = Policy(providers=(Provider(name="a", sdk="anthropic", model="m", roles=("summary",)),))
 
     assert [] == [*gauges.circuits(policy, after(started())[0], NOW)]
+
+
+def test_the_current_minute_is_told_by_the_fuller_of_its_limits():
+    policy = Policy()
+
+    assert "30,000 of 40,000/min" == gauges.minute(policy, 30_000, 500_000).text
+    assert "$1.90 of $2.00 a minute" == gauges.minute(policy, 30_000, 1_900_000).text
+    assert "warn" == gauges.minute(policy, 30_000, 1_900_000).tone
+    assert gauges.minute(Policy(pace=pace.Rules(enabled=False)), 1, 1) is None
