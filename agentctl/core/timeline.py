@@ -93,6 +93,16 @@ class Trace:
         else:
             _take(self._tracing, at, last=False)
 
+    def copy(self) -> Trace:
+        """Another one at the same event."""
+        made, old = Trace(), self._tracing
+        made._said, made._end = {*self._said}, self._end
+        made._tracing = replace(
+            old, rows=[*old.rows], started={**old.started}, waiting={**old.waiting}, last_of={**old.last_of},
+            args={**old.args}, thought=[*old.thought], brought={**old.brought},
+        )  # fmt: skip
+        return made
+
     def rows(self, *, live: bool = False) -> tuple[Row, ...]:
         """The rows so far, in order. `live`: what has no outcome is under way, and not lost."""
         tracing = replace(self._tracing, rows=[*self._tracing.rows], live=live)

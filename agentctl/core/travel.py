@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from agentctl.core import gauges, summary, timeline
+from agentctl.core import gauges, summary
 from agentctl.core.events import ModelFailed, ModelReplied, Stamped
 from agentctl.core.gauges import Gauge
 from agentctl.core.policy import Policy
 from agentctl.core.replaying import Frame, frames
 from agentctl.core.state import State, apply
 from agentctl.core.summary import Summary
-from agentctl.core.timeline import Row
+from agentctl.core.timeline import Row, Trace
 from agentctl.records import dataclass
 
 STRIDE: Final = 128
@@ -32,13 +32,22 @@ class Moment:
     spends: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a run stood, to go on from."""
+
+    state: State
+    totals: Summary
+    trace: Trace
+
+
 class Travel:
     """The moments of the events that were recorded when it was made. Memory: a state for each STRIDE events."""
 
     def __init__(self, events: Sequence[Stamped], policy: Policy | None) -> None:
         self._events, self._policy = events, policy
         self._frames = tuple(frames(events, policy))
-        self._kept: list[tuple[State, Summary]] = [(State(), Summary())]
+        self._kept = [Kept(State(), Summary(), Trace())]
 
     def __len__(self) -> int:
         """So many moments, from 1 on."""
@@ -47,15 +56,14 @@ class Travel:
     def at(self, count: int) -> Moment:
         """The moment after so many events; the nearest that there is."""
         count = max(1, min(len(self._events), count))
-        state, totals = self._state(count)
-        seen = self._events[:count]
+        here = self._here(count)
         return Moment(
             count,
             len(self._events),
             self._frames[count - 1],
-            gauges.gauges(self._policy, state, totals, seen[-1].ts),
-            timeline.rows(seen, live=count < len(self._events)),
-            spends(seen),
+            gauges.gauges(self._policy, here.state, here.totals, self._events[count - 1].ts),
+            here.trace.rows(live=count < len(self._events)),
+            spends(self._events[:count]),
         )
 
     def step(self, count: int, by: int) -> int:
@@ -70,18 +78,20 @@ class Travel:
         last = at == len(self._events) or self._events[at].step > self._events[at - 1].step
         return self._events[at - 1].step > here and last
 
-    def _state(self, count: int) -> tuple[State, Summary]:
+    def _here(self, count: int) -> Kept:
         while len(self._kept) <= count // STRIDE:
             start = (len(self._kept) - 1) * STRIDE
-            self._kept.append(self._folded(self._kept[-1], self._events[start : start + STRIDE]))
+            self._kept.append(_folded(self._kept[-1], self._events[start : start + STRIDE]))
         start = count // STRIDE * STRIDE
-        return self._folded(self._kept[count // STRIDE], self._events[start:count])
+        return _folded(self._kept[count // STRIDE], self._events[start:count])
 
-    def _folded(self, kept: tuple[State, Summary], events: Sequence[Stamped]) -> tuple[State, Summary]:
-        state, totals = kept
-        for stamped in events:
-            state, totals = apply(state, stamped), summary.apply(totals, stamped.event)
-        return state, totals
+
+def _folded(kept: Kept, events: Sequence[Stamped]) -> Kept:
+    state, totals, trace = kept.state, kept.totals, kept.trace.copy()
+    for stamped in events:
+        state, totals = apply(state, stamped), summary.apply(totals, stamped.event)
+        trace.take(stamped)
+    return Kept(state, totals, trace)
 
 
 def spends(events: Sequence[Stamped]) -> tuple[float, ...]:
