@@ -63,6 +63,8 @@ UnfinishedRun = Annotated[
 ]
 
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+LONGEST_S = 10_000_000_000
+"""Three hundred years: what is longer leads to no moment that could be written."""
 duration = re.compile(r"(\d+)([smhdw])")
 foreign = re.compile(r"[^A-Za-z0-9._@-]")
 identifier = re.compile(r"[A-Za-z0-9._@-]{1,128}")
@@ -101,7 +103,7 @@ def span(flag: str, text: str) -> int:
     found = duration.fullmatch(text)
     if found is None:
         raise Usage(f"{flag}: expected a span such as 30m, 12h, 3d or 2w, got {text!r}")
-    return int(found[1]) * UNITS[found[2]]
+    return min(int(found[1]) * UNITS[found[2]], LONGEST_S)
 
 
 def variables(pairs: list[str]) -> tuple[dict[str, str], str]:

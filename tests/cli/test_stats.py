@@ -18,6 +18,7 @@ from agentctl.core import events as e
 from agentctl.core.messages import Usage
 from agentctl.journal import bodies, codec
 from agentctl.journal.store import open_store
+from tests.cli.conftest import replied as answered
 from tests.cli.conftest import shown_on
 
 NOON = 1_790_000_000 // 86_400 * 86_400 + 43_200
@@ -259,6 +260,12 @@ def test_an_empty_store_says_so_and_what_to_do(agentctl):
         key: agentctl("stats", "--by", "user", "--json").json[key] for key in ("items", "truncated")
     }
     assert "run\n" == agentctl("stats", "--csv", "-").out
+
+
+def test_a_span_beyond_all_calendars_is_all_that_there_is(agentctl, record):
+    record("r_aaaa000001", answered())
+
+    assert 1 == agentctl("stats", "--since", "99999999999w", "--json").json["runs"]
 
 
 @pytest.mark.parametrize(
