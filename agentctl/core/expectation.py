@@ -2,7 +2,8 @@
 
 Counted are runs that are over and did their work: the completed ones, and those that a limit or a person stopped, with
 what they had come to by then: without them a limit would hide the dearest runs from the expectation. Failed and
-cancelled ones say nothing of what the task costs. Time is from begin to end, waits for people included.
+cancelled ones say nothing of what the task costs, and forks begin in the middle of it. Time is from begin to end, waits
+for people included.
 
 A quantile is the nearest rank: a figure that a run really had. Of less than FEW runs nothing is said. The p95 of less
 than ENOUGH runs would be the most that was seen under another name: only the most is said.

@@ -51,6 +51,8 @@ class Ran:
     """From its begin to its last event."""
     cost_micro: int
     steps: int
+    whole: bool = True
+    """False: a fork, which did the end of a task alone."""
 
 
 @dataclass(slots=True)
@@ -98,7 +100,7 @@ class Stats:
         """Fold one run: its events in their order."""
         self.runs += 1
         self.outcomes[ran.status, ran.reason] += 1
-        if ran.status in COUNTED:
+        if ran.status in COUNTED and ran.whole:
             self.cost_micro.add(ran.cost_micro)
             self.steps.add(ran.steps)
             self.ms.add(round(ran.seconds * 1000))

@@ -57,6 +57,8 @@ class History:
     events: Sequence[Stamped]
     unreadable: int
     """Events that are wanted and can't be read."""
+    whole: bool = True
+    """False: a fork, which did the end of a task alone."""
 
 
 def count(tx: Tx, which: Which) -> int:
@@ -103,10 +105,13 @@ def _page(
     if not wanted:
         return
     found = {run_id: list(group) for run_id, group in groupby(_events(tx, folder, wanted, kinds), attrgetter("run_id"))}
+    ids = [row.run_id for row in wanted]
+    marked = f"SELECT run_id FROM runs WHERE run_id IN ({_marks(ids)}) AND {runs.WHOLE}"  # noqa: S608  # question marks
+    whole = {run_id for (run_id,) in tx.execute(marked, ids).fetchall()}
     for row in wanted:
         read = found.get(row.run_id, [])
         events = [each for each in read if isinstance(each, Stamped)]
-        yield History(row, policies[row.run_id], events, len(read) - len(events))
+        yield History(row, policies[row.run_id], events, len(read) - len(events), row.run_id in whole)
 
 
 @dataclass(frozen=True, slots=True)

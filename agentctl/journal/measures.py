@@ -84,13 +84,14 @@ def _ran(row: RunRow, now: float) -> Ran:
 
 
 def usual(tx: Tx, since: float, *, rehearsed: bool, task: str = "") -> Mapping[str, Usual]:
-    """By task, what its runs took that were made since then and have completed.
+    """By task, what its runs took that were made since then and have completed; forks did not do all of it.
 
     `task`: of this one alone, among the store's last SAMPLE.
     """
     rows = tx.execute(
         "SELECT task, run_id, seconds, cost_micro FROM (SELECT run_id, task, cost_micro,"  # noqa: S608  # constants
         f" updated - {_SINCE} AS seconds FROM runs WHERE status = 'completed' AND created >= ? AND rehearsed = ?"
+        f" AND {runs.WHOLE}"
         " ORDER BY created DESC LIMIT ?) AS done WHERE ? = '' OR task = ?",
         (since, int(rehearsed), SAMPLE if task else MOST_RUNS, task, task),
     )

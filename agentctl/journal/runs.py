@@ -61,6 +61,10 @@ COLUMNS = (
     "run_id, session_id, user_id, tenant_id, task, status, reason, next_seq, epoch, owner,"
     " lease_since, lease_until, cost_micro, steps, rehearsed, created, updated, policy"
 )
+WHOLE: Final = (
+    "NOT EXISTS (SELECT 1 FROM events AS first WHERE first.run_id = runs.run_id AND first.seq = 1 AND first.epoch = 0)"
+)
+"""Of a row: it did its task from the beginning. A fork did the end of one, and tells little of what a task takes."""
 DRIVEN: Final = ("queued", "running")
 """What a run says while somebody drives it, and still says when it has crashed: see `lease.crashed`."""
 CRASHED: Final = "crashed"

@@ -44,4 +44,5 @@ def _ran(history: History, now: float) -> Ran:
     return Ran(
         row.run_id, row.session_id, row.user_id, row.tenant_id, row.task, history.policy, row.rehearsed, status,
         row.reason, row.created, row.updated - row.created, row.cost_micro, row.steps,
+        history.whole,
     )  # fmt: skip

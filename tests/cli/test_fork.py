@@ -60,6 +60,15 @@ def test_what_caches_did_for_a_copied_call_is_counted_for_its_own_run_alone(agen
     assert before + fork["steps"] == after
 
 
+def test_a_fork_tells_nothing_of_what_the_task_takes(agentctl, parent):
+    """C75: else twenty forks of the last step would open the gate for all of it."""
+    agentctl("fork", parent["run_id"])
+    told = agentctl("stats", "--rehearsed", "--json").json
+
+    assert 2 == told["runs"]
+    assert {1} == {figure["runs"] for figure in told["a_run"]}
+
+
 def test_events_of_a_fork_begin_with_the_one_that_says_where_it_is_from(agentctl, parent):
     called = agentctl("fork", parent["run_id"], "--at", "18", "--goal", "Be brief.", "--events")
     lines = [json.loads(line) for line in called.out.splitlines()]

@@ -150,8 +150,9 @@ def test_only_runs_that_did_their_work_say_what_one_takes():
     stats = Stats()
     for number, status in enumerate(("completed", "stopped", "failed", "cancelled", "parked", "crashed")):
         stats.add(ran(f"r_{number}", status=status), [])
+    stats.add(ran("r_fork", whole=False), [])
 
-    assert (6, 2) == (stats.runs, stats.cost_micro.count)
+    assert (7, 2) == (stats.runs, stats.cost_micro.count)
 
 
 def test_names_beyond_the_bound_share_one_line():

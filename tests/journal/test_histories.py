@@ -8,7 +8,7 @@ from agentctl.core import events as e
 from agentctl.core.events import Stamped
 from agentctl.core.expectation import MOST, Past
 from agentctl.core.messages import Usage
-from agentctl.journal import bodies, codec, histories, pruning
+from agentctl.journal import bodies, codec, histories, measures, pruning
 from agentctl.journal.histories import Which
 from agentctl.journal.past import past
 from agentctl.journal.runs import NewRun
@@ -143,6 +143,7 @@ def test_what_counts_of_the_past(put, store):
         ("r_policy", {"policy": "loose"}, []),
         ("r_before", {"policy": ""}, []),
         ("r_script", {"rehearsed": 1, "cost_micro": 99}, []),
+        ("r_fork", {"cost_micro": 1, "created": NOW + 2}, [(started(), 0), (replied(), 1)]),
     )
 
     def seen(policy="strict", since=0.0, *, rehearsed=False):
@@ -153,6 +154,22 @@ def test_what_counts_of_the_past(put, store):
     assert [Past(99, 0, 60.0)] == seen(rehearsed=True)
     assert 11 == len(seen(since=NOW - 9))
     assert [1, 0] == [len(seen("loose")), len(seen("nobody's"))]
+
+
+def test_a_fork_is_told_apart_because_it_did_the_end_of_a_task_alone(put, found):
+    put(("r_fork", {}, [(started(), 0), (replied(), 1)]), ("r_run", {}, [(started(), 1), (replied(), 1)]))
+
+    assert {"r_fork": False, "r_run": True} == {each.row.run_id: each.whole for each in found()}
+
+
+def test_a_fork_is_no_part_of_the_median_of_its_task(put, store):
+    put(
+        ("r_run", {"cost_micro": 100_000}, [(started(), 1)]),
+        *((f"r_fork{at}", {"cost_micro": 1}, [(started(), 0), (replied(), 1)]) for at in range(9)),
+    )
+    (usual,) = store.read(lambda tx: measures.usual(tx, 0.0, rehearsed=False)).values()
+
+    assert [0.1] == usual.usd
 
 
 def test_runs_stay_for_days_and_count_until_they_are_pruned(put, store, found):
