@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from agentctl.core.alerts import Calls, Ran, Usual
-from agentctl.core.events import InjectionSuspected, ToolFinished
+from agentctl.core.events import ApprovalDecided, ApprovalRequested, InjectionSuspected, ToolFinished
 from agentctl.journal import bodies, lease, runs
 from agentctl.journal.codec import TAGS
 from agentctl.journal.runs import RunRow
@@ -63,24 +63,42 @@ def oldest(tx: Tx, since: float, *, rehearsed: bool) -> float | None:
     return None if found is None else float(found)
 
 
-def lately(tx: Tx, since: float, now: float, *, rehearsed: bool) -> list[Ran]:
+def lately(tx: Tx, folder: Path | None, since: float, now: float, *, rehearsed: bool) -> list[Ran]:
     """The runs that are driven, that wait for a person, or whose last drive ended since then; the newest first."""
     listed = runs.listing(tx, rehearsed=rehearsed, limit=MOST_RUNS)
-    return [_ran(row, now) for row in listed if row.begun and (row.updated >= since or _open(row, now))]
+    return [_ran(tx, folder, row, now) for row in listed if row.begun and (row.updated >= since or _open(row, now))]
 
 
 def _open(row: RunRow, now: float) -> bool:
     return row.status == "parked" or (row.status in runs.DRIVEN and not lease.crashed(row, now))
 
 
-def _ran(row: RunRow, now: float) -> Ran:
+def _ran(tx: Tx, folder: Path | None, row: RunRow, now: float) -> Ran:
     crashed = lease.crashed(row, now)
     driven = row.status in runs.DRIVEN and not crashed
     begun = row.lease_since or row.created
     reason = row.reason if row.status == "failed" else runs.CRASHED if crashed else ""
-    waits = now - row.updated if (row.status, row.reason) == ("parked", "approval") else 0.0
+    waits = now - _asked(tx, folder, row) if (row.status, row.reason) == ("parked", "approval") else 0.0
     seconds = 0.0 if row.status == "parked" else max(0.0, (now if driven else row.updated) - begun)
     return Ran(row.run_id, row.task, seconds, row.cost_micro / 1e6, reason, max(0.0, waits))
+
+
+def _asked(tx: Tx, folder: Path | None, row: RunRow) -> float:
+    """Since when a parked run waits: as its driver counted, from the ask, and not from the end of the prompt."""
+    rows = tx.execute(
+        "SELECT type, ts, step, form, data FROM events WHERE run_id = ? AND type IN (?, ?) AND epoch > 0 ORDER BY seq",
+        (row.run_id, TAGS[ApprovalRequested], TAGS[ApprovalDecided]),
+    ).fetchall()
+    waiting: dict[str, float] = {}
+    for tag, ts, step, form, data in rows:
+        if step != rows[-1][2]:
+            continue
+        call = str(json.loads(bodies.unpack(folder, form, data))["call_id"])
+        if tag == TAGS[ApprovalRequested]:
+            waiting.setdefault(call, float(ts))
+        else:
+            waiting.pop(call, None)
+    return min(waiting.values(), default=row.updated)
 
 
 def usual(tx: Tx, since: float, *, rehearsed: bool, task: str = "") -> Mapping[str, Usual]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from agentctl.core import alerts
+from agentctl.core import alerts, prices
 from agentctl.core.alerts import Finding
 from agentctl.core.incidents import Incident
 from agentctl.core.policy import Policy
@@ -55,7 +55,7 @@ def evaluate(tx: Tx, journal: Store, policy: Policy, now: float, *, rehearsed: b
     """Every rule against what the store holds now, in a transaction of the caller. B51"""
     rules, folder = policy.alerts, journal.blobs
     window, week = now - rules.window_s, now - alerts.BASELINE_S
-    lately = measures.lately(tx, min(window, now - alerts.RECENT_S), now, rehearsed=rehearsed)
+    lately = measures.lately(tx, folder, min(window, now - alerts.RECENT_S), now, rehearsed=rehearsed)
     usual = measures.usual(tx, week, rehearsed=rehearsed)
     found = alerts.errors(rules, measures.calls(tx, folder, window, rehearsed=rehearsed))
     found += alerts.burning(rules, _burns(tx, policy, now, rehearsed=rehearsed))
@@ -86,7 +86,7 @@ def _burns(tx: Tx, policy: Policy, now: float, *, rehearsed: bool) -> Iterator[a
     for key, lasts in BUDGETS.items():
         own = getattr(rules, key) if rules.enabled else None
         for row in spending.current(tx, key, rules, now, rehearsed=rehearsed):
-            limit = row.limit if own is None else own * 1e6
+            limit = row.limit if own is None else prices.micro(own)
             whose = row.key.partition(":")[2]
             if limit and whose.startswith(scopes.REHEARSAL) == rehearsed:
                 yield alerts.Burn(row.key, row.spent, limit, (now - row.window_start) / lasts)

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from agentctl.core import events as e
-from agentctl.core.alerts import RECENT_S
+from agentctl.core.alerts import RECENT_S, Finding
 from agentctl.core.guards.approval import Rules as Approval
 from agentctl.core.guards.budget import Rules as Budget
 from agentctl.core.messages import Usage
@@ -36,22 +36,25 @@ class World:
         self.count = 0
         self.task = "errand"
 
-    def run(self, *events, task="", ago=0.0, seconds=1.0, usd=0.0, status="completed", reason="done", **more):
-        """A run that ended so long ago; its id."""
+    def run(
+        self, *events, task="", ago=0.0, seconds=1.0, usd=0.0, status="completed", reason="done", before=0.0, **more
+    ):
+        """A run that ended so long ago; its id. `before`: seconds from its events to its end."""
         self.count += 1
         task = task or self.task
         run_id, then = f"r_{self.count:010x}", self.now
         self.now = then - ago - seconds
         begun = e.RunStarted(task, "p", "d", "ada", "", "g", "", 1, 1, {}, **more)
-        asyncio.run(self._write(run_id, task, [begun, *events], seconds, usd, status, reason, **more))
+        asyncio.run(self._write(run_id, task, [begun, *events], seconds, usd, status, reason, before, **more))
         self.now = then
         return run_id
 
-    async def _write(self, run_id, task, events, seconds, usd, status, reason, rehearsed=False):
+    async def _write(self, run_id, task, events, seconds, usd, status, reason, before, rehearsed=False):
         await self.journal.create_run(NewRun(run_id, f"s_{run_id}", "ada", task, "{}", self.now, rehearsed=rehearsed))
         epoch = await self.journal.take(run_id, "tests:1:1:x")
         self.now += seconds
-        stamped = [e.Stamped(run_id, seq, f"s_{run_id}", 1, self.now, event) for seq, event in enumerate(events, 1)]
+        at = self.now - before
+        stamped = [e.Stamped(run_id, seq, f"s_{run_id}", 1, at, event) for seq, event in enumerate(events, 1)]
         await self.journal.append(epoch, stamped, Change(status, reason, round(usd * 1e6), 1), durable=True)
         if status != "running":
             await self.journal.release(run_id, epoch)
@@ -253,6 +256,34 @@ def test_an_incident_is_told_once_closes_after_a_window_and_may_come_back(world)
     assert "agentctl: a tool fails too often: look" == first["title"]
     assert "value: 30.0% > limit: 20.0%" in first["message"]
     assert "next: agentctl trace r_0000000001" in first["message"]
+
+
+@on_both
+def test_one_wait_for_a_person_is_told_once_by_its_run_and_by_every_check_after_it(world):
+    """The run says so when it parks, which is when a prompt of `timeout_s` has stood: a check counts from the ask too."""
+    hook = Hook()
+    policy = Policy(alerts=Alerts(urls=(hook.url,)), approval=Approval(timeout_s=600.0))
+    asked = e.ApprovalRequested("c1.1", "send", "high", "r", "d" * 64, {})
+    run_id = world.run(asked, status="parked", reason="approval", seconds=601.0, before=600.5)
+    told = [Finding("parked", run_id, 601.0, 600.0, None, run_id)]
+    world.journal.write(lambda tx: incidents.found(tx, told, world.now))
+    try:
+        rows = []
+        for minutes in range(0, 15, 2):
+            world.now = MORNING + 60 * minutes
+            rows += world.check(policy).rows
+    finally:
+        hook.close()
+
+    assert ([True] * 8, 1) == ([row.found for row in rows], len(hook.got))
+
+
+def test_a_budget_that_is_spent_to_the_line_is_not_beyond_it(world):
+    """536.81 USD are 536,809,999.99… in floating-point micro-dollars."""
+    world.spend("user_daily_usd:ada", MORNING - 9 * 3_600, 268.405, 536.81)
+    policy = Policy(budget=Budget(user_daily_usd=536.81), alerts=Alerts(burn_by_midday=0.5))
+
+    assert [] == world.open(policy)
 
 
 @on_both
