@@ -7,7 +7,7 @@ whole URL is the secret.
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 VARIABLE = "env:"
 SHORTEST = 6
@@ -16,6 +16,9 @@ HOSTED = frozenset({"json", "jsons", "xml", "xmls", "form", "forms", "mailto", "
 """Schemes of which the host names a server, and no key."""
 PLAIN = frozenset({"to", "from", "name", "smtp", "mode", "method", "format", "cto", "rto", "verify", "cc", "bcc"})
 """Parameters that hold no secret."""
+OWN = frozenset({"localhost"})
+"""Hosts that are everybody's."""
+names = re.compile("[:@]")
 scheme = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)")
 variable = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -77,6 +80,10 @@ def secrets(url: str) -> list[str]:
         parts = urlsplit(url)
     except ValueError:
         return [url]
-    names = [parts.password, *(value for name, value in parse_qsl(parts.query) if name.lower() not in PLAIN)]
-    pieces = parts.path.split("/") if parts.scheme.lower() not in HOSTED else ()
-    return [each for each in (*names, *pieces) if each and len(each) >= SHORTEST] + [url]
+    found = [parts.password or "", *(value for name, value in parse_qsl(parts.query) if name.lower() not in PLAIN)]
+    if parts.scheme.lower() in HOSTED:
+        found += [f"{parts.netloc.rpartition('@')[2]}{parts.path}"] if parts.path.strip("/") else []
+    else:  # a name with a dot is a server's
+        found += [*(each for each in names.split(parts.netloc) if "." not in each), *parts.path.split("/")]
+    found += [unquote(each) for each in found]
+    return [each for each in dict.fromkeys(found) if len(each) >= SHORTEST and each not in OWN] + [url]

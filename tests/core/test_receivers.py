@@ -46,3 +46,13 @@ def test_passwords_and_keys_are_known_wherever_they_turn_up():
     assert TOKEN in receivers.secrets(f"jsons://ada:{TOKEN}@host/hook")
     assert TOKEN in receivers.secrets(f"json://host/?+X-Key={TOKEN}")
     assert TOKEN in receivers.secrets(f"slack://w/{TOKEN}/c")
+    assert TOKEN in receivers.secrets(f"slack://{TOKEN}/B/C"), "a key for a host"
+    assert TOKEN in receivers.secrets(f"pover://user@{TOKEN}")
+    assert TOKEN in receivers.secrets(f"tgram://123456:{TOKEN}/1")
+    assert f"{TOKEN}@" in receivers.secrets(f"mailto://ada:{TOKEN}%40@host"), "as it is sent to the server"
+    assert f"host:8080/{TOKEN}" in receivers.secrets(f"json://host:8080/{TOKEN}"), "as the library names it: http://…"
+
+
+def test_words_that_are_everybodys_are_no_secrets():
+    for url in ("gotify://localhost/x", "ntfy://ntfy.example.com/x", "json://host/", "json://127.0.0.1:8080"):
+        assert [url] == receivers.secrets(url)
