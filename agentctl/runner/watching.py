@@ -2,7 +2,8 @@
 
 It looks at its own calls, its own time and its own money; `alerts check` looks at everybody's. What it finds is an
 event of the run, once a drive. Once the run is at rest the incidents are opened and told, for at most PATIENCE_S, and a
-dead receiver is one line. A rehearsal tells nobody.
+dead receiver is one line. Receivers of whom none answered in that time are left to `alerts check` for REST_S: the next
+hundred runs of this process do not wait for them too. A rehearsal tells nobody.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import field
@@ -40,6 +42,9 @@ PATIENCE_S = 5.0
 """Seconds that a message is waited for, at the end of a run too."""
 SPARE_S = 1.0
 """Seconds after it in which what came of it is written down."""
+REST_S = 120.0
+_deaf: dict[tuple[str, ...], float] = {}
+"""Receivers that let a run of this process wait in vain, and until when they are left alone, on the monotonic clock."""
 SEEN = ("run_failed", "parked")
 """Rules that whoever watches the run needs no line about."""
 MOST_CALLS = 10_000
@@ -149,16 +154,23 @@ class Watch:
         found, self.untold = self.untold, []
         if self.rehearsed:
             return
-        keys = [(each.rule, each.subject) for each in found]
+        keys, urls = [(each.rule, each.subject) for each in found], self.policy.alerts.urls
+        listens = bool(urls) and _deaf.get(urls, 0.0) <= time.monotonic()
 
         def write(tx: Tx) -> list[Incident]:
             now = self.journal.clock()
             incidents.found(tx, found, now, stale_s=alerts.RECENT_S + self.policy.alerts.window_s)
-            return incidents.claim(tx, now, only=keys) if self.policy.alerts.urls else []
+            return incidents.claim(tx, now, only=keys) if listens else []
 
         with contextlib.suppress(AgentctlError):  # a store that fails is told of by what the run itself writes
             ours = await self.journal.submit(write)
-            for sent in await _aside(lambda: notifying.tell(self.journal, self.policy, ours, patience_s=PATIENCE_S)):
+            began, told = (
+                time.monotonic(),
+                await _aside(lambda: notifying.tell(self.journal, self.policy, ours, patience_s=PATIENCE_S)),
+            )
+            if all(sent.error for sent in told) and time.monotonic() - began >= PATIENCE_S:
+                _deaf[urls] = time.monotonic() + REST_S
+            for sent in told:
                 if sent.error:
                     self.note(f"an alert was not delivered: {sent.line}")
 

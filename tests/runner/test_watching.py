@@ -23,6 +23,14 @@ def hook(monkeypatch):
     made.close()
 
 
+def counted(calls, work):
+    def counting(*given, **named):
+        calls.append(given)
+        return work(*given, **named)
+
+    return counting
+
+
 def failing(stage, url=None):
     """A task whose provider is down for good."""
     stage.policy(retry={"max_attempts": 1}, **({} if url is None else {"alerts": {"urls": [url]}}))
@@ -120,6 +128,20 @@ async def test_a_dead_receiver_is_one_line_and_nothing_else(stage, monkeypatch, 
     with stage.store() as journal:
         (kept,) = journal.read(incidents.listing)
         assert [kept] == journal.write(lambda tx: incidents.claim(tx, journal.clock()))
+
+
+async def test_a_receiver_that_let_one_run_wait_lets_no_other_of_the_process_wait(stage, monkeypatch):
+    monkeypatch.setattr(watching, "PATIENCE_S", 0.5)
+    tries = []
+    monkeypatch.setattr(watching.incidents, "claim", counted(tries, incidents.claim))
+    with silence() as url:
+        for _ in range(3):
+            await failing(stage, f"{url}?rto=60").run()
+
+    assert 1 == len(tries)
+    with stage.store() as journal:
+        (kept,) = journal.read(incidents.listing)
+    assert 0.0 == kept.told, "whoever checks tells it"
 
 
 async def test_a_rehearsal_records_and_tells_nobody(stage, hook):
