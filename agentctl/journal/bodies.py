@@ -50,6 +50,10 @@ def keep(folder: Path | None, digest: str, text: str) -> None:
         _file(folder, digest, zlib.compress(text.encode(), 1))
 
 
+UNREADABLE: Final = (StoreUnusable, zlib.error, ValueError, TypeError)
+"""What taking a damaged event apart may raise."""
+
+
 def unpack(folder: Path | None, form: int, data: str | bytes) -> str:
     """The text again."""
     if isinstance(data, bytes):

@@ -1,7 +1,8 @@
 """What alerts are judged by, read from the runs of a store: one statement each, over a window or over 7 days.
 
 Runs are told apart by whether they were rehearsed; what a fork has copied counts for the run that it was copied from.
-A run's seconds are those of its last drive: while it waited for a person it was not slow.
+A run's seconds are those of its last drive: while it waited for a person it was not slow. An event that can't be read
+counts for nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 
 from agentctl.core.alerts import Calls, Ran, Usual
 from agentctl.core.events import ApprovalDecided, ApprovalRequested, InjectionSuspected, ToolFinished
+from agentctl.core.messages import Json, JsonObject
 from agentctl.journal import bodies, lease, runs
 from agentctl.journal.codec import TAGS
 from agentctl.journal.runs import RunRow
@@ -28,7 +30,7 @@ def calls(tx: Tx, folder: Path | None, since: float, *, rehearsed: bool) -> list
     """How the calls of each tool that ended since then came out: retried attempts and calls that never ran aside."""
     rows = tx.execute(
         "SELECT e.run_id, e.form,"  # noqa: S608  # constants
-        " CASE e.form WHEN 0 THEN json_remove(e.data, '$.result') ELSE e.data END"
+        " CASE WHEN e.form = 0 AND json_valid(e.data) THEN json_remove(e.data, '$.result') ELSE e.data END"
         " FROM runs r JOIN events e ON e.run_id = r.run_id"
         f" WHERE r.updated >= ? AND r.rehearsed = ? AND e.type = '{TAGS[ToolFinished]}' AND e.ts >= ? AND e.epoch > 0"
         " ORDER BY e.ts",
@@ -36,13 +38,22 @@ def calls(tx: Tx, folder: Path | None, since: float, *, rehearsed: bool) -> list
     )
     found: dict[str, Calls] = {}
     for run_id, form, data in rows:
-        told = json.loads(data if form == bodies.PLAIN else bodies.unpack(folder, form, data))
+        told = _told(folder, form, data)
         if told.get("ran", True) and told.get("final", True) and not told.get("shared_with"):
-            failed = told["status"] == "error"
-            so_far = found.get(told["tool"], Calls(told["tool"], 0, 0, ""))
+            tool, failed = str(told.get("tool", "")), told.get("status") == "error"
+            so_far = found.get(tool, Calls(tool, 0, 0, ""))
             last = run_id if failed else so_far.run_id
-            found[told["tool"]] = Calls(told["tool"], so_far.made + 1, so_far.failed + failed, last)
+            found[tool] = Calls(tool, so_far.made + 1, so_far.failed + failed, last)
     return list(found.values())
+
+
+def _told(folder: Path | None, form: int, data: str | bytes) -> JsonObject:
+    """What an event says; where it can't be read, what counts for nothing: the alerts of the others must go on."""
+    try:
+        told: Json = json.loads(data if form == bodies.PLAIN else bodies.unpack(folder, form, data))
+    except bodies.UNREADABLE:
+        told = None
+    return told if isinstance(told, dict) else {"ran": False}
 
 
 def injections(tx: Tx, since: float, until: float, *, rehearsed: bool) -> tuple[int, str]:
@@ -93,7 +104,7 @@ def _asked(tx: Tx, folder: Path | None, row: RunRow) -> float:
     for tag, ts, step, form, data in rows:
         if step != rows[-1][2]:
             continue
-        call = str(json.loads(bodies.unpack(folder, form, data))["call_id"])
+        call = str(_told(folder, form, data).get("call_id", ""))
         if tag == TAGS[ApprovalRequested]:
             waiting.setdefault(call, float(ts))
         else:

@@ -1,6 +1,7 @@
 """The model calls of all runs, and how each run began: for statistics over a store, without reading whole journals.
 
 One statement each; a row that is kept as it is gives only the fields that are asked for, compressed ones are unpacked.
+What can't be read is left out: one bad event must not silence the alerts of a whole store (`store check` names it).
 """
 
 from __future__ import annotations
@@ -51,15 +52,18 @@ def replies(tx: Tx, folder: Path | None, which: Which) -> Iterator[tuple[Origin,
     """Every reply with its run, in the order of time. Left out: their texts and calls, and what a fork copied."""
     rows = tx.execute(
         "SELECT r.run_id, r.task, r.rehearsed, r.created, e.ts, e.v, e.form,"  # noqa: S608  # constants
-        " CASE e.form WHEN 0 THEN json_remove(e.data, '$.text', '$.calls') ELSE e.data END"
+        " CASE WHEN e.form = 0 AND json_valid(e.data) THEN json_remove(e.data, '$.text', '$.calls') ELSE e.data END"
         f" FROM runs r JOIN events e ON e.run_id = r.run_id WHERE {_WANTED} AND e.type = ? AND e.epoch > 0"
         " ORDER BY e.ts",
         (*which.values, TAGS[ModelReplied]),
     )
     for run_id, task, rehearsed, created, ts, version, form, data in rows:
-        held = json.loads(data if form == bodies.PLAIN else bodies.unpack(folder, form, data))
-        text = json.dumps(held | {"text": "", "calls": []})
-        event = codec.decode(TAGS[ModelReplied], version, text, where=f"{run_id} at {ts}")
+        try:
+            held = json.loads(data if form == bodies.PLAIN else bodies.unpack(folder, form, data))
+            text = json.dumps(held | {"text": "", "calls": []})
+            event = codec.decode(TAGS[ModelReplied], version, text, where=f"{run_id} at {ts}")
+        except bodies.UNREADABLE:
+            continue
         if isinstance(event, ModelReplied):
             yield Origin(run_id, task, bool(rehearsed), created), event
 
@@ -73,6 +77,9 @@ def starts(tx: Tx, folder: Path | None, which: Which) -> Iterator[tuple[Origin, 
         (*which.values, TAGS[RunStarted]),
     )
     for run_id, task, rehearsed, created, version, form, data in rows:
-        event = codec.decode(TAGS[RunStarted], version, bodies.unpack(folder, form, data), where=f"{run_id} seq 1")
+        try:
+            event = codec.decode(TAGS[RunStarted], version, bodies.unpack(folder, form, data), where=f"{run_id} seq 1")
+        except bodies.UNREADABLE:
+            continue
         if isinstance(event, RunStarted):
             yield Origin(run_id, task, bool(rehearsed), created), event

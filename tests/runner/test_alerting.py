@@ -20,6 +20,7 @@ from agentctl.journal.runs import NewRun
 from agentctl.journal.store import open_store
 from agentctl.runner import alerting
 from tests.journal import server
+from tests.journal.conftest import unguarded
 from tests.telemetry.conftest import Hook, dead
 
 MORNING = 1_790_000_000.0 // 86_400 * 86_400 + 9 * 3_600.0
@@ -31,7 +32,7 @@ class World:
     """A store with a clock that is set, and runs written into it as they went."""
 
     def __init__(self, url, folder):
-        self.now = MORNING
+        self.url, self.now = url, MORNING
         self.journal = open_store(url, seal_dir=folder, clock=lambda: self.now)
         self.count = 0
         self.task = "errand"
@@ -260,7 +261,7 @@ def test_an_incident_is_told_once_closes_after_a_window_and_may_come_back(world)
 
 @on_both
 def test_one_wait_for_a_person_is_told_once_by_its_run_and_by_every_check_after_it(world):
-    """The run says so when it parks, which is when a prompt of `timeout_s` has stood: a check counts from the ask too."""
+    """The run says so when it parks, after a prompt of `timeout_s`: a check counts from the ask too."""
     hook = Hook()
     policy = Policy(alerts=Alerts(urls=(hook.url,)), approval=Approval(timeout_s=600.0))
     asked = e.ApprovalRequested("c1.1", "send", "high", "r", "d" * 64, {})
@@ -276,6 +277,19 @@ def test_one_wait_for_a_person_is_told_once_by_its_run_and_by_every_check_after_
         hook.close()
 
     assert ([True] * 8, 1) == ([row.found for row in rows], len(hook.got))
+
+
+@pytest.mark.parametrize("bad", ["not JSON", "[]", "{}"])
+@on_both
+def test_events_that_cannot_be_read_silence_nothing(world, bad):
+    tools(world, True)
+    waiting(world, True)
+    asked = e.ApprovalRequested("c1.1", "send", "high", "r", "d" * 64, {})
+    world.run(result(), replied(0, 1), asked, task="broken", status="parked", reason="approval", ago=1)
+    with unguarded(world.url) as tx:
+        tx.execute(f"UPDATE events SET form = 0, data = ? WHERE run_id = 'r_{world.count:010x}'", (bad,))
+
+    assert ["parked", "tool_error_rate"] == world.open()
 
 
 def test_a_budget_that_is_spent_to_the_line_is_not_beyond_it(world):

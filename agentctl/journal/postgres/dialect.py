@@ -18,6 +18,7 @@ STATEMENT: Final = (
     (re.compile(r" INDEXED BY \w+"), ""),
     # Leaves out early what the caller drops anyway.
     (re.compile(r"json_remove\((e\.data)[^)]*\)"), r"\1"),
+    (re.compile(r" AND json_valid\(e\.data\)"), ""),
 )
 SCRIPT: Final = (
     (re.compile(r"(?:STRICT)?(?:, )?(?:WITHOUT ROWID)?;"), ";"),
