@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from agentctl.core.messages import Json, JsonObject
     from agentctl.core.stats import Stats
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes a cell for a formula by."""
+formula = re.compile("(^|;)(?=[=+@\t\r\uff1d\uff0b\uff0d\uff20-])")
+"""Where a cell begins that a spreadsheet takes for a formula: in half of the world a semicolon parts cells."""
 
 
 def write(stats: Stats, by: str, to: str) -> None:
@@ -53,4 +54,4 @@ def cell(value: Json) -> str:
         case _:
             text = str(value)
     text = printable(text, lines=False)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return formula.sub(r"\1'", text)

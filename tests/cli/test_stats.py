@@ -200,7 +200,7 @@ def test_sessions_of_known_sizes_cost_what_they_should(agentctl, put, noon):
     }
 
 
-HOSTILE = ('=cmd|"/c calc"!A1', "+1", "-1", "@SUM(1)", "\tx", 'a,"b"\n\x1b[31m')
+HOSTILE = ('=cmd|"/c calc"!A1', "+1", "-1", "@SUM(1)", "\tx", 'a,"b"\n\x1b[31m', "a;=1", "\uff1d1")
 
 
 def test_no_cell_of_the_csv_is_a_formula(agentctl, put, noon, tmp_path):
@@ -209,8 +209,11 @@ def test_no_cell_of_the_csv_is_a_formula(agentctl, put, noon, tmp_path):
     with (tmp_path / "t.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
 
-    assert 6 == len(rows)
-    assert not [cell for row in rows for cell in row.values() if cell.startswith(stats_csv.FORMULA)]
+    assert 8 == len(rows)
+    assert not [cell for row in rows for cell in row.values() if stats_csv.formula.search(cell)]
+    assert {"a;'=1", "'\uff1d1"} < {row["task"] for row in rows}, (
+        "where semicolons part cells, and where signs are wide"
+    )
     assert {"'+1", "'-1", "'@SUM(1)", "\\tx", 'a,"b"\\n\\x1b[31m'} < {row["task"] for row in rows}
     assert {"0.01"} == {row["cost_usd"] for row in rows}
 
