@@ -7,8 +7,10 @@ to say. The exporters' own words go nowhere: what became of a batch is returned.
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agentctl.records import dataclass
@@ -69,7 +71,7 @@ class Sender:
         quiet.propagate = False
         about = {"service.name": service, "service.version": version}
         self._resource, self._scope = Resource(about), InstrumentationScope(service, version)
-        self._seen, session = _session()
+        self._seen, session = _session(timeout_s)
         plain = Compression.NoCompression
         given = endpoint.headers("traces"), timeout_s, plain, session
         self._traces: Any = OTLPSpanExporter(collector.traces, None, None, None, *given)
@@ -131,7 +133,7 @@ class _Seen:
         return Answer(False, self.error or "no answer", again=True)
 
 
-def _session() -> tuple[_Seen, Session]:
+def _session(timeout_s: float) -> tuple[_Seen, Session]:
     """A session that remembers the answer, reads no more of it than one needs, and no password from `~/.netrc`.
 
     The exporters would try again for seconds, in a thread that a run waits for: whoever keeps the spans does that.
@@ -153,11 +155,10 @@ def _session() -> tuple[_Seen, Session]:
                     if isinstance(error, requests.Timeout):
                         raise
                     response = super().send(request, **streamed)  # an idle connection that was closed meanwhile
-                seen.body = response.raw.read(MOST_BODY, decode_content=True)
+                seen.body = _body(response, timeout_s)
             except (OSError, HTTPError) as error:  # a certificate's file may not be there
                 seen.error = _words(error)
                 raise Unsent from error
-            response.close()
             seen.status, seen.reason = response.status_code, response.reason
             if response.status_code in AGAIN:
                 raise Unsent
@@ -166,6 +167,19 @@ def _session() -> tuple[_Seen, Session]:
     session = Own()
     session.auth = _as_it_is
     return seen, session
+
+
+def _body(response: Response, timeout_s: float) -> bytes:
+    """The beginning of an answer: byte by byte, so that one that trickles in for hours ends in time too."""
+    until, found = time.monotonic() + timeout_s, bytearray()
+    with closing(response):
+        for piece in response.raw.stream(1, decode_content=True):
+            found += piece
+            if len(found) >= MOST_BODY:
+                break
+            if time.monotonic() > until:
+                raise TimeoutError("no answer in time")
+    return bytes(found)
 
 
 def _as_it_is(request: PreparedRequest) -> PreparedRequest:

@@ -1,7 +1,11 @@
 """`trace --otlp`, against a real collector."""
 
 import re
+import threading
+import time
 import tomllib
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -99,6 +103,45 @@ def test_nobody_answers_in_time(agentctl, run, receiver, monkeypatch):
     receiver.hangs.set()
 
     assert "no answer in time" in agentctl("trace", run, "--otlp", receiver.url).err
+
+
+def test_an_answer_that_trickles_in_is_not_waited_for(agentctl, run, monkeypatch):
+    monkeypatch.setattr(otlp, "TIMEOUT_S", 0.5)
+    with trickling() as url:
+        began = time.monotonic()
+        called = agentctl("trace", run, "--otlp", url)
+
+    assert (3, True) == (called.code, time.monotonic() - began < 10)
+    assert "no answer in time" in called.err
+
+
+@contextmanager
+def trickling():
+    """A server whose answer takes half a minute, and never pauses for long."""
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-length", "600")
+            self.end_headers()
+            with suppress(OSError):
+                while not over.wait(0.05):
+                    self.wfile.write(b"x")
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    over.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
 
 
 @pytest.mark.parametrize(
