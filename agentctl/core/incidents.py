@@ -5,6 +5,7 @@ It closes when nothing of it was found for a whole window: a value that trembles
 
 from __future__ import annotations
 
+from agentctl.core import clock
 from agentctl.core.alerts import Baseline, Rule
 from agentctl.records import dataclass
 
@@ -36,5 +37,5 @@ class Incident:
 
 
 def over(seen: float, now: float, hold_s: float) -> bool:
-    """Whether an incident that is not found any more is over."""
-    return now - seen >= hold_s
+    """Whether an incident that is not found any more is over; so is one that a clock saw which was set back since."""
+    return now - seen >= hold_s or not clock.past(seen, now)

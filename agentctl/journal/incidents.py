@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from agentctl.core import clock
 from agentctl.core.alerts import Baseline, Finding
 from agentctl.core.incidents import Incident, over
 from agentctl.journal.tx import Tx
@@ -49,8 +50,8 @@ def found(
         )
         tx.execute(
             "UPDATE incidents SET value = ?, most = ?, usual = ?, usual_of = ?, factor = ?, run_id = ?, seen = ?"
-            " WHERE rule = ? AND subject = ? AND rehearsed = ? AND closed IS NULL AND seen <= ?",
-            (*measured, now, each.rule, each.subject, int(rehearsed), now),
+            " WHERE rule = ? AND subject = ? AND rehearsed = ? AND closed IS NULL AND (seen <= ? OR seen > ?)",
+            (*measured, now, each.rule, each.subject, int(rehearsed), now, now + clock.SKEW_S),
         )
 
 

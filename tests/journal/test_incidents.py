@@ -41,6 +41,16 @@ def test_one_incident_from_its_opening_to_its_end(store):
     assert [0.0, 500.0] == [each.closed for each in store.read(incidents.listing)]
 
 
+def test_an_incident_of_a_clock_that_was_set_back_is_renewed_or_closed(store):
+    """Else it would stay open, and keep silent, until that moment comes."""
+    seen(store, 1e9, SLOW, RATE)
+    (kept,), told, (closed,) = seen(store, 200.0, SLOW)
+
+    assert ([], "slow_vs_median", "tool_error_rate") == (told, kept.rule, closed.rule)
+    assert 200.0 == kept.seen
+    assert [] == seen(store, 200.0 + HOLD)[0]
+
+
 def test_rehearsals_have_incidents_of_their_own(store):
     seen(store, 100.0, RATE)
     _, told, _ = seen(store, 100.0, RATE, rehearsed=True)
