@@ -282,6 +282,8 @@ class Card(Screen[str]):
 
     def _alone(self, key: str) -> None:
         """No other key came with it."""
+        if self._held is None:  # let go while this was on its way
+            return
         self._held = None
         if self._mode != "standing" or key not in self._counting:
             return
@@ -346,9 +348,10 @@ class Card(Screen[str]):
     def _send(self, decision: Decision) -> None:
         self._mode, self._parked = "sending", not self.given.running
         self._say("")
-        self.run_worker(self._sent(self.given.request, decision), group="answer")
+        self.run_worker(self._sent(self.given, decision), group="answer")
 
-    async def _sent(self, request: Request, decision: Decision) -> None:
+    async def _sent(self, given: Asked, decision: Decision) -> None:
+        request = given.request
         problem = await asyncio.to_thread(self._leave, request, decision)
         if not self.query(Below):  # the program was left meanwhile
             return
@@ -359,6 +362,10 @@ class Card(Screen[str]):
             return
         self._mode, self._parked = "standing", False
         self._gate.shut()
+        if self.given.request.key != request.key:
+            self._changed = None
+        if question(self.given) != question(given):  # meanwhile, and nothing of it was seen
+            self._anew()
         self._say(printable(problem, lines=False))
         if self.given.became:
             self._settle(f"decided elsewhere: {printable(self.given.became, lines=False)}")
