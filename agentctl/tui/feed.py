@@ -58,7 +58,8 @@ class Feed:
         rows = self._journal.read(
             lambda tx: recent.latest(tx, self._most) if first else recent.changed(tx, self._since, self._most)
         )
-        self._since = max((row.updated for row in rows), default=self._since) or now
+        latest = max((row.updated for row in rows), default=self._since) or now
+        self._since = min(latest, now)  # a row of a clock that is ahead hides nothing that is written meanwhile
         for row in rows:
             known = self._lines.get(row.run_id)
             if known is None or known.row != row:

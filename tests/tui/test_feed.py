@@ -109,3 +109,15 @@ def test_only_the_kinds_that_are_asked_for_are_read(scene: Scene):
 
     assert ["ModelAsked"] * 3 == [type(stamped.event).__name__ for stamped in found]
     assert [stamped.seq for stamped in found] == sorted(stamped.seq for stamped in found)
+
+
+def test_a_run_of_a_clock_that_is_ahead_hides_none_that_begins_later(scene: Scene):
+    scene.now += 86_400
+    scene.run("r_ahead000a1", WORKING)
+    scene.now = NOW
+    feed = Feed(scene.store)
+    feed.look()
+    scene.now += 60
+    scene.run("r_work0000a3", WORKING)
+
+    assert {"r_ahead000a1", "r_work0000a3"} == {line.run_id for line in feed.look().lines}
