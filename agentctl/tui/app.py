@@ -27,6 +27,7 @@ from agentctl.tui.asked import Asked
 from agentctl.tui.card import Card
 from agentctl.tui.confirm import Confirm
 from agentctl.tui.detail import DetailScreen
+from agentctl.tui.drawing import safe
 from agentctl.tui.feed import Feed
 from agentctl.tui.follow import Follow
 from agentctl.tui.help import HelpScreen
@@ -147,7 +148,7 @@ class Monitor(App[None]):
         for screen in self.screen_stack:
             if isinstance(screen, OverviewScreen) and isinstance(message.found, Overview):
                 screen.overview = message.found
-            elif isinstance(screen, RunPage) and isinstance(message.found, Page):
+            elif isinstance(screen, RunPage) and isinstance(message.found, Page) and _of(message.found, screen):
                 screen.page = message.found
                 self._put_cards(screen)
 
@@ -253,7 +254,10 @@ class Monitor(App[None]):
             if isinstance(each, OverviewScreen):
                 for line in each.overview.lines:
                     yield SystemCommand(
-                        f"go to: {line.run_id} {line.row.task}", line.word, self._going(line.run_id), discover=False
+                        f"go to: {line.run_id} {_plain(line.row.task)}",
+                        line.word,
+                        self._going(line.run_id),
+                        discover=False,
                     )
 
     def _doing(self, node: Any, action: str) -> Callable[[], Any]:  # noqa: ANN401  # a screen, a widget or the app
@@ -261,3 +265,13 @@ class Monitor(App[None]):
 
     def _going(self, run_id: str) -> Callable[[], Any]:
         return lambda: self.post_message(OpenRun(run_id))
+
+
+def _of(page: Page, screen: RunPage) -> bool:
+    """Whether it is this run's: a look at another one may have been under way when its page was left."""
+    return page.row is None or page.row.run_id == screen.run_id
+
+
+def _plain(text: str) -> str:
+    """Harmless, and no markup: the palette takes what it lists for some."""
+    return safe(text).replace("[", "(").replace("]", ")")

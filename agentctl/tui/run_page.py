@@ -247,7 +247,7 @@ class RunPage(Screen[None]):
     def _go(self, count: int) -> None:
         if self._travel is not None and self.moment is not None:
             self._arrive(self._travel.at(count) if count <= len(self._travel) else None)
-        elif count < self.page.count:
+        elif self.page.count > max(0, count):
             self._set_out(self.page, count)
 
     @work(thread=True, exclusive=True, group="travel")

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from textual.widgets import OptionList
 
 from agentctl.core.events import CircuitMoved
 from agentctl.errors import StoreUnusable
@@ -14,7 +15,7 @@ from agentctl.tui.overview import OverviewScreen
 from agentctl.tui.run_page import RunPage
 from agentctl.tui.say import Say
 from tests.tui.conftest import settled, until
-from tests.tui.scene import NOW, WAITING, started
+from tests.tui.scene import NOW, WAITING, WORKING, started
 
 
 def words(pilot):
@@ -187,3 +188,18 @@ async def test_every_key_is_a_command_too_and_runs_can_be_jumped_to(scene):
         await settled(pilot, page=True)
 
         assert pilot.app.screen.run_id == "r_done0000a1"
+
+
+@pytest.mark.parametrize("name", ["[/bold]find me", "[link=a", "find \x1b[2J \u202eme", "[@click=app.quit]find[/]"])
+async def test_the_palette_takes_the_name_of_a_task_for_words(scene, name):
+    scene.run("r_work0000a3", WORKING, ago=92, task=name)
+    scene.run("r_last0000a4", WORKING, ago=93)
+    async with scene.monitor().run_test(size=(120, 40)) as pilot:
+        await settled(pilot, 2)
+        await pilot.press("ctrl+p", *"goto")
+        shown = pilot.app.screen.query_one(OptionList)
+        await until(pilot, lambda: shown.option_count == 2)
+        texts = "".join(str(shown.get_option_at_index(at).prompt) for at in range(2))
+
+    assert "r_work0000a3" in texts
+    assert not {"\x1b", "\u202e"} & {*texts}

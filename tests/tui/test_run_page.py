@@ -5,13 +5,16 @@ import pytest
 from agentctl.core import events as e
 from agentctl.errors import Forbidden
 from agentctl.journal import watching
+from agentctl.tui.app import Looked
 from agentctl.tui.confirm import Confirm
 from agentctl.tui.detail import DetailScreen
+from agentctl.tui.follow import Follow
 from agentctl.tui.lines import Lines
 from agentctl.tui.outside import Outside
+from agentctl.tui.run_page import RunPage
 from agentctl.tui.say import Say
 from tests.tui.conftest import settled, until
-from tests.tui.scene import DONE, NOW, WORKING, asked, replied, started
+from tests.tui.scene import DONE, NOW, WAITING, WORKING, asked, replied, started
 
 
 def text(pilot, name):
@@ -220,3 +223,26 @@ async def test_a_run_that_vanishes_is_told(scene):
         await until(pilot, lambda: pilot.app.screen.page.fault)
 
         assert "there is no run r_done0000a1" in text(pilot, "#doing")
+
+
+@pytest.mark.parametrize("key", ["left", "right", "left_square_bracket", "right_square_bracket", "enter", "full_stop"])
+async def test_no_key_ends_a_page_of_which_nothing_is_known(scene, key):
+    async with scene.monitor("r_gone0000a1").run_test() as pilot:
+        await until(pilot, lambda: pilot.app.screen.page.fault)
+        await pilot.press(key)
+        await pilot.pause(0.1)
+
+        assert isinstance(pilot.app.screen, RunPage)
+
+
+async def test_a_look_at_the_run_that_was_left_neither_is_shown_nor_asks_about_it(scene):
+    scene.run("r_wait0000a4", WAITING, "parked", "approval", ago=310)
+    scene.run("r_work0000a3", WORKING, ago=92)
+    late = Follow(scene.store, "r_wait0000a4").look()
+    async with scene.monitor("r_work0000a3").run_test() as pilot:
+        await settled(pilot, page=True)
+        pilot.app.screen.wants_card = True
+        pilot.app.on_looked(Looked(late))
+
+        assert isinstance(pilot.app.screen, RunPage)
+        assert pilot.app.screen.page.row.run_id == "r_work0000a3"
