@@ -76,6 +76,8 @@ def watch(run: str, store: str | None, user: str, *, answers: bool = True, start
         shown.run()
     if shown.defect is not None:
         raise shown.defect
+    if shown.return_code:  # it was told to end by a signal
+        raise typer.Exit(shown.return_code)
 
 
 def _outside(journal: Store, store: str | None, user: str) -> Outside:

@@ -8,9 +8,12 @@ when the monitor dies. No widget asks the store anything.
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
@@ -108,10 +111,18 @@ class Monitor(App[None]):
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         self.theme = DARK.name
+        self._end_when_told()
         self.push_screen(OverviewScreen())
         self._read(Feed(self.journal, self.outside.outages).look, OVERVIEW_S, "overview")
         if self._first:
             self._open(self._first)
+
+    def _end_when_told(self) -> None:
+        """By a signal as by a key: the terminal is given back as it was."""
+        for each in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(each) is not signal.SIG_IGN:  # as nohup has it
+                told = partial(self.exit, return_code=128 + each)
+                asyncio.get_running_loop().add_signal_handler(each, told)
 
     def on_unmount(self) -> None:
         """The readers end."""

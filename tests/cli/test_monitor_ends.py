@@ -1,0 +1,57 @@
+"""The monitor on a terminal of its own, ended from outside."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+
+import pytest
+
+ALT_SCREEN, MOUSE = (b"\x1b[?1049h", b"\x1b[?1049l"), (b"\x1b[?1000h", b"\x1b[?1000l")
+DRAWN = b"palette"
+PATIENCE_S = 60.0
+
+
+def drawn(ours, true):
+    """What it wrote, until that is so."""
+    seen = b""
+    deadline = time.monotonic() + PATIENCE_S
+    while not true(seen) and time.monotonic() < deadline:
+        if select.select([ours], [], [], 0.05)[0]:
+            seen += os.read(ours, 65_536)
+    return seen
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_gives_the_terminal_back_as_it_was(agentctl, demo, monkeypatch, sign):
+    agentctl("run", demo / "task.toml", "--var", "order=A-1001", "--rehearse")
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.delenv("LINES")
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    before = termios.tcgetattr(theirs)
+    child = subprocess.Popen([sys.executable, "-m", "agentctl", "monitor"], stdin=theirs, stdout=theirs, stderr=theirs)
+    try:
+        seen = drawn(ours, lambda seen: DRAWN in seen)
+
+        assert termios.tcgetattr(theirs) != before
+
+        child.send_signal(sign)
+        seen += drawn(ours, lambda _: child.poll() is not None)
+        code = child.wait(PATIENCE_S)
+        while select.select([ours], [], [], 0.1)[0]:
+            seen += os.read(ours, 65_536)
+
+        assert code == (0 if sign is signal.SIGINT else 128 + sign)
+        assert termios.tcgetattr(theirs) == before
+        for on, off in (ALT_SCREEN, MOUSE):
+            assert seen.rfind(on) < seen.rfind(off)
+    finally:
+        child.kill()
+        child.wait()
+        os.close(ours)
+        os.close(theirs)
