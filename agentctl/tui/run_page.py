@@ -31,6 +31,8 @@ from agentctl.tui.wishes import Change, OpenRun, ShowDetail
 
 LEFT = 38
 """Cells of the gauges."""
+LONGEST = 40_000
+"""Characters of an answer that are shown."""
 STALE_S = 3.0
 """A reply that was left longer ago is no longer being written."""
 
@@ -89,6 +91,7 @@ class RunPage(Screen[None]):
         """Somebody asked for the card of the call that waits."""
         self._travel: Travel | None = None
         self._words = ""
+        self._said = "", ""
 
     def compose(self) -> ComposeResult:
         """From top to bottom, and left to right."""
@@ -176,15 +179,19 @@ class RunPage(Screen[None]):
         return [(f" {safe(page.row.reason)}" if page.row else "", "quiet")]
 
     def _draw_said(self) -> None:
-        box, answer = self.query_one("#said"), self.query_one("#answer", Static)
         page, moment = self.page, self.moment
+        writing = page.writing.text if moment is None and page.now - page.writing.at < STALE_S else ""
         if moment is not None:
-            box.border_title = "this event"
-            answer.update(printable("\n".join(moment.frame.lines)))
+            said = "this event", "\n".join(moment.frame.lines)
+        else:
+            said = ("answer, being written", writing) if writing else ("answer", page.answer)
+        if said == self._said:  # to break a long one into lines takes long
             return
-        writing = page.writing.text if page.now - page.writing.at < STALE_S else ""
-        box.border_title = "answer, being written" if writing else "answer"
-        answer.update(printable(writing or page.answer))
+        self._said = title, text = said
+        box = self.query_one("#said")
+        box.border_title = title
+        more = f"\n… ({len(text) - LONGEST:,} more characters: agentctl show {self.run_id})" if text[LONGEST:] else ""
+        self.query_one("#answer", Static).update(printable(text[:LONGEST]) + more)
         if writing:
             box.scroll_end(animate=False)
 

@@ -1,10 +1,12 @@
 """The page of one run, now and at any moment before."""
 
 import pytest
+from textual.widgets import Static
 
 from agentctl.core import events as e
 from agentctl.errors import Forbidden
 from agentctl.journal import watching
+from agentctl.tui import run_page
 from agentctl.tui.app import Looked
 from agentctl.tui.confirm import Confirm
 from agentctl.tui.detail import DetailScreen
@@ -246,3 +248,18 @@ async def test_a_look_at_the_run_that_was_left_neither_is_shown_nor_asks_about_i
 
         assert isinstance(pilot.app.screen, RunPage)
         assert pilot.app.screen.page.row.run_id == "r_work0000a3"
+
+
+async def test_an_answer_of_a_million_characters_does_not_hold_the_screen(scene, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(run_page, "printable", lambda text: drawn.append(len(text)) or text)
+    scene.run("r_work0000a3", [started(), asked(), replied("many words " * 100_000)], ago=92)
+    async with scene.monitor("r_work0000a3").run_test() as pilot:
+        await settled(pilot, page=True)
+        before = pilot.app.screen.page.now
+        scene.now += 1
+        await until(pilot, lambda: pilot.app.screen.page.now > before)
+        said = str(pilot.app.screen.query_one("#answer", Static).render())
+
+    assert run_page.LONGEST == sum(drawn)
+    assert said.endswith("… (1,060,000 more characters: agentctl show r_work0000a3)")
