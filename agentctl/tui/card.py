@@ -99,6 +99,8 @@ class Card(Screen[str]):
         self._held: tuple[str, Timer] | None = None
         """A key that counts if no other one follows at once."""
         self._typing = ""
+        self._fresh = False
+        """What was put last is not on the screen yet."""
         self._notice = ""
         self._done = ""
         self._parked = False
@@ -156,6 +158,7 @@ class Card(Screen[str]):
             return
         shown = wrapped(self._question, max(NARROWEST, width))[1:]  # the first one is empty
         lines.put(shown, list(kinds(shown)))
+        self._fresh = True
         self._tell()
 
     @property
@@ -163,7 +166,10 @@ class Card(Screen[str]):
         return question(self.given, self._changed)
 
     def on_quoted_painted(self) -> None:
-        """More of it was seen: other keys may count."""
+        """More of it was seen: other keys may count; what appears anew is waited for from here on."""
+        if self._fresh:
+            self._fresh = False
+            self._gate.shut()
         self._tell()
 
     def _tell(self) -> None:
@@ -238,7 +244,7 @@ class Card(Screen[str]):
         if self._held is not None:  # it was the beginning of something longer, such as a paste over a slow line
             self._let_go()
             self._gate.shut()
-        elif self._gate.lets_through():
+        elif self._gate.lets_through(time.monotonic() - event.time):  # a busy program hears of keys late
             self._pressed(event.key)
 
     def _pressed(self, key: str) -> None:

@@ -20,9 +20,9 @@ class Gate:
         """Something appeared: keys count once it has been quiet for `QUIET_S`."""
         self._opens = self._clock() + QUIET_S
 
-    def lets_through(self) -> bool:
-        """Whether the key that was just pressed counts; one that does not shuts it anew."""
-        if self._clock() < self._opens:
+    def lets_through(self, age_s: float = 0.0) -> bool:
+        """Whether a key that was pressed so long ago counts; one that does not shuts it anew."""
+        if self._clock() - age_s < self._opens:
             self.shut()
             return False
         return True

@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+from textual import events
 
 from agentctl.tui import card as room
 from agentctl.tui.below import Below
@@ -41,3 +42,30 @@ async def test_what_has_changed_while_an_answer_was_refused_is_seen_before_a_yes
         assert '{"order_id": "B-2"}' in "\n".join(screen(app))
         await press(app, "y")
     assert [(12, "")] == [(request.seq, decision.payload) for request, decision in app.left]
+
+
+@pytest.mark.parametrize("key", ["y", "s", "escape"])
+async def test_a_key_that_was_pressed_before_the_card_stood_counts_for_nothing_however_late_it_is_heard(key):
+    app = Deck()
+    async with app.run_test(size=(80, 24)):
+        await drained(app)
+        app.time.on()
+        early = events.Key(key, None)
+        early.time -= 0.9
+        app.post_message(early)
+        await drained(app)
+        assert app.card._held is None
+        assert app.screen is app.card
+        await press(app, key)
+    assert (app.left or app.closed) != []
+
+
+async def test_a_card_that_is_drawn_late_is_waited_for_from_then_on():
+    app = Deck()
+    async with app.run_test(size=(80, 24)):
+        await drained(app)
+        app.card._anew()
+        app.time.on()
+        await drained(app)
+        await typed(app, "s")
+        assert (None, []) == (app.card._held, app.left)
