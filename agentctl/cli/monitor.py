@@ -96,7 +96,7 @@ def _outside(journal: Store, store: str | None, user: str) -> Outside:
         unsure = f"; look whether it happened: {', '.join(found.unsure)}" if found.unsure else ""
         return f"{run_id} is {found.status}{unsure}"
 
-    return Outside(lambda: _outages(journal), pause, cancel, lambda run_id: waking.resume(run_id, store))
+    return Outside(lambda: _outages(journal), pause, cancel, lambda run_id: waking.resume(run_id, store, user))
 
 
 def _outages(journal: Store) -> tuple[Outage, ...]:

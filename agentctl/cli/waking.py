@@ -14,14 +14,14 @@ HEARD_S = 3.0
 """For what keeps it from beginning to be said."""
 
 
-def resume(run_id: str, store: str | None) -> str:
-    """Go on with a run, whose questions stand for whoever watches; one line about it.
+def resume(run_id: str, store: str | None, user: str) -> str:
+    """Go on with a run in the name of whoever watches, for whom its questions stand; one line about it.
 
     Raises:
         Forbidden: it ended at once, and said this.
     """
     into = detached.files()
-    command = [sys.executable, "-m", "agentctl", "resume", run_id, "--attended"]
+    command = [sys.executable, "-m", "agentctl", "resume", run_id, "--attended", "--user", user]
     with into.out.open("ab") as out, into.log.open("ab") as log:
         child = subprocess.Popen(  # noqa: S603 -- this very program
             [*command, *(["--store", store] if store else [])],
