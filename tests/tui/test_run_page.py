@@ -72,6 +72,16 @@ async def test_a_reply_is_seen_while_it_is_written(scene):
         assert box.border_title == "answer, being written"
 
 
+@pytest.mark.parametrize("status", ["completed", "cancelled", "paused", "parked", "stopped"])
+def test_what_a_killed_driver_was_writing_is_gone_once_the_run_rests(scene, status):
+    scene.run("r_work0000a3", [started(), asked()], ago=9)
+    scene.store.write(lambda tx: watching.watch(tx, "r_work0000a3", scene.now))
+    scene.store.write(lambda tx: watching.write(tx, "r_work0000a3", "half a sen", scene.now))
+    scene.add("r_work0000a3", [e.Completed(status, "", 0, 0, "")], status)
+
+    assert "" == scene.store.read(lambda tx: watching.read(tx, "r_work0000a3")).text
+
+
 async def test_left_and_right_travel_and_escape_comes_back_to_now(scene):
     scene.run("r_done0000a1", DONE, "completed", "done", ago=60)
     async with scene.monitor("r_done0000a1").run_test() as pilot:
