@@ -1,7 +1,8 @@
-"""A question before what can't be undone: `y` is yes, everything else is no."""
+"""A question before what can't be undone: `y` is yes, once it has stood for a while; everything else is no."""
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -9,6 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from agentctl.tui.gate import Gate
 
 
 class Confirm(ModalScreen[bool]):
@@ -31,6 +34,7 @@ class Confirm(ModalScreen[bool]):
     def __init__(self, question: str) -> None:
         super().__init__()
         self._question = question
+        self._gate = Gate(time.monotonic)
 
     def compose(self) -> ComposeResult:
         """The question and its keys."""
@@ -39,5 +43,6 @@ class Confirm(ModalScreen[bool]):
             yield Static("y yes · n no", markup=False)
 
     def action_answer(self, sure: bool) -> None:
-        """Take it."""
-        self.dismiss(sure)
+        """Take it; a yes that was typed ahead, or came with a pasted text, is none."""
+        if not sure or self._gate.lets_through():
+            self.dismiss(sure)

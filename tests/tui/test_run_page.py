@@ -172,7 +172,7 @@ async def test_pause_asks_outside_and_says_what_came_of_it(scene):
         assert asked_for == ["r_work0000a3"]
 
 
-async def test_cancel_is_asked_about_first_and_enter_is_no_yes(scene):
+async def test_cancel_is_asked_about_first_and_neither_enter_nor_what_was_typed_ahead_is_a_yes(scene):
     done = []
     outside = Outside(cancel=lambda run_id: done.append(run_id) or "cancelled")
     scene.run("r_work0000a3", WORKING, ago=92)
@@ -184,6 +184,12 @@ async def test_cancel_is_asked_about_first_and_enter_is_no_yes(scene):
         assert isinstance(pilot.app.screen, Confirm)
 
         await pilot.press("n", "c", "y")
+        await pilot.pause(0.2)
+
+        assert (done, isinstance(pilot.app.screen, Confirm)) == ([], True)
+
+        await pilot.pause(0.5)
+        await pilot.press("y")
         await until(pilot, lambda: done)
 
         assert done == ["r_work0000a3"]
