@@ -18,15 +18,17 @@ PAUSED, CANCELLED = 143, 20
 
 
 def wish(world: World) -> do.Stop | None:
-    """The pause or the cancellation that waits in the inbox. Answers to questions are left to `letters.py`."""
-    for letter in world.letters():
-        if letter.kind == "pause":
-            world.recorder.took(letter.id)
-            return do.Stop("paused", "pause", PAUSED, f"Paused by {letter.sender}.")
+    """The pause or the cancellation that waits in the inbox. Answers to questions are left to `letters.py`.
+
+    A cancellation counts whenever it came: who pauses and then cancels wants no run that rests.
+    """
+    found = [letter for letter in world.letters() if letter.kind in WISHES]
+    for letter in found:
+        world.recorder.took(letter.id)
+    for letter in found:
         if letter.kind == "cancel":
-            world.recorder.took(letter.id)
             return do.Stop("cancelled", "cancel", CANCELLED, f"Cancelled by {letter.sender}.")
-    return None
+    return do.Stop("paused", "pause", PAUSED, f"Paused by {found[0].sender}.") if found else None
 
 
 def wished(world: World) -> bool:

@@ -69,6 +69,22 @@ async def test_a_long_wait_for_a_provider_is_no_reason_to_wait_with_it(stage, ki
     await came(stage)
 
 
+async def test_who_pauses_and_then_cancels_has_no_run_that_rests(stage):
+    stage.effect("send", "cat")
+    stage.replies = [calls(("send", {"id": "a"}), ("send", {"id": "b"})), DONE]
+
+    def both():
+        stage.run_id = stage.stamped[0].run_id
+        stage.letter("pause")
+        stage.letter("cancel")
+
+    stage.when(ToolStarted, both)
+
+    result = await stage.run()
+
+    assert ("cancelled", "cancel", 20) == (result.status, result.reason, result.exit_code)
+
+
 async def test_a_run_that_nobody_drives_is_cancelled_at_once(stages):
     """E30: what it may have spent is settled, what it may have done is said, and it is over."""
     stage = stages("chat")
