@@ -89,10 +89,13 @@ def _outside(journal: Store, store: str | None, user: str) -> Outside:
 
     def pause(run_id: str) -> str:
         found = asyncio.run(stopping.pause(journal, run_id, user))
-        return f"{run_id} is {found.status}" if found.status != "running" else f"{run_id} will pause once it can"
+        later = found.status == "running"
+        return f"{run_id} will pause at its next safe point" if later else f"{run_id} is {found.status}"
 
     def cancel(run_id: str) -> str:
         found = asyncio.run(stopping.cancel(journal, run_id, user))
+        if found.status == "running":
+            return f"{run_id} will be cancelled at its next safe point"
         unsure = f"; look whether it happened: {', '.join(found.unsure)}" if found.unsure else ""
         return f"{run_id} is {found.status}{unsure}"
 
@@ -100,14 +103,14 @@ def _outside(journal: Store, store: str | None, user: str) -> Outside:
 
 
 def _outages(journal: Store) -> tuple[Outage, ...]:
-    """As the default policy's rules see them; of rehearsals those that are not closed."""
+    """As the default policy's rules see them; of rehearsals, each of which has its own, those that are open."""
     from agentctl.core.guards.circuit import Rules
     from agentctl.runner import outages
     from agentctl.tui.seen import Outage
 
     now = journal.clock()
     lines = journal.read(lambda tx: outages.lines(tx, Rules(), now, rehearsed=True))
-    seen = (line for line in lines if line.state != "closed" or not line.rehearsed)
+    seen = (line for line in lines if line.state == "open" or not line.rehearsed)
     return tuple(Outage(_short(line.name), line.state, line.failures, line.retry_at) for line in seen)
 
 
@@ -115,4 +118,4 @@ def _short(name: str) -> str:
     """A tool by its name, without the digest of its definition; a provider as it is."""
     if name.startswith("rehearsal:"):
         return f"{_short(name.split(':', 2)[2])} (rehearsed)"
-    return name.split(":")[1] if name.startswith("tool:") else name
+    return name.split(":")[1] if name.startswith("tool:") else name.replace(":", " ", 1)

@@ -21,7 +21,7 @@ def _about_model(event: e.Event) -> tuple[str, str, Tone] | None:
         case e.Waited(reason=reason, seconds=seconds, refused=refused):
             return "wait", f"{seconds:,.1f}s, {reason}{', too long' if refused else ''}", "warn" if refused else "quiet"
         case e.FellBack() as fell:
-            return "fallback", f"{fell.from_} → {fell.to}, {short(fell.reason, 80)}", "warn"
+            return "fallback", f"{fell.from_} → {fell.to or 'nobody'}, {short(fell.reason, 80)}", "warn"
         case e.ProviderOut(provider=provider, reason=reason):
             return "provider.out", f"{provider}, {short(reason, 80)}", "bad"
         case e.ContextTrimmed(dropped=dropped, tokens=tokens, summary=summary):

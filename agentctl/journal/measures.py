@@ -14,7 +14,7 @@ from typing import Final
 
 from agentctl.core.alerts import Calls, Ran, Usual
 from agentctl.core.events import ApprovalDecided, ApprovalRequested, InjectionSuspected, ToolFinished
-from agentctl.core.messages import Json, JsonObject
+from agentctl.core.messages import Json, JsonObject, is_object
 from agentctl.journal import bodies, lease, runs
 from agentctl.journal.codec import TAGS
 from agentctl.journal.runs import RunRow
@@ -53,7 +53,7 @@ def _told(folder: Path | None, form: int, data: str | bytes) -> JsonObject:
         told: Json = json.loads(data if form == bodies.PLAIN else bodies.unpack(folder, form, data))
     except bodies.UNREADABLE:
         told = None
-    return told if isinstance(told, dict) else {"ran": False}
+    return told if is_object(told) else {"ran": False}
 
 
 def injections(tx: Tx, since: float, until: float, *, rehearsed: bool) -> tuple[int, str]:

@@ -44,6 +44,8 @@ from agentctl.tui.wishes import Change, OpenRun, ShowDetail
 
 OVERVIEW_S, PAGE_S = 0.25, 0.15
 """Between two looks at the store."""
+OF_TEXTUAL = ("app.focus_", "screen.")
+"""Actions of every program made with it: nothing that a person looks for here."""
 PATIENCE_S = 2.0
 """For a look that is under way when the monitor ends."""
 
@@ -256,7 +258,8 @@ class Monitor(App[None]):
             yield SystemCommand("screen: picture", "Save what is seen as an SVG", self.action_screenshot)
         for active in screen.active_bindings.values():
             binding = active.binding
-            if active.enabled and binding.description and not binding.system:
+            named = binding.description and not binding.system
+            if active.enabled and named and not binding.action.startswith(OF_TEXTUAL):
                 where = "run" if isinstance(active.node, RunPage) else "screen"
                 yield SystemCommand(
                     f"{where}: {binding.description}", binding.tooltip or "", self._doing(active.node, binding.action)

@@ -93,7 +93,7 @@ def standing(asked: Asked, now: float) -> str:
     """Until when it waits, and what happens then. `now` is in seconds since the epoch."""
     event = asked.request.event
     if not asked.running:
-        return "the run does not go on until somebody answers; then resume it"
+        return "the run rests until somebody answers and resumes it"
     if not (event.after and asked.request.until):
         return "the run waits for the answer"
     left = asked.request.until - now

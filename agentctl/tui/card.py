@@ -190,7 +190,7 @@ class Card(Screen[str]):
             return f"{standing(self.given, self._now())} · {aside}"
         if not self._parked:
             return CLOSES
-        return f"it counts when the run goes on: agentctl resume {self.given.request.run_id} · {CLOSES}"
+        return f"it counts once the run goes on: r on its page · {CLOSES}"
 
     def _keys(self) -> str:
         lines = self.query_one(Quoted)

@@ -160,8 +160,9 @@ def counts(lines: Sequence[Line]) -> list[Span]:
 def health(outages: Sequence[Outage], now: float) -> list[Span]:
     """`circuits: anthropic|…|sonnet OPEN, probed in 42s · 2 closed`."""
     if not outages:
-        return [("circuits: none was called yet", "quiet")]
-    found: list[Span] = [("circuits: ", "quiet")]
+        return [("circuits: none is open", "quiet")]
+    down = sum(each.state != "closed" for each in outages)
+    found: list[Span] = [(f"circuits, {down} not closed: " if down > 1 else "circuits: ", "quiet")]
     for each in outages:
         if each.state != "closed":
             left = "" if each.retry_at is None or each.retry_at <= now else f", probed in {each.retry_at - now:.0f}s"

@@ -92,6 +92,8 @@ def clock(ts: float) -> str:
 
 
 def strip(spans: Iterable[Span], styles: dict[Look, Style], width: int, under: Style) -> Strip:
-    """One line of exactly `width` cells."""
-    segments = [Segment(text, under + styles[look]) for text, look in spans if text]
-    return Strip(segments).adjust_cell_length(width, under)
+    """One line of exactly `width` cells: cut with an ellipsis, or filled."""
+    line = Strip([Segment(text, under + styles[look]) for text, look in spans if text])
+    if line.cell_length > width > 0:
+        line = Strip([*line.crop(0, width - 1), Segment("…", under)])
+    return line.adjust_cell_length(width, under)

@@ -19,6 +19,7 @@ from agentctl.journal import lease, recent
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
 from agentctl.records import replace
+from agentctl.tui import pending
 from agentctl.tui.limits import Limits, limits_of_run
 from agentctl.tui.seen import NEEDS_YOU, NO_OVERVIEW, Line, Outage, Overview
 
@@ -74,6 +75,7 @@ class Feed:
             self._counted = now
             self._total = self._journal.read(recent.count)
             self._forget()
+            self._heed()
 
     def _take(self, row: RunRow, known: Line | None, now: float) -> None:
         if known is None and row.status not in recent.UNFINISHED:
@@ -125,6 +127,13 @@ class Feed:
         if key not in self._policies:
             self._policies[key] = limits_of_run(self._journal, run_id)
         return self._policies[key].policy
+
+    def _heed(self) -> None:
+        """A parked run whose every question was answered needs nobody's decision any more: it needs to go on."""
+        for line in [line for line in self._lines.values() if line.word == NEEDS_YOU and line.row.status == "parked"]:
+            letters = pending.answered(self._journal, line.run_id)
+            if letters and letters.keys() >= line.glance.waiting.keys():
+                self._lines[line.run_id] = replace(line, word="parked")
 
     def _forget(self) -> None:
         """What was pruned, and what is older than what is listed."""

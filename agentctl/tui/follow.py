@@ -90,14 +90,19 @@ class Follow:
             row=row,
             word=word,
             count=len(known),
-            gauges=gauges.gauges(self._limits.policy, self._state, self._totals, now, minute),
+            gauges=gauges.gauges(self._limits.policy, self._standing(crashed=crashed), self._totals, now, minute),
             requests=requests,
             waiting=waiting,
             limits=self._limits,
             spent_micro=self._state.budget.spent_micro,
-            resume=f"agentctl resume {row.run_id}" if (word if crashed else row.status) in RESUMABLE else "",
+            resume=f"agentctl resume {row.run_id}" if _resumable(row, crashed=crashed) else "",
             now=now,
         )
+
+    def _standing(self, *, crashed: bool) -> State:
+        """Nobody's time passes while nobody drives: `resume` does not count it either."""
+        state = self._state
+        return replace(state, budget=replace(state.budget, idle=True)) if crashed else state
 
     def _minute(self, row: RunRow, now: float) -> Gauge | None:
         """The current minute of the provider that was asked last, which other runs fill too."""
@@ -138,7 +143,19 @@ class Follow:
                 return replace(page, spends=spends, answer=text or page.answer)
             case e.ModelFailed(cost_micro=cost) if cost:
                 return replace(page, spends=(*page.spends, cost / 1e6)[-MOST_SPENDS:])
-            case e.Completed(answer=answer, message=message):
-                return replace(page, doing="", until=0.0, answer=answer or message or page.answer)
+            case e.Completed() as over:
+                return replace(page, doing="", until=0.0, answer=_final(over) or page.answer)
             case _:
                 return page
+
+
+def _resumable(row: RunRow, *, crashed: bool) -> bool:
+    """As `show` says it: also what failed because no provider was left."""
+    return crashed or row.status in RESUMABLE or (row.status == "failed" and row.reason == "providers")
+
+
+def _final(over: e.Completed) -> str:
+    """Its answer; before it why it is none, where the run did not complete."""
+    if over.status == "completed" or over.message in over.answer:
+        return over.answer or over.message
+    return f"{over.message}\n\n{over.answer}".strip()

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -77,6 +77,9 @@ class HelpScreen(ModalScreen[None]):
             width: 90%; max-width: 100; height: auto; max-height: 95%;
             background: $surface; border: round $primary; padding: 0 1;
         }
+        Horizontal { height: auto; }
+        .name { width: 12; }
+        .words { width: 1fr; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -91,14 +94,7 @@ class HelpScreen(ModalScreen[None]):
         """What is seen, then the keys."""
         with VerticalScroll() as box:
             box.border_title = self._help.title
-            yield Static(self.text, markup=False)
-
-    @property
-    def text(self) -> str:
-        """The whole of it."""
-        keys = (*self._help.keys, *EVERYWHERE)
-        return "\n".join([*(_row(*each) for each in self._help.seen), "", *(_row(*each) for each in keys)])
-
-
-def _row(name: str, words: str) -> str:
-    return f"{name:11} {words}"
+            for name, words in (*self._help.seen, ("", ""), *self._help.keys, *EVERYWHERE):
+                with Horizontal():
+                    yield Static(name, markup=False, classes="name")
+                    yield Static(words, markup=False, classes="words")

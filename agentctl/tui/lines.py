@@ -51,11 +51,10 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("pagedown", "page(1)", "page down", show=False),
         Binding("home,g", "move(-1000000)", "first", show=False),
         Binding("end,G", "move(1000000)", "last", show=False),
-        Binding("enter", "choose", "open", show=False),
     ]
 
     class Chosen(Message):
-        """Enter, or a click on the line under the cursor."""
+        """A click on the line under the cursor."""
 
         def __init__(self, lines: Lines) -> None:
             super().__init__()
@@ -94,7 +93,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
-        index, width = y + self.scroll_offset.y, self.size.width
+        index, width = y + self.scroll_offset.y, self.scrollable_content_region.width
         under = self.rich_style
         if index >= self.count or width <= 0:
             return Strip.blank(max(0, width), under)
@@ -138,8 +137,3 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
     def action_page(self, by: int) -> None:
         """A screenful up or down."""
         self.go(self.cursor + by * max(1, self.size.height - 1))
-
-    def action_choose(self) -> None:
-        """Open the line."""
-        if self.count:
-            self.post_message(self.Chosen(self))

@@ -41,7 +41,7 @@ class OverviewScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", tooltip="The page of this run", id="overview.open"),
         Binding("d", "decide", "decide", tooltip="Answer the call that waits", id="overview.decide"),
-        Binding("n", "next", "next for you", tooltip="The next run that needs somebody", id="overview.next"),
+        Binding("n", "next", "next", tooltip="The next run that needs somebody", id="overview.next"),
         Binding("s", "sort", "sort", tooltip="By attention, age, cost, context, task", id="overview.sort"),
         Binding("f", "kind", "kind", tooltip="All, live, needs you, failed, ended", id="overview.kind"),
         Binding("slash", "filter", "filter", key_display="/", tooltip="Words in id, task, user", id="overview.filter"),
@@ -105,14 +105,13 @@ class OverviewScreen(Screen[None]):
         seen = self.overview
         if seen.fault:
             return [(f" {safe(seen.fault)}", "bad")]
-        found: list[Span] = [(" agentctl ", "strong"), *columns.counts(seen.lines)]
+        found: list[Span] = [(" agentctl ", "strong")]
+        if self._frozen:  # before the counts: what hides runs, or holds them still, is never what is cut off
+            found.append(("FROZEN, space goes on  ", "warn"))
+        found.extend((f"{name}: {value}  ", "warn") for name, value in self._chosen())
+        found.extend(columns.counts(seen.lines))
         if seen.total > len(seen.lines):
             found.append((f" · newest {len(seen.lines):,} of {seen.total:,}", "quiet"))
-        held = [("frozen", "warn")] if self._frozen else []
-        chosen = [(f"{name}: {value}", "quiet") for name, value in self._chosen()]
-        for word, look in (*held, *chosen):
-            found.append(("  ", "plain"))
-            found.append((word, look))  # type: ignore[arg-type]  # literals, all of them
         return found
 
     def _chosen(self) -> list[tuple[str, str]]:
@@ -144,6 +143,8 @@ class OverviewScreen(Screen[None]):
         line = self.selected
         if line is not None and line.word == NEEDS_YOU:
             self.post_message(OpenRun(line.run_id, decide=True))
+        elif line is not None and line.word == "crashed":
+            self.notify("it crashed, and asks nothing: enter opens it, there r goes on with it", timeout=5)
         else:
             self.notify("nothing of this run waits for you", timeout=3)
 

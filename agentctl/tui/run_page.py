@@ -7,6 +7,7 @@ While somebody travels, what is new is kept and not shown.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on, work
@@ -68,7 +69,7 @@ class RunPage(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "decide", "decide", tooltip="Answer the call that waits", id="run.decide"),
         Binding("left", "travel(-1)", "back", tooltip="One event back in time", id="run.back"),
-        Binding("right", "travel(1)", "forth", tooltip="One event on", id="run.forth"),
+        Binding("right", "travel(1)", "forth", show=False, tooltip="One event on", id="run.forth"),
         Binding("left_square_bracket", "step(-1)", "step back", show=False, id="run.step_back"),
         Binding("right_square_bracket", "step(1)", "step on", show=False, id="run.step_forth"),
         Binding("slash", "search", "search", key_display="/", id="run.search"),
@@ -76,9 +77,9 @@ class RunPage(Screen[None]):
         Binding("comma", "found(-1)", "previous found", show=False, id="run.previous_found"),
         Binding("p", "change('pause')", "pause", tooltip="At its next safe point", id="run.pause"),
         Binding("r", "change('resume')", "resume", tooltip="Go on with it here", id="run.resume"),
-        Binding("c", "change('cancel')", "cancel", show=False, tooltip="For good", id="run.cancel"),
+        Binding("c", "change('cancel')", "cancel", tooltip="For good", id="run.cancel"),
         Binding("enter", "detail", "detail", show=False, id="run.detail"),
-        Binding("escape", "leave", "all runs", id="run.leave"),
+        Binding("escape", "leave", "runs", id="run.leave"),
     ]
     page: reactive[Page] = reactive(NO_PAGE)
 
@@ -129,8 +130,7 @@ class RunPage(Screen[None]):
     def _draw(self) -> None:
         if not self.query("#timeline"):  # not composed yet, or on its way out
             return
-        page, moment = self.page, self.moment
-        rows = moment.rows if moment else page.rows
+        page, moment, rows = self.page, self.moment, self._rows
         gauges, spends = (moment.gauges, moment.spends) if moment else (page.gauges, page.spends)
         lines = self.query_one("#timeline", Lines)
         at_end = moment is not None or lines.cursor >= lines.count - 1
@@ -142,6 +142,11 @@ class RunPage(Screen[None]):
         self.query_one("#title", Say).say(self._title())
         self._draw_doing()
         self._draw_said()
+
+    @property
+    def _rows(self) -> Sequence[Row]:
+        """Those of the timeline."""
+        return self.moment.rows if self.moment else self.page.rows
 
     def _title(self) -> list[Span]:
         page = self.page
@@ -169,6 +174,8 @@ class RunPage(Screen[None]):
             first, more = page.waiting[0], len(page.waiting) - 1
             others = f", and {more} more" if more else ""
             return [(f" {safe(first.event.tool)} waits for you{others}: press d to look at it and decide", "warn")]
+        if page.resume and page.requests.answered and page.word == "parked":
+            return [(" it was answered, and still rests · r goes on with it here", "warn")]
         if page.resume:
             reason = page.row.reason if page.row else ""
             return [(f" {page.word}{f': {reason}' if reason else ''} · r goes on with it here", "warn")]
@@ -176,7 +183,8 @@ class RunPage(Screen[None]):
             left = page.until - page.now
             time = f"{left:.0f}s left" if left > 0 else span(page.now - page.since)
             return [(f" {safe(page.doing)} {time}", "plain")]
-        return [(f" {safe(page.row.reason)}" if page.row else "", "quiet")]
+        reason = page.row.reason if page.row else ""
+        return [(f" {page.word}{f': {safe(reason)}' if reason not in {'', 'done'} else ''}", "quiet")]
 
     def _draw_said(self) -> None:
         page, moment = self.page, self.moment
@@ -201,12 +209,12 @@ class RunPage(Screen[None]):
         """Only what makes sense now is offered."""
         page = self.page
         if action == "decide":
-            return True if page.waiting else None
+            return bool(page.waiting)
         if action == "change":
             running = page.row is not None and page.row.status == "running" and page.word != "crashed"
             fits = {
                 "pause": running,
-                "resume": bool(page.resume),
+                "resume": bool(page.resume) and not page.waiting,
                 "cancel": page.word not in {"completed", "cancelled"},
             }
             return fits[str(parameters[0])]
@@ -222,7 +230,7 @@ class RunPage(Screen[None]):
 
     def action_detail(self) -> None:
         """The line under the cursor in full."""
-        rows = self.moment.rows if self.moment else self.page.rows
+        rows = self._rows
         at = self.query_one("#timeline", Lines).cursor
         if rows:
             self.post_message(ShowDetail(rows[at].name, tuple(panel.details(rows[at]))))
@@ -292,12 +300,14 @@ class RunPage(Screen[None]):
 
     def action_found(self, by: int) -> None:
         """The next line with the words, or the one before."""
-        rows = self.moment.rows if self.moment else self.page.rows
+        rows = self._rows
         lines, words = self.query_one("#timeline", Lines), self._words.casefold()
         order = [(lines.cursor + by * (1 + each)) % len(rows) for each in range(len(rows))] if rows else []
         hit = next((at for at in order if words and words in _searchable(rows[at])), None)
         if hit is None:
-            self.notify(f"nothing with {safe(self._words)!r}" if words else "search first: /", timeout=3, markup=False)
+            until = " up to this moment; escape comes back to now" if self.moment else ""
+            said = f"nothing with {safe(self._words)!r}{until}"
+            self.notify(said if words else "search first: /", timeout=3, markup=False)
         else:
             lines.go(hit)
 

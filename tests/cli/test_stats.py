@@ -211,9 +211,7 @@ def test_no_cell_of_the_csv_is_a_formula(agentctl, put, noon, tmp_path):
 
     assert 8 == len(rows)
     assert not [cell for row in rows for cell in row.values() if stats_csv.formula.search(cell)]
-    assert {"a;'=1", "'\uff1d1"} < {row["task"] for row in rows}, (
-        "parted by semicolons, signs that are wide"
-    )
+    assert {"a;'=1", "'\uff1d1"} < {row["task"] for row in rows}, "parted by semicolons, signs that are wide"
     assert {"'+1", "'-1", "'@SUM(1)", "\\tx", 'a,"b"\\n\\x1b[31m'} < {row["task"] for row in rows}
     assert {"0.01"} == {row["cost_usd"] for row in rows}
 

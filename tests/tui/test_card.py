@@ -347,9 +347,9 @@ async def test_the_time_that_is_left_is_counted_down():
         assert below(app)[1].startswith("its time is over: the run parks")
         app.card.asked = replace(app.card.given, running=False)
         await drained(app)
-        assert below(app)[1].startswith("the run does not go on until somebody answers")
+        assert below(app)[1].startswith("the run rests until somebody answers and resumes it")
         await press(app, "y")
-        assert "agentctl resume r_a3f7b2" in below(app)[1]
+        assert below(app)[1].startswith("it counts once the run goes on: r on its page")
 
 
 async def test_a_reader_answers_nothing_and_is_told_why():

@@ -2,8 +2,9 @@
 
 from agentctl.core.events import Completed, ModelAsked
 from agentctl.journal import recent
-from agentctl.tui.feed import BEHIND, Feed
-from tests.tui.scene import DONE, NOW, WORKING, Scene, asked, started
+from agentctl.tui.feed import BEHIND, RECOUNT_S, Feed
+from agentctl.tui.seen import NEEDS_YOU
+from tests.tui.scene import DONE, NOW, WAITING, WORKING, Scene, asked, started
 
 
 class Counting:
@@ -121,3 +122,15 @@ def test_a_run_of_a_clock_that_is_ahead_hides_none_that_begins_later(scene: Scen
     scene.run("r_work0000a3", WORKING)
 
     assert {"r_ahead000a1", "r_work0000a3"} == {line.run_id for line in feed.look().lines}
+
+
+def test_a_parked_run_whose_question_was_answered_needs_nobody_any_more(scene: Scene):
+    scene.run("r_wait0000a4", WAITING, "parked", "approval")
+    feed = Feed(scene.store)
+
+    assert NEEDS_YOU == feed.look().lines[0].word
+
+    scene.store.leave("r_wait0000a4", "approve", by="ada", call_id="c3.1", asked_seq=len(WAITING) - 1)
+    scene.now += RECOUNT_S + 1
+
+    assert "parked" == feed.look().lines[0].word

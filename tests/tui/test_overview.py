@@ -103,6 +103,25 @@ async def test_s_sorts_by_the_next_figure(scene, by, first):
         assert f"sort: {by}" in screen.query_one("#head", Say).text
 
 
+async def test_what_hides_runs_or_holds_them_still_is_said_before_what_may_be_cut_off(scene):
+    async with scene.night().monitor().run_test(size=(60, 24)) as pilot:
+        await settled(pilot, 5)
+        await pilot.press("space", "f")
+        head = pilot.app.screen.query_one("#head", Say)
+
+        assert head.text.startswith(" agentctl FROZEN, space goes on  kind: live  ")
+        assert head.render_line(0).text.endswith("…")
+
+
+async def test_d_on_a_run_that_crashed_says_what_to_do_instead(scene):
+    async with scene.night().monitor().run_test(notifications=True) as pilot:
+        await settled(pilot, 5)
+        await pilot.press("n", "d")
+        await until(pilot, lambda: [*pilot.app._notifications])
+
+        assert "r goes on with it" in next(iter(pilot.app._notifications)).message
+
+
 async def test_the_cursor_stays_on_its_run_when_another_comes_first(scene):
     async with scene.night().monitor().run_test() as pilot:
         await settled(pilot, 5)
@@ -182,6 +201,7 @@ async def test_every_key_is_a_command_too_and_runs_can_be_jumped_to(scene):
         screen = pilot.app.screen
         commands = {command.title: command for command in pilot.app.get_system_commands(screen)}
 
+        assert not [title for title in commands if "Focus" in title or "Copy" in title]
         assert {"screen: sort", "screen: kind", "screen: filter", "theme: change"} <= set(commands)
 
         commands["go to: r_done0000a1 order-triage"].callback()

@@ -3,9 +3,13 @@
 import pytest
 from textual.widgets import Static
 
+from agentctl.cli import monitor
 from agentctl.core import events as e
+from agentctl.core.guards.circuit import Rules
 from agentctl.errors import Forbidden
-from agentctl.journal import watching
+from agentctl.journal import circuits, watching
+from agentctl.journal.circuits import Outcome
+from agentctl.runner import stopping
 from agentctl.tui import run_page
 from agentctl.tui.app import Looked
 from agentctl.tui.confirm import Confirm
@@ -21,6 +25,12 @@ from tests.tui.scene import DONE, NOW, WAITING, WORKING, asked, replied, started
 
 def text(pilot, name):
     return pilot.app.screen.query_one(name, Say).text
+
+
+def drawn(pilot):
+    """The timeline as it is drawn."""
+    lines = pilot.app.screen.query_one("#timeline", Lines)
+    return [lines.render_line(each).text.rstrip() for each in range(lines.count)]
 
 
 async def test_gauges_say_how_close_each_limit_is(scene):
@@ -279,3 +289,84 @@ async def test_an_answer_of_a_million_characters_does_not_hold_the_screen(scene,
 
     assert run_page.LONGEST == sum(drawn)
     assert said.endswith("… (1,060,000 more characters: agentctl show r_work0000a3)")
+
+
+async def test_a_call_that_is_still_under_way_is_no_trouble(scene):
+    scene.run("r_work0000a3", [started(), asked()], ago=9)
+    async with scene.monitor("r_work0000a3").run_test() as pilot:
+        await settled(pilot, page=True)
+
+        assert "· llm.completion [under way]" in drawn(pilot)[-1]
+
+
+async def test_a_call_that_died_with_its_run_is_told_as_such_and_its_time_stands_still(scene):
+    scene.run("r_dead0000a5", WORKING[:6], ago=600, driven=False)
+    async with scene.monitor("r_dead0000a5").run_test() as pilot:
+        await settled(pilot, page=True)
+        time = next(line for line in text(pilot, "#gauges").splitlines() if line.startswith("time"))
+        scene.now += 3_000
+        await until(pilot, lambda: pilot.app.screen.page.now == scene.now)
+
+        assert "! llm.completion [no outcome]" in drawn(pilot)[-1]
+        assert time in text(pilot, "#gauges")
+
+
+async def test_a_run_that_no_provider_answered_says_why_and_can_go_on(scene):
+    why = "Max retries exceeded: no provider is left"
+    gone = e.Completed("failed", "providers", 14, 0, "Look number 2.", message=why)
+    scene.run("r_fail0000a6", [started(), asked(), replied("Look number 2."), gone], "failed", "providers")
+    async with scene.monitor("r_fail0000a6").run_test() as pilot:
+        await settled(pilot, page=True)
+
+        assert " failed: providers · r goes on with it here" == text(pilot, "#doing")
+        assert f"{why}\n\nLook number 2." == pilot.app.screen.page.answer
+        assert "r" in pilot.app.screen.active_bindings
+
+
+async def test_what_was_answered_and_still_rests_says_what_to_press(scene):
+    scene.run("r_wait0000a4", WAITING, "parked", "approval")
+    scene.store.leave("r_wait0000a4", "approve", by="ada", call_id="c3.1", asked_seq=len(WAITING) - 1)
+    async with scene.monitor("r_wait0000a4").run_test() as pilot:
+        await settled(pilot, page=True)
+
+        assert " it was answered, and still rests · r goes on with it here" == text(pilot, "#doing")
+
+
+async def test_a_line_beside_the_scrollbar_ends_with_its_ellipsis(scene):
+    scene.run("r_work0000a3", WORKING, ago=92)
+    async with scene.monitor("r_work0000a3").run_test(size=(80, 16)) as pilot:
+        await settled(pilot, page=True)
+        lines = pilot.app.screen.query_one("#timeline", Lines)
+        shown = lines.render_line(0).text
+
+        assert lines.show_vertical_scrollbar
+        assert shown.rstrip().endswith("…")
+        assert len(shown) == lines.scrollable_content_region.width
+
+
+async def test_a_search_in_the_past_says_that_it_looked_no_further(scene):
+    async with scene.night().monitor("r_done0000a1").run_test(notifications=True) as pilot:
+        await settled(pilot, page=True)
+        await pilot.press("left")
+        await until(pilot, lambda: pilot.app.screen.moment)
+        await pilot.press("slash", *"zebra", "enter")
+        await until(pilot, lambda: [*pilot.app._notifications])
+
+        assert "up to this moment" in next(iter(pilot.app._notifications)).message
+
+
+@pytest.mark.parametrize(("wish", "word"), [("pause", "pause"), ("cancel", "be cancelled")])
+def test_a_wish_that_waits_for_a_safe_point_is_told_as_that(scene, monkeypatch, wish, word):
+    monkeypatch.setattr(stopping, "WAIT_S", 0.0)
+    scene.run("r_work0000a3", WORKING, ago=92)
+    outside = monitor._outside(scene.store, None, "ada")
+
+    assert getattr(outside, wish)("r_work0000a3") == f"r_work0000a3 will {word} at its next safe point"
+
+
+def test_circuits_of_a_rehearsal_are_told_by_their_names_while_they_are_open(scene):
+    broken = [Outcome(f"rehearsal:r_1:anthropic:{name}", Rules(failure_threshold=1), "o", False, NOW) for name in "ab"]
+    scene.store.write(lambda tx: circuits.record(tx, broken[0], scene.now - 3_600))
+    scene.store.write(lambda tx: circuits.record(tx, broken[1], scene.now))
+
+    assert ["anthropic b (rehearsed)"] == [each.name for each in monitor._outages(scene.store)]
