@@ -66,7 +66,7 @@ def watch(run: str, store: str | None, user: str, *, answers: bool = True, start
         serving.end_with_parent()
     elif not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Usage("monitor needs a terminal", hint="For programs: agentctl events RUN -f, agentctl runs --json")
-    with options.open_journal(store) as journal:
+    with _opened(store) as journal:
         run_id = journal.run(run).run_id if run else ""
         from agentctl.tui.app import Monitor
         from agentctl.tui.outside import Outside
@@ -78,6 +78,14 @@ def watch(run: str, store: str | None, user: str, *, answers: bool = True, start
         raise shown.defect
     if shown.return_code:  # it was told to end by a signal
         raise typer.Exit(shown.return_code)
+
+
+def _opened(store: str | None) -> Store:
+    """The store to watch; the default one is made where there is none, or no run that begins later would be seen."""
+    from agentctl.config import paths
+    from agentctl.runner import stores
+
+    return options.open_journal(store) if paths.is_named(store) else stores.open_journal(store)
 
 
 def _outside(journal: Store, store: str | None, user: str) -> Outside:

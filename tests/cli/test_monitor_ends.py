@@ -1,5 +1,6 @@
-"""The monitor on a terminal of its own, ended from outside."""
+"""The monitor on a terminal of its own: what comes and ends outside of it."""
 
+import contextlib
 import os
 import pty
 import select
@@ -13,7 +14,7 @@ import pytest
 
 ALT_SCREEN, MOUSE = (b"\x1b[?1049h", b"\x1b[?1049l"), (b"\x1b[?1000h", b"\x1b[?1000l")
 DRAWN = b"palette"
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 
 
 def drawn(ours, true):
@@ -26,9 +27,9 @@ def drawn(ours, true):
     return seen
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_gives_the_terminal_back_as_it_was(agentctl, demo, monkeypatch, sign):
-    agentctl("run", demo / "task.toml", "--var", "order=A-1001", "--rehearse")
+@contextlib.contextmanager
+def monitor(monkeypatch):
+    """Its process, both ends of its terminal, and how that was before."""
     monkeypatch.delenv("COLUMNS")
     monkeypatch.delenv("LINES")
     ours, theirs = pty.openpty()
@@ -36,6 +37,17 @@ def test_a_signal_gives_the_terminal_back_as_it_was(agentctl, demo, monkeypatch,
     before = termios.tcgetattr(theirs)
     child = subprocess.Popen([sys.executable, "-m", "agentctl", "monitor"], stdin=theirs, stdout=theirs, stderr=theirs)
     try:
+        yield child, ours, theirs, before
+    finally:
+        child.kill()
+        child.wait()
+        os.close(ours)
+        os.close(theirs)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_gives_the_terminal_back_as_it_was(monkeypatch, sign):
+    with monitor(monkeypatch) as (child, ours, theirs, before):
         seen = drawn(ours, lambda seen: DRAWN in seen)
 
         assert termios.tcgetattr(theirs) != before
@@ -50,8 +62,11 @@ def test_a_signal_gives_the_terminal_back_as_it_was(agentctl, demo, monkeypatch,
         assert termios.tcgetattr(theirs) == before
         for on, off in (ALT_SCREEN, MOUSE):
             assert seen.rfind(on) < seen.rfind(off)
-    finally:
-        child.kill()
-        child.wait()
-        os.close(ours)
-        os.close(theirs)
+
+
+def test_the_first_run_of_all_is_seen_by_a_monitor_that_was_there_before(agentctl, demo, monkeypatch):
+    with monitor(monkeypatch) as (_, ours, _, _):
+        drawn(ours, lambda seen: DRAWN in seen)
+        agentctl("run", demo / "task.toml", "--var", "order=A-1001", "--rehearse")
+
+        assert b"1 completed" in drawn(ours, lambda seen: b"1 completed" in seen)
