@@ -117,7 +117,7 @@ class Card(Screen[str]):
         self.set_interval(1.0, self._tell)
         self._tell()
         if self.given.became:
-            self._settle(self.given.became)
+            self._settle(printable(self.given.became, lines=False))
 
     # --- what is shown ---
 

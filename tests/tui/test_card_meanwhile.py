@@ -69,3 +69,12 @@ async def test_a_card_that_is_drawn_late_is_waited_for_from_then_on():
         await drained(app)
         await typed(app, "s")
         assert (None, []) == (app.card._held, app.left)
+
+
+async def test_what_was_decided_before_the_card_came_up_is_told_harmlessly():
+    app = Deck(asked(became="denied by bob: \x1b[2Jno"))
+    async with app.run_test(size=(80, 24)):
+        await drained(app)
+        assert r"denied by bob: \x1b[2Jno" == app.card.query_one(Below)._told[0]
+        await press(app, "y")
+    assert [] == app.left
