@@ -156,6 +156,12 @@ def test_what_counts_of_the_past(put, store):
     assert [1, 0] == [len(seen("loose")), len(seen("nobody's"))]
 
 
+def test_under_a_clock_that_was_set_back_nothing_took_less_than_no_time(put, store):
+    put(("r_1", {"updated": NOW - 50}, []))
+
+    assert [Past(0, 0, 0.0)] == store.read(lambda tx: past(tx, "triage", "strict", 0.0, rehearsed=False))
+
+
 def test_a_fork_is_told_apart_because_it_did_the_end_of_a_task_alone(put, found):
     put(("r_fork", {}, [(started(), 0), (replied(), 1)]), ("r_run", {}, [(started(), 1), (replied(), 1)]))
 
