@@ -34,6 +34,8 @@ LEFT = 38
 """Cells of the gauges."""
 LONGEST = 40_000
 """Characters of an answer that are shown."""
+SAYS_NO_MORE = {"", "done", "pause", "cancel"}
+"""Reasons that a status says already."""
 STALE_S = 3.0
 """A reply that was left longer ago is no longer being written."""
 
@@ -177,14 +179,18 @@ class RunPage(Screen[None]):
         if page.resume and page.requests.answered and page.word == "parked":
             return [(" it was answered, and still rests · r goes on with it here", "warn")]
         if page.resume:
-            reason = page.row.reason if page.row else ""
-            return [(f" {page.word}{f': {reason}' if reason else ''} · r goes on with it here", "warn")]
+            return [(f" {self._outcome} · r goes on with it here", "warn")]
         if page.doing:
             left = page.until - page.now
             time = f"{left:.0f}s left" if left > 0 else span(page.now - page.since)
             return [(f" {safe(page.doing)} {time}", "plain")]
-        reason = page.row.reason if page.row else ""
-        return [(f" {page.word}{f': {safe(reason)}' if reason not in {'', 'done'} else ''}", "quiet")]
+        return [(f" {self._outcome}", "quiet")]
+
+    @property
+    def _outcome(self) -> str:
+        """`stopped: max_steps`; a reason that only says the same again is left out."""
+        word, reason = self.page.word, self.page.row.reason if self.page.row else ""
+        return word if reason in SAYS_NO_MORE else f"{word}: {safe(reason)}"
 
     def _draw_said(self) -> None:
         page, moment = self.page, self.moment

@@ -323,6 +323,19 @@ async def test_a_run_that_no_provider_answered_says_why_and_can_go_on(scene):
         assert "r" in pilot.app.screen.active_bindings
 
 
+@pytest.mark.parametrize(
+    ("status", "reason", "told"),
+    [("paused", "pause", "paused · r goes on with it here"), ("cancelled", "cancel", "cancelled")],
+)
+async def test_an_outcome_is_not_said_twice(scene, status, reason, told):
+    over = e.Completed(status, reason, 20, 0, "", message=f"{status} by ada.")
+    scene.run("r_over0000a7", [started(), over], status, reason)
+    async with scene.monitor("r_over0000a7").run_test() as pilot:
+        await settled(pilot, page=True)
+
+        assert f" {told}" == text(pilot, "#doing")
+
+
 async def test_what_was_answered_and_still_rests_says_what_to_press(scene):
     scene.run("r_wait0000a4", WAITING, "parked", "approval")
     scene.store.leave("r_wait0000a4", "approve", by="ada", call_id="c3.1", asked_seq=len(WAITING) - 1)
