@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentctl.cli import options, render, shared_values
-from agentctl.cli.options import AsJson, LimitsOf, Rehearsed, StoreUrl
+from agentctl.cli import options, render, shared_values, values
+from agentctl.cli.options import AsJson, Rehearsed, StoreUrl
 
 if TYPE_CHECKING:
     from agentctl.cli.render import Tone
@@ -26,7 +26,15 @@ Name = Annotated[
 
 def circuits(
     ctx: typer.Context,
-    policy: LimitsOf = "standard",
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="P",
+            callback=options.filled,
+            help="Whose rules; default: those of whoever opened each",
+            autocompletion=values.policies,
+        ),
+    ] = None,
     rehearsed: Rehearsed = False,
     as_json: AsJson = False,
     store: StoreUrl = None,
@@ -37,7 +45,7 @@ def circuits(
     from agentctl.config.load import load_policy
     from agentctl.runner import outages
 
-    rules, now = load_policy(policy).policy.circuit, time.time()
+    rules, now = None if policy is None else load_policy(policy).policy.circuit, time.time()
     with options.reading(store) as tx:
         lines = outages.lines(tx, rules, now, rehearsed=rehearsed)
     if as_json:

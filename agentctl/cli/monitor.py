@@ -112,12 +112,11 @@ def _outside(journal: Store, store: str | None, user: str) -> Outside:
 
 def _outages(journal: Store) -> tuple[Outage, ...]:
     """As the default policy's rules see them; of rehearsals, each of which has its own, those that are open."""
-    from agentctl.core.guards.circuit import Rules
     from agentctl.runner import outages
     from agentctl.tui.seen import Outage
 
     now = journal.clock()
-    lines = journal.read(lambda tx: outages.lines(tx, Rules(), now, rehearsed=True))
+    lines = journal.read(lambda tx: outages.lines(tx, None, now, rehearsed=True))
     seen = (line for line in lines if line.state == "open" or not line.rehearsed)
     return tuple(Outage(_short(line.name), line.state, line.failures, line.retry_at) for line in seen)
 

@@ -15,7 +15,7 @@ from agentctl.journal.tx import Tx
 from agentctl.records import dataclass
 
 Mend = Literal["salvage", "cut", "rebuild"]
-OF_RUNS: Final = ("specs", "events", "tool_calls", "sealed", "inbox", "watching")
+OF_RUNS: Final = ("specs", "events", "tool_calls", "sealed", "inbox", "onlookers")
 """The tables whose rows belong to a run."""
 
 

@@ -113,7 +113,7 @@ def standing(rules: Rules | ToolRules, found: Circuit, now: float) -> Told:
 def _write(tx: Tx, name: str, at: Circuit, now: float) -> None:
     tallies = [[tally.start, tally.calls, tally.failures] for tally in at.tallies]
     probes = [[probe.owner, probe.at, probe.until] for probe in at.probes]
-    text = json.dumps([at.failures, at.failed_at, at.opened_at, tallies, probes], separators=(",", ":"))
+    text = json.dumps([at.failures, at.failed_at, at.opened_at, tallies, probes, at.rests_s], separators=(",", ":"))
     tx.execute(
         "INSERT INTO circuits(name, circuit, updated) VALUES(?, ?, ?)"
         " ON CONFLICT(name) DO UPDATE SET circuit = excluded.circuit, updated = excluded.updated",
@@ -122,11 +122,12 @@ def _write(tx: Tx, name: str, at: Circuit, now: float) -> None:
 
 
 def _loads(text: str) -> Circuit:
-    failures, failed_at, opened_at, tallies, probes = json.loads(text)
+    failures, failed_at, opened_at, tallies, probes, *later = json.loads(text)
     return Circuit(
         failures,
         failed_at,
         opened_at,
         tuple(Tally(start, calls, bad) for start, calls, bad in tallies),
         tuple(Probe(owner, begun, end) for owner, begun, end in probes),
+        *later,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from agentctl.core.clock import SKEW_S
 from agentctl.core.events import Stamped, ToolFinished, ToolStarted
 from agentctl.core.guards.results import MINUTE_S, MOST_STARTS
-from agentctl.journal import bodies, chain, codec, inbox, lease, sealed, watching
+from agentctl.journal import bodies, chain, codec, inbox, lease, onlookers, sealed
 from agentctl.journal.failpoints import failpoint
 from agentctl.journal.sealed import Sealed
 from agentctl.journal.tx import Tx
@@ -99,7 +99,7 @@ def append(tx: Tx, epoch: int, draft: Draft, change: Change, now: float) -> floa
     _calls(tx, draft.events, epoch)
     _beside(tx, draft, change, now)
     if change.status not in {None, "running"}:  # also where the driver that left it there was killed
-        watching.write(tx, draft.events[0].run_id, "", now)
+        onlookers.write(tx, draft.events[0].run_id, "", now)
     return until
 
 

@@ -158,8 +158,8 @@ BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 """
 
 # The end of a reply that is being written, for who watches the run elsewhere.
-_WATCHING = """
-CREATE TABLE watching(
+_ONLOOKERS = """
+CREATE TABLE onlookers(
   run_id TEXT PRIMARY KEY REFERENCES runs ON DELETE CASCADE, until REAL NOT NULL,
   text TEXT NOT NULL DEFAULT '', at REAL NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
@@ -184,7 +184,7 @@ CREATE INDEX events_injected ON events(ts) WHERE type = 'injection';
 """
 
 MIGRATIONS: Final = (
-    _FIRST, _PINS, _SHARED, _LISTINGS, _REAPED, _QUEUE, _LIMITS, _CHAIN, _WATCHING, _POLICY, _INCIDENTS,
+    _FIRST, _PINS, _SHARED, _LISTINGS, _REAPED, _QUEUE, _LIMITS, _CHAIN, _ONLOOKERS, _POLICY, _INCIDENTS,
 )  # fmt: skip
 VERSION: Final = len(MIGRATIONS)
 

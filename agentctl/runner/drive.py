@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 from agentctl import ownkeys
 from agentctl.approvals.base import Approver
-from agentctl.approvals.elsewhere import Elsewhere
 from agentctl.config import masking
 from agentctl.core import decisions as do
 from agentctl.core import summary
@@ -191,8 +190,7 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         from agentctl.runner import rehearse  # see `_standin`
 
         play = play if at.order.real_tools else rehearse.scripted(script, at.events)
-        if approver is None or isinstance(approver, Elsewhere):
-            approver = rehearse.ScriptedPerson(script, at.events, approver)
+        approver = approver or rehearse.ScriptedPerson(script, at.events)
     seal = at.journal.seal
     mask = masking.mask(plan.policy.scrub, known_secrets(plan, at.secrets))
     vault = numbered.recalled(at.journal, at.run_id, at.events, mask)

@@ -14,7 +14,7 @@ from agentctl.core.events import Stamped
 from agentctl.core.messages import Delta
 from agentctl.core.state import State
 from agentctl.errors import AgentctlError
-from agentctl.journal import watching
+from agentctl.journal import onlookers
 from agentctl.journal.store import Store
 from agentctl.runner.order import Listener, Progress
 
@@ -45,7 +45,7 @@ class Glimpse:
     def delta(self, delta: Delta) -> None:
         """The next piece."""
         if delta.kind == "text":
-            self._text = (self._text + delta.text)[-watching.LONGEST :]
+            self._text = (self._text + delta.text)[-onlookers.LONGEST :]
         if self._timer() - self._looked >= EVERY_S:
             self._looked = self._timer()
             if self._watched():
@@ -63,10 +63,10 @@ class Glimpse:
 
     def _watched(self) -> bool:
         try:
-            return self._journal.read(lambda tx: watching.watched(tx, self._run_id, self._journal.clock()))
+            return self._journal.read(lambda tx: onlookers.watched(tx, self._run_id, self._journal.clock()))
         except AgentctlError:  # what it writes next will say so; this is only for eyes
             return False
 
     def _leave(self, text: str) -> None:
         now = self._journal.clock()
-        self._journal.post(lambda tx: watching.write(tx, self._run_id, text, now), run_id=self._run_id)
+        self._journal.post(lambda tx: onlookers.write(tx, self._run_id, text, now), run_id=self._run_id)

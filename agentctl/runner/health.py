@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Literal
 
 from agentctl.config import keys, load, paths
-from agentctl.core.guards import circuit
 from agentctl.errors import Invalid, StoreMissing
 from agentctl.journal import doors, lease, opening, reaper, runs, sealed
 from agentctl.journal.tx import Tx
@@ -161,7 +160,7 @@ def _shared(connection: Tx, now: float) -> Iterator[Check]:
     if held:
         said = f"${sum(each.amount for each in held) / 1e6:,.4f} held by dead processes"
         yield Check("store", "holds", "warn", said, "agentctl budget settles them, as any run does")
-    lines = outages.lines(connection, circuit.Rules(), now, rehearsed=False)
+    lines = outages.lines(connection, None, now, rehearsed=False)
     names = ", ".join(line.name for line in lines if line.state != "closed")
     if names:
         yield Check("store", "circuits", "warn", f"not closed: {names}", "agentctl circuits")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from agentctl.core.guards import circuit
-from agentctl.core.guards.circuit import Phase, Rules
+from agentctl.core.guards.circuit import Phase, Rules, ToolRules
 from agentctl.errors import Forbidden
 from agentctl.journal import circuits
 from agentctl.journal.circuits import Row
@@ -33,8 +33,8 @@ class Line:
     rehearsed: bool
 
 
-def lines(tx: Tx, rules: Rules, now: float, *, rehearsed: bool) -> list[Line]:
-    """The worst first, then by name."""
+def lines(tx: Tx, rules: Rules | None, now: float, *, rehearsed: bool) -> list[Line]:
+    """The worst first, then by name. Without rules each rests for as long as whoever opened it leaves it alone."""
     found = [_line(row, rules, now) for row in circuits.listing(tx)]
     kept = [line for line in found if rehearsed or not line.rehearsed]
     return sorted(kept, key=lambda line: (WORST_FIRST.index(line.state), line.name))
@@ -63,11 +63,14 @@ def _is_rehearsed(name: str) -> bool:
     return name.startswith(scopes.REHEARSAL)
 
 
-def _line(row: Row, rules: Rules, now: float) -> Line:
+def _line(row: Row, rules: Rules | None, now: float) -> Line:
     rehearsed = _is_rehearsed(row.name)
     bare = row.name.split(":", 2)[2] if rehearsed else row.name
     kind: Kind = "tool" if bare.startswith("tool:") else "provider"
-    at, under = row.circuit, rules.tools if kind == "tool" else rules
+    at = row.circuit
+    under: Rules | ToolRules = (rules or Rules()).tools if kind == "tool" else (rules or Rules())
+    if rules is None:
+        under = circuit.as_opened(under, at)
     state, until = circuit.phase(under, at, now), None
     if state == "open":
         until = circuit.until(under, at, now)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from agentctl.approvals.base import Answer, Approver, Question
+from agentctl.approvals.base import Answer, Question
 from agentctl.config import paths
 from agentctl.core import envelope, forking
 from agentctl.core.contract import Contract
@@ -60,12 +60,8 @@ def scripted(script: Script, events: Sequence[Stamped] = ()) -> Callable[[Tool],
 class ScriptedPerson:
     """Answers from the script's `[[person]]` where no person can; each is used once, in order."""
 
-    def __init__(self, script: Script, events: Sequence[Stamped] = (), otherwise: Approver | None = None) -> None:
-        """What they answered before, in a run that is resumed, they do not answer again.
-
-        `otherwise` is who is asked where the script says nothing.
-        """
-        self._otherwise = otherwise
+    def __init__(self, script: Script, events: Sequence[Stamped] = ()) -> None:
+        """What they answered before, in a run that is resumed, they do not answer again."""
         self._left: list[Person] = list(script.person)
         asked = {one.event.call_id: one.event.tool for one in events if isinstance(one.event, ApprovalRequested)}
         forked = forking.own_from(events)
@@ -87,9 +83,7 @@ class ScriptedPerson:
     async def ask(self, question: Question) -> Answer | None:
         """What the script says; None: it says nothing, and nobody is there."""
         person = self._next(question.tool)
-        if person is None:
-            return None if self._otherwise is None else await self._otherwise.ask(question)
-        return Answer(DECISIONS[person.answer], SCRIPT, person.why)
+        return None if person is None else Answer(DECISIONS[person.answer], SCRIPT, person.why)
 
 
 def go_on(standin: StandIn, run_id: str, events: Sequence[Stamped]) -> None:

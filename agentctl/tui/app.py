@@ -206,7 +206,8 @@ class Monitor(App[None]):
             self.push_screen(card, self._decided)
 
     def _asked_of(self, page: Page, request: Request) -> Asked:
-        return asked.of(page.requests, request, spent_micro=page.spent_micro, running=not page.resume)
+        running = not page.resume
+        return asked.of(page.requests, request, spent_micro=page.spent_micro, running=running, said=page.said)
 
     def _decided(self, said: str | None) -> None:
         if said:

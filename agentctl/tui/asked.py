@@ -12,12 +12,15 @@ from agentctl.approvals.editing import written
 from agentctl.approvals.printable import printable
 from agentctl.approvals.wording import GOES_ON, choices
 from agentctl.core.messages import Json, JsonObject
+from agentctl.core.remarks import short
 from agentctl.records import dataclass, replace
 from agentctl.tui.pending import Request, Requests
 
 Kind = Literal["plain", "ask", "added", "removed", "warn"]
 """How a line is coloured. It says nothing that its words do not say."""
 WARNED = ("  doubt  ", "  copied from ", "  words  ", "  note   ")
+MOST_SAID = 300
+"""Characters of what the agent said with the call."""
 EDIT_KEYS = "y approve as changed · e edit again · n deny, with a reason · s stop the run"
 ANEW = "you changed the arguments: tier and rules are decided from the start, then it runs or is refused"
 
@@ -33,12 +36,14 @@ class Asked:
     """A driver waits for the answer; else the run goes on when it is resumed."""
     became: str = ""
     """Who decided it meanwhile, and how; empty: it waits."""
+    said: str = ""
+    """What the agent said with the call, scrubbed."""
 
 
-def of(requests: Requests, request: Request, *, spent_micro: int, running: bool) -> Asked:
+def of(requests: Requests, request: Request, *, spent_micro: int, running: bool, said: str = "") -> Asked:
     """How a request stands by now: the newest form of the same call, and what became of it."""
     now = requests.asked.get(request.call_id, request)
-    return Asked(now, spent_micro, running, requests.became(request.call_id))
+    return Asked(now, spent_micro, running, requests.became(request.call_id), said)
 
 
 def question(asked: Asked, changed: JsonObject | None = None) -> Question:
@@ -48,6 +53,8 @@ def question(asked: Asked, changed: JsonObject | None = None) -> Question:
     if event.cache_until and event.later_micro:
         at = time.strftime("%H:%M:%S", time.localtime(event.cache_until))
         notes = (f"the prompt cache expires at {at}; a later answer costs ${event.later_micro / 1e6:.4f} more",)
+    if asked.said:
+        notes = (f"the agent said: {short(asked.said, MOST_SAID)}", *notes)
     shown = asked.request.question(asked.spent_micro, notes)
     if changed is None:
         return shown

@@ -16,7 +16,7 @@ from agentctl.core.gauges import Gauge
 from agentctl.core.state import State, apply
 from agentctl.core.summary import Summary
 from agentctl.errors import AgentctlError
-from agentctl.journal import lease, pace, watching
+from agentctl.journal import lease, onlookers, pace
 from agentctl.journal.runs import RunRow
 from agentctl.journal.store import Store
 from agentctl.records import replace
@@ -55,7 +55,7 @@ class Follow:
             row = self._journal.run(self._run_id)
             self._say_so(row, now)
             page = self._caught_up(row, now)
-            self._page = replace(page, writing=self._journal.read(lambda tx: watching.read(tx, row.run_id)), fault="")
+            self._page = replace(page, writing=self._journal.read(lambda tx: onlookers.read(tx, row.run_id)), fault="")
         except AgentctlError as error:
             self._page = replace(self._page, now=now, fault=error.message)
         return self._page
@@ -63,7 +63,7 @@ class Follow:
     def _say_so(self, row: RunRow, now: float) -> None:
         if self._watches and row.status in {"running", "queued"} and time.monotonic() - self._told > WATCH_S:
             self._told = time.monotonic()
-            self._journal.write(lambda tx: watching.watch(tx, row.run_id, now), run_id=row.run_id)
+            self._journal.write(lambda tx: onlookers.watch(tx, row.run_id, now), run_id=row.run_id)
 
     def _caught_up(self, row: RunRow, now: float) -> Page:
         page = self._page
@@ -140,7 +140,7 @@ class Follow:
         match stamped.event:
             case e.ModelReplied(text=text, cost_micro=cost):
                 spends = (*page.spends, cost / 1e6)[-MOST_SPENDS:]
-                return replace(page, spends=spends, answer=text or page.answer)
+                return replace(page, spends=spends, answer=text or page.answer, said=text)
             case e.ModelFailed(cost_micro=cost) if cost:
                 return replace(page, spends=(*page.spends, cost / 1e6)[-MOST_SPENDS:])
             case e.Completed() as over:

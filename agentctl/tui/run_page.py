@@ -36,6 +36,8 @@ LONGEST = 40_000
 """Characters of an answer that are shown."""
 SAYS_NO_MORE = {"", "done", "pause", "cancel"}
 """Reasons that a status says already."""
+LONG = 3_000
+"""Events from which on the way back takes a moment."""
 STALE_S = 3.0
 """A reply that was left longer ago is no longer being written."""
 

@@ -11,8 +11,8 @@ from agentctl.core.gauges import Gauge
 from agentctl.core.glance import Glance
 from agentctl.core.remarks import Tone
 from agentctl.core.timeline import Row
+from agentctl.journal.onlookers import NOTHING, Writing
 from agentctl.journal.runs import RunRow
-from agentctl.journal.watching import NOTHING, Writing
 from agentctl.records import dataclass
 from agentctl.tui.limits import Limits
 from agentctl.tui.pending import Request, Requests
@@ -94,6 +94,8 @@ class Page:
     spends: tuple[float, ...] = ()
     """Dollars, by reply."""
     answer: str = ""
+    said: str = ""
+    """Of the last reply."""
     doing: str = ""
     since: float = 0.0
     until: float = 0.0

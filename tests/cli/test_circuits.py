@@ -9,6 +9,7 @@ from agentctl.config import paths
 from agentctl.core.guards import circuit
 from agentctl.journal import circuits
 from agentctl.journal.circuits import Ask, Outcome
+from agentctl.journal.codec import timestamp
 from agentctl.journal.store import open_store
 
 NOW = 1_790_000_000.0
@@ -115,6 +116,15 @@ def test_the_rules_are_the_policy_s(agentctl, weigh, clock, tmp_path):
 
     assert {MODEL: "open", TOOL: "half_open"} == states(agentctl)
     assert {MODEL: "half_open", TOOL: "open"} == states(agentctl, "--policy", str(policy))
+
+
+def test_without_a_policy_each_rests_for_as_long_as_whoever_opened_it_leaves_it_alone(agentctl, isolated, clock):
+    rules = circuit.Rules(failure_threshold=1, recovery_s=600.0)
+    with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:
+        store.write(lambda tx: circuits.record(tx, Outcome(MODEL, rules, "o", False, NOW - 100), NOW - 100))
+    (item,) = agentctl("circuits", "--json").json["items"]
+
+    assert ("open", timestamp(NOW + 500)) == (item["state"], item["retry_at"])
 
 
 def test_rehearsals_are_hidden_unless_asked_for(agentctl, weigh, clock):

@@ -51,9 +51,21 @@ def left_over(isolated):
     return list((isolated / "data" / "detached").iterdir())
 
 
+def denied(run_id):
+    """What somebody does who watches: one no, and the end is waited for."""
+
+    def waiting():
+        with open_journal(None) as journal:
+            return pending.of(journal, run_id).waiting
+
+    (request,) = wait_for(waiting)
+    assert "" == answers.sender(lambda: open_journal(None), "ada")(request, answers.no("ask first"))
+    wait_for(lambda: over(run_id))
+
+
 def test_at_its_end_it_says_what_run_says(agentctl, demo, looked, isolated):
-    """The variable is piped in; the script's person answers."""
-    seen = looked(lambda run_id: wait_for(lambda: over(run_id)))
+    """The variable is piped in; who watches is asked, and not the script's person."""
+    seen = looked(denied)
     flags = ("--rehearse", "--user", "ada", "--tui")
     called = agentctl("run", demo / "task.toml", "--var", "order=-", *flags, stdin="A-1001\n")
 
@@ -65,16 +77,7 @@ def test_at_its_end_it_says_what_run_says(agentctl, demo, looked, isolated):
 
 
 def test_its_questions_stand_for_whoever_watches(agentctl, nobody, looked):
-    def act(run_id):
-        def waiting():
-            with open_journal(None) as journal:
-                return pending.of(journal, run_id).waiting
-
-        (request,) = wait_for(waiting)
-        assert "" == answers.sender(lambda: open_journal(None), "ada")(request, answers.no("ask first"))
-        wait_for(lambda: over(run_id))
-
-    seen = looked(act)
+    seen = looked(denied)
     called = agentctl("run", nobody / "task.toml", *ORDER, "--rehearse", "--tui")
 
     assert 0 == called.code

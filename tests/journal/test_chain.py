@@ -53,7 +53,7 @@ def recomputed(store, run_id="r_1"):
 
 BEFORE = schema.MIGRATIONS.index(schema._CHAIN)
 LATER = (
-    "DROP TABLE watching; DROP INDEX runs_by_task; ALTER TABLE runs DROP COLUMN policy; DROP TABLE incidents;"
+    "DROP TABLE onlookers; DROP INDEX runs_by_task; ALTER TABLE runs DROP COLUMN policy; DROP TABLE incidents;"
     " DROP INDEX events_injected;"
 )
 """What came after it."""

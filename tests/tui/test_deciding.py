@@ -5,6 +5,7 @@ import json
 from agentctl.core import events as e
 from agentctl.tui.card import Card
 from agentctl.tui.editor import Editor
+from agentctl.tui.quoted import Quoted
 from agentctl.tui.run_page import RunPage
 from tests.tui.conftest import settled, until
 from tests.tui.scene import WAITING, asked, started
@@ -129,3 +130,11 @@ async def test_a_screen_that_only_shows_answers_nothing(scene):
             await quiet(pilot)
 
     assert [] == letters(scene)
+
+
+async def test_the_card_shows_what_the_agent_said_with_the_call(scene):
+    async with waiting(scene).run_test(size=(80, 24)) as pilot:
+        await card(pilot)
+        shown = "\n".join(pilot.app.screen.query_one(Quoted)._lines)
+
+    assert "  note   the agent said: The notes allow a full refund." in shown

@@ -7,7 +7,7 @@ from agentctl.cli import monitor
 from agentctl.core import events as e
 from agentctl.core.guards.circuit import Rules
 from agentctl.errors import Forbidden
-from agentctl.journal import circuits, watching
+from agentctl.journal import circuits, onlookers
 from agentctl.journal.circuits import Outcome
 from agentctl.runner import stopping
 from agentctl.tui import run_page
@@ -73,9 +73,9 @@ async def test_a_reply_is_seen_while_it_is_written(scene):
     async with scene.monitor("r_work0000a3").run_test() as pilot:
         await settled(pilot, page=True)
 
-        assert scene.store.read(lambda tx: watching.watched(tx, "r_work0000a3", scene.now))
+        assert scene.store.read(lambda tx: onlookers.watched(tx, "r_work0000a3", scene.now))
 
-        scene.store.write(lambda tx: watching.write(tx, "r_work0000a3", "Your order is on its w", scene.now))
+        scene.store.write(lambda tx: onlookers.write(tx, "r_work0000a3", "Your order is on its w", scene.now))
         await until(pilot, lambda: pilot.app.screen.page.writing.text)
         box = pilot.app.screen.query_one("#said")
 
@@ -85,11 +85,11 @@ async def test_a_reply_is_seen_while_it_is_written(scene):
 @pytest.mark.parametrize("status", ["completed", "cancelled", "paused", "parked", "stopped"])
 def test_what_a_killed_driver_was_writing_is_gone_once_the_run_rests(scene, status):
     scene.run("r_work0000a3", [started(), asked()], ago=9)
-    scene.store.write(lambda tx: watching.watch(tx, "r_work0000a3", scene.now))
-    scene.store.write(lambda tx: watching.write(tx, "r_work0000a3", "half a sen", scene.now))
+    scene.store.write(lambda tx: onlookers.watch(tx, "r_work0000a3", scene.now))
+    scene.store.write(lambda tx: onlookers.write(tx, "r_work0000a3", "half a sen", scene.now))
     scene.add("r_work0000a3", [e.Completed(status, "", 0, 0, "")], status)
 
-    assert "" == scene.store.read(lambda tx: watching.read(tx, "r_work0000a3")).text
+    assert "" == scene.store.read(lambda tx: onlookers.read(tx, "r_work0000a3")).text
 
 
 async def test_left_and_right_travel_and_escape_comes_back_to_now(scene):
@@ -228,7 +228,7 @@ async def test_a_screen_that_only_shows_changes_nothing(scene):
         await pilot.pause(0.2)
 
         assert done == []
-        assert not scene.store.read(lambda tx: watching.watched(tx, "r_work0000a3", NOW))
+        assert not scene.store.read(lambda tx: onlookers.watched(tx, "r_work0000a3", NOW))
 
 
 @pytest.mark.parametrize("size", [(40, 10), (60, 15), (300, 80)], ids=str)

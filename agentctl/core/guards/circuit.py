@@ -102,6 +102,8 @@ class Circuit:
     """Bound: LONGEST_S / GRAIN_S, and one."""
     probes: tuple[Probe, ...] = ()
     """Bound: MOST_PROBES, or half_open_probes where that is more."""
+    rests_s: float = 0.0
+    """For how long whoever opened it leaves it alone, in seconds; 0: it is closed, or nobody wrote it down."""
 
 
 CLOSED = Circuit()
@@ -124,6 +126,11 @@ def until(rules: Rules | ToolRules, circuit: Circuit, now: float) -> float:
     return min((probe.until for probe in _out(circuit, now)), default=now)
 
 
+def as_opened(rules: Rules | ToolRules, circuit: Circuit) -> Rules | ToolRules:
+    """The rules with the rest of whoever opened it: what a person is told, whose policy has another one."""
+    return replace(rules, recovery_s=circuit.rests_s) if circuit.rests_s else rules
+
+
 def probed(rules: Rules | ToolRules, circuit: Circuit, owner: str, now: float, patience_s: float) -> Circuit:
     """It is half open, and `owner` probes it."""
     most = max(MOST_PROBES, rules.half_open_probes)
@@ -140,7 +147,9 @@ def recorded(
         others = tuple(probe for probe in circuit.probes if probe.owner != owner)
         if ok is None:
             return replace(circuit, probes=others)
-        return CLOSED if ok else replace(circuit, failed_at=now, opened_at=now, probes=others)
+        if ok:
+            return CLOSED
+        return replace(circuit, failed_at=now, opened_at=now, probes=others, rests_s=rules.recovery_s)
     if ok is None:
         return circuit
     tallies = _counted(circuit.tallies, now, ok=ok)
@@ -149,7 +158,7 @@ def recorded(
         return replace(circuit, failures=0 if fresh else circuit.failures, tallies=tallies)
     failures = circuit.failures + 1
     opens = failures >= rules.failure_threshold or _too_often(rules, tallies, now)
-    return Circuit(failures, now, now if opens else 0.0, tallies)
+    return Circuit(failures, now, now if opens else 0.0, tallies, rests_s=rules.recovery_s if opens else 0.0)
 
 
 def _out(circuit: Circuit, now: float) -> tuple[Probe, ...]:

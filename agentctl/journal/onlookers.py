@@ -33,23 +33,23 @@ NOTHING: Final = Writing("", 0.0)
 def watch(tx: Tx, run_id: str, now: float) -> None:
     """Somebody looks at this run; to be said again before WATCHED_S are over."""
     tx.execute(
-        "INSERT INTO watching(run_id, until) VALUES(?, ?) ON CONFLICT(run_id) DO UPDATE SET until = excluded.until",
+        "INSERT INTO onlookers(run_id, until) VALUES(?, ?) ON CONFLICT(run_id) DO UPDATE SET until = excluded.until",
         (run_id, now + WATCHED_S),
     )
 
 
 def watched(tx: Tx, run_id: str, now: float) -> bool:
     """Whether anybody looks."""
-    row = tx.execute("SELECT until FROM watching WHERE run_id = ?", (run_id,)).fetchone()
+    row = tx.execute("SELECT until FROM onlookers WHERE run_id = ?", (run_id,)).fetchone()
     return row is not None and now < row[0] <= now + 2 * WATCHED_S
 
 
 def write(tx: Tx, run_id: str, text: str, now: float) -> None:
     """Leave the end of what is being written; nothing for nobody."""
-    tx.execute("UPDATE watching SET text = ?, at = ? WHERE run_id = ?", (text[-LONGEST:], now, run_id))
+    tx.execute("UPDATE onlookers SET text = ?, at = ? WHERE run_id = ?", (text[-LONGEST:], now, run_id))
 
 
 def read(tx: Tx, run_id: str) -> Writing:
     """What is being written."""
-    row = tx.execute("SELECT text, at FROM watching WHERE run_id = ?", (run_id,)).fetchone()
+    row = tx.execute("SELECT text, at FROM onlookers WHERE run_id = ?", (run_id,)).fetchone()
     return Writing(str(row[0]), float(row[1])) if row and row[0] else NOTHING
