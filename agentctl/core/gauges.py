@@ -124,7 +124,7 @@ def _progress(policy: Policy | None, state: State) -> Gauge:
 
 
 def circuits(policy: Policy | None, state: State, now: float) -> Iterator[Gauge]:
-    """Those of the answering providers, and whatever else is open: `anthropic OPEN, probed in 42s`."""
+    """Those of the answering providers, and whatever else is open: `anthropic OPEN 42s`."""
     known = [each.name for each in policy.providers if "answer" in each.roles] if policy else []
     asked = [state.route.asked] if state.route.asked else []
     for name in dict.fromkeys((*known, *asked, *state.circuit.open)):

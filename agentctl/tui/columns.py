@@ -158,16 +158,16 @@ def counts(lines: Sequence[Line]) -> list[Span]:
 
 
 def health(outages: Sequence[Outage], now: float) -> list[Span]:
-    """`circuits: anthropic|…|sonnet OPEN, probed in 42s · 2 closed`."""
+    """`circuits: OPEN 42s anthropic claude-sonnet-4-6 · 2 closed`: what a narrow screen cuts off is the name."""
     if not outages:
         return [("circuits: none is open", "quiet")]
     down = sum(each.state != "closed" for each in outages)
     found: list[Span] = [(f"circuits, {down} not closed: " if down > 1 else "circuits: ", "quiet")]
     for each in outages:
         if each.state != "closed":
-            left = "" if each.retry_at is None or each.retry_at <= now else f", probed in {each.retry_at - now:.0f}s"
+            left = "" if each.retry_at is None or each.retry_at <= now else f" {each.retry_at - now:.0f}s"
             word = "OPEN" if each.state == "open" else "HALF-OPEN"
-            found.append((f"{safe(each.name)} {word}{left}", "bad" if each.state == "open" else "warn"))
+            found.append((f"{word}{left} {safe(each.name)}", "bad" if each.state == "open" else "warn"))
             found.append((" · ", "quiet"))
     closed = sum(each.state == "closed" for each in outages)
     return [*found, (f"{closed} closed", "good" if len(found) == 1 else "quiet")]

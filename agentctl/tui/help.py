@@ -35,7 +35,7 @@ HELP_OF_OVERVIEW = Help(
         ("status", "needs you: a call waits for somebody · crashed: its process is gone, resume it"),
         ("cost", "spent / what it may cost · context: how full the next request is"),
         ("provider", "✗ circuit open, seconds to the next probe · ! the last request failed"),
-        ("circuits", "the second line: shared by all runs of this store"),
+        ("circuits", "the second line, for all runs of this store: OPEN, seconds to the next probe"),
     ),
     (
         ("↑ ↓ enter", "choose a run, open its page"),

@@ -42,7 +42,7 @@ async def test_the_open_circuit_is_told_on_the_second_line_and_at_the_run(scene)
         health = pilot.app.screen.query_one("#health", Say).text
         listed = words(pilot)
 
-    assert health == "circuits: anthropic claude-sonnet-4-6 OPEN, probed in 42s · 2 closed"
+    assert health == "circuits: OPEN 42s anthropic claude-sonnet-4-6 · 2 closed"
     assert "✗ 42s" in listed[2]
 
 
