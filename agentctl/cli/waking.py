@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 
 from agentctl import ownkeys
@@ -39,5 +40,7 @@ def resume(run_id: str, store: str | None, user: str) -> str:
         said = into.log.read_text("utf-8", "replace").strip().splitlines()
         into.remove()
         raise Forbidden(said[0] if said else f"{run_id} was not resumed (exit {code})")
-    child.returncode = code or 0  # nobody waits for it, and that is no oversight
+    if code is not None:
+        return f"{run_id} went on, and rests or has ended"
+    threading.Thread(target=child.wait, daemon=True).start()  # so that nothing is left of it when it ends
     return f"{run_id} goes on"
