@@ -69,10 +69,14 @@ def watch(run: str, store: str | None, user: str, *, answers: bool = True, start
     with _opened(store) as journal:
         run_id = journal.run(run).run_id if run else ""
         from agentctl.tui.app import Monitor
+        from agentctl.tui.driver import Measured
         from agentctl.tui.outside import Outside
 
         outside = _outside(journal, store, user) if answers else Outside(lambda: _outages(journal))
-        shown = Monitor(journal, user=user, outside=outside, run_id=run_id, answers=answers, asks=started)
+        driver = None if serving.served() else Measured
+        shown = Monitor(
+            journal, user=user, outside=outside, run_id=run_id, answers=answers, asks=started, driver=driver
+        )
         shown.run()
     if shown.defect is not None:
         raise shown.defect

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.message import Message
 from textual.screen import Screen
 
@@ -95,9 +96,10 @@ class Monitor(App[None]):
         run_id: str = "",
         answers: bool = True,
         asks: bool = False,
+        driver: type[Driver] | None = None,
     ) -> None:
         """`answers`: somebody here may decide, pause and cancel. `asks`: what waits is shown by itself."""
-        super().__init__()
+        super().__init__(driver_class=driver)
         self.journal, self.user, self.answers = journal, user, answers
         self.outside = outside or Outside()
         self._first, self._asks = run_id, asks

@@ -271,6 +271,8 @@ class RunPage(Screen[None]):
         if self._travel is not None and self.moment is not None:
             self._arrive(self._travel.at(count) if count <= len(self._travel) else None)
         elif self.page.count > max(0, count):
+            if self.page.count > LONG and self._travel is None:
+                self.notify(f"looking back through {self.page.count:,} events …", timeout=3)
             self._set_out(self.page, count)
 
     @work(thread=True, exclusive=True, group="travel")

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -28,10 +29,13 @@ def drawn(ours, true):
 
 
 @contextlib.contextmanager
-def monitor(monkeypatch):
-    """Its process, both ends of its terminal, and how that was before."""
-    monkeypatch.delenv("COLUMNS")
-    monkeypatch.delenv("LINES")
+def monitor(monkeypatch, *, told=None):
+    """Its process, both ends of its terminal, and how that was before. `told`: the size that the environment claims."""
+    for name, claimed in zip(("LINES", "COLUMNS"), told or (None, None), strict=True):
+        if claimed is None:
+            monkeypatch.delenv(name)
+        else:
+            monkeypatch.setenv(name, claimed)
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
     before = termios.tcgetattr(theirs)
@@ -70,3 +74,10 @@ def test_the_first_run_of_all_is_seen_by_a_monitor_that_was_there_before(agentct
         agentctl("run", demo / "task.toml", "--var", "order=A-1001", "--rehearse")
 
         assert b"1 completed" in drawn(ours, lambda seen: b"1 completed" in seen)
+
+
+def test_it_is_drawn_as_large_as_the_terminal_is_whatever_the_environment_claims(monkeypatch):
+    with monitor(monkeypatch, told=("60", "200")) as (_, ours, _, _):
+        seen = drawn(ours, lambda seen: DRAWN in seen)
+
+    assert 24 == max(int(row) for row in re.findall(rb"\x1b\[(\d+);\d+H", seen))
