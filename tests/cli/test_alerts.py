@@ -98,7 +98,7 @@ def test_incidents_are_listed_with_their_times(agentctl, failing, hook, policy):
 
 
 def test_a_parked_run_is_named_with_the_command_that_shows_it(agentctl, record, policy):
-    record("r_dddd000001", started(), requested(), status="parked", reason="approval")
+    record("r_dddd000001", started(), requested(), status="parked", reason="approval", ago=60)
     path = policy()
     path.write_text(path.read_text() + "[approval]\ntimeout_s = 0.000001\n")
 

@@ -127,7 +127,7 @@ async def test_the_limit_of_a_session_holds_at_the_moment_of_the_call(stages):
         for stage in both:
             counter = stage.effect(**{limit: 3})
             stage.policy(risk={"tiers": {"send": "safe"}})
-            stage.replies = [calls(("send", {"id": name})) for name in "ab"] + [Reply(text="done", delay_s=0.2)]
+            stage.replies = [calls(("send", {"id": name}), delay_s=0.5) for name in "ab"] + [Reply(text="done")]
         await asyncio.gather(*(stage.run(session=limit) for stage in both))
 
         assert [{}, {}] == [stage.events(RunStarted)[0].earlier_calls for stage in both]
