@@ -105,17 +105,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 # --- Another default ------------------------------------------------------------------------------
 
 
-TESTS = Path(__file__).parent
-SLOW = ("durability", "books", "simulation", "real", "journal", "laws", "tui", "tools", "runner", "cli")
-"""Folders with files of few and slow tests."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow files first: at the end no worker is left alone with one of them."""
-    rank = {name: number for number, name in enumerate(SLOW)}
-    items.sort(key=lambda item: rank.get(item.path.relative_to(TESTS).parts[0], len(SLOW)))
-
-
 def pytest_configure() -> None:
     for override in filter(None, os.environ.get("AGENTCTL_TEST_OVERRIDE", "").split(";")):
         path, _, literal = override.partition("=")

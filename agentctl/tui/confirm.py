@@ -13,6 +13,8 @@ from textual.widgets import Static
 
 from agentctl.tui.gate import Gate
 
+CLOCK = time.monotonic
+
 
 class Confirm(ModalScreen[bool]):
     """Enter alone does nothing."""
@@ -34,7 +36,7 @@ class Confirm(ModalScreen[bool]):
     def __init__(self, question: str) -> None:
         super().__init__()
         self._question = question
-        self._gate = Gate(time.monotonic)
+        self._gate = Gate(CLOCK)
 
     def compose(self) -> ComposeResult:
         """The question and its keys."""

@@ -8,7 +8,7 @@ import pytest
 from tests.durability.broken import KINDS, Breaks, broken
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("cc")]
-TRIES = 2
+TRIES = 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,7 +8,7 @@ import pytest
 from tests.durability.power import CUTS, Cuts, Recording, after_effects, cut, moments
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("cc")]
-MOMENTS = 2
+MOMENTS = 1
 
 
 @pytest.mark.parametrize("how", CUTS)

@@ -11,7 +11,7 @@ from tests.simulation.draw import draw
 from tests.simulation.simulation import Simulation
 
 COMMAND = "PYTHONPATH=. .venv/bin/python -m tests.simulation {seed}"
-RUNS = int(os.environ.get("AGENTCTL_SIMULATIONS", "1500"))
+RUNS = int(os.environ.get("AGENTCTL_SIMULATIONS", "500"))
 """How many runs are simulated in all."""
 PARTS = max(20, RUNS // 200)
 SEEDS_APART = 1_000_000

@@ -10,7 +10,7 @@ from agentctl.errors import Forbidden
 from agentctl.journal import circuits, onlookers
 from agentctl.journal.circuits import Outcome
 from agentctl.runner import stopping
-from agentctl.tui import run_page
+from agentctl.tui import confirm, run_page
 from agentctl.tui.app import Looked
 from agentctl.tui.confirm import Confirm
 from agentctl.tui.detail import DetailScreen
@@ -182,8 +182,9 @@ async def test_pause_asks_outside_and_says_what_came_of_it(scene):
         assert asked_for == ["r_work0000a3"]
 
 
-async def test_cancel_is_asked_about_first_and_neither_enter_nor_what_was_typed_ahead_is_a_yes(scene):
-    done = []
+async def test_cancel_is_asked_about_first_and_neither_enter_nor_what_was_typed_ahead_is_a_yes(scene, monkeypatch):
+    done, at = [], [0.0]
+    monkeypatch.setattr(confirm, "CLOCK", lambda: at[0])
     outside = Outside(cancel=lambda run_id: done.append(run_id) or "cancelled")
     scene.run("r_work0000a3", WORKING, ago=92)
     async with scene.monitor("r_work0000a3", outside=outside).run_test() as pilot:
@@ -198,7 +199,7 @@ async def test_cancel_is_asked_about_first_and_neither_enter_nor_what_was_typed_
 
         assert (done, isinstance(pilot.app.screen, Confirm)) == ([], True)
 
-        await pilot.pause(0.5)
+        at[0] += 1.0
         await pilot.press("y")
         await until(pilot, lambda: done)
 
