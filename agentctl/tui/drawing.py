@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
-from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -33,24 +33,6 @@ def fitted(text: str, width: int, *, right: bool = False) -> str:
     if have > width:
         return f"{set_cell_size(text, width - 1)}…"
     return " " * (width - have) + text if right else text + " " * (width - have)
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """The lines of a text, harmless, none wider than `width`."""
-    lines = printable(text).replace("\t", "    ").split("\n")
-    return [piece for line in lines for piece in (_words(line, max(1, width)) or [""])]
-
-
-def _words(line: str, width: int) -> list[str]:
-    """Broken at spaces where there are any."""
-    found: list[str] = []
-    while cell_len(line) > width:
-        head = chop_cells(line, width)[0]
-        at = head.rfind(" ")
-        head = head[:at] if at > width // 3 else head
-        found.append(head)
-        line = line[len(head) :].removeprefix(" ")
-    return [*found, line]
 
 
 def bar(share: float, width: int) -> str:
