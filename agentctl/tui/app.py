@@ -78,7 +78,7 @@ class Monitor(App[None]):
     ENABLE_COMMAND_PALETTE = True
     CSS = """
     .compact Footer { display: none; }
-    .compact #columns, .compact #health { display: none; }
+    .compact #columns { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "help", "help", key_display="?", tooltip="What is seen and what the keys do"),
