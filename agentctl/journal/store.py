@@ -92,6 +92,11 @@ class Store:
 
     # --- writing ---
 
+    @property
+    def busy(self) -> bool:
+        """Whether the writer is at work, as far as one thread puts work."""
+        return self._writer.busy
+
     async def submit(
         self,
         work: Callable[[Tx], T],

@@ -65,6 +65,8 @@ class Writer:
         self._starting = threading.Lock()
         self._closed = False
         self._dirty = False
+        self._taken = 0
+        self._done = 0
         self._told_nobody: dict[str, Exception] = {}
 
     def put(self, job: Job) -> None:
@@ -73,7 +75,13 @@ class Writer:
             self._start()
         if self._closed:
             raise RuntimeError(f"{self._engine.name} is closed")
+        self._taken += 1
         self._jobs.put(job)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is queued that nobody has been told of; exact for a caller that alone puts work."""
+        return self._taken != self._done
 
     def close(self) -> Exception | None:
         """Finish what is queued. Returns the error of posted work that nobody was told of."""
@@ -115,6 +123,7 @@ class Writer:
             going = first is not None
             if batch:
                 self._write(batch)
+                self._done += len(batch)
         self._engine.let_go()
 
     def _write(self, batch: list[Job]) -> None:

@@ -50,7 +50,7 @@ class Seen:
     """Kind of the fault that befell it; empty for none."""
 
     at: float
-    """When it was answered, on the monotonic clock, in seconds."""
+    """When it was answered, in seconds, by the server's clock."""
 
     headers: dict[str, str]
     """Its headers, names in lower case."""

@@ -60,6 +60,7 @@ class Handler:
         self._context_tokens = context_tokens
         self._seed = seed
         self._sealer = Sealer(seed)
+        self._clock = clock
         self.cache = Cache(clock, secret)
         self._diagnoses = Diagnoses()
         self._served = 0
@@ -221,7 +222,7 @@ class Handler:
                 api=call.api,
                 status=status,
                 fault=call.kind,
-                at=time.monotonic(),
+                at=self._clock(),
                 headers=call.request.headers,
                 body=body,
             )

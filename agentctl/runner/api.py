@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from agentctl.approvals.base import Approver
 from agentctl.config import task
+from agentctl.config.task import Filled
 from agentctl.core.events import Resumed, RunStarted, Stamped
 from agentctl.core.messages import JsonObject
 from agentctl.core.prices import micro
@@ -79,17 +80,22 @@ async def run(order: Order, *, store: str | Store | None, listener: Listener, ap
                 listener.note(line)
             for note in complete.notes:
                 listener.note(note)
-            new = starting.new(order, complete, journal.clock())
-            await journal.create_run(new)
-            failpoint("run-created")
-            epoch = await journal.take_open(new.run_id, lease.new_owner())
-            failpoint("run-taken")
-            opening = Drive(
-                journal, complete, order, listener, approver, new.run_id, new.session_id, epoch, filled.secrets
-            )
-            async with driven(opening) as (world, finish):
-                starting.begin(world, complete, order, filled)
-                return await finish()
+            return await begun(complete, order, filled, journal, listener, approver)
+
+
+async def begun(
+    complete: Plan, order: Order, filled: Filled, journal: Store, listener: Listener, approver: Approver | None
+) -> Result:
+    """Begin the run that was planned, and drive it."""
+    new = starting.new(order, complete, journal.clock())
+    await journal.create_run(new)
+    failpoint("run-created")
+    epoch = await journal.take_open(new.run_id, lease.new_owner())
+    failpoint("run-taken")
+    opening = Drive(journal, complete, order, listener, approver, new.run_id, new.session_id, epoch, filled.secrets)
+    async with driven(opening) as (world, finish):
+        starting.begin(world, complete, order, filled)
+        return await finish()
 
 
 async def resume(
@@ -100,6 +106,7 @@ async def resume(
     listener: Listener,
     approver: Approver | None,
     user: str = "",
+    planning: Callable[[Order], Plan] | None = None,
 ) -> Result:
     """Go on with a run that crashed, was parked, paused or stopped by a limit.
 
@@ -122,7 +129,7 @@ async def resume(
         order = starting.order_of(row.run_id, journal.spec(row.run_id))
         policy = starting.placed(raised.policy)
         order = dataclasses.replace(order, policy=policy or recall.policy_named(events) or order.policy)
-        planned = plan.make(order, only_lower=False, store=journal)
+        planned = planning(order) if planning else plan.make(order, only_lower=False, store=journal)
         numbered.refuse_late(events, row.run_id, to_model=planned.policy.scrub.to_model)
         row = journal.run(row.run_id)
         lifted = [letter.id for letter in journal.letters(row.run_id) if letter.kind == "pause"]

@@ -162,6 +162,8 @@ async def _end(at: Drive, world: World, stop: do.Stop) -> None:
 async def _standin(at: Drive, stack: AsyncExitStack) -> StandIn | None:
     if at.plan.script is None:
         return None
+    if at.plan.staged is not None:
+        return at.plan.staged.standin
     from agentctl.rehearsal.server import StandIn  # loaded by rehearsals alone, as what plays beside it
     from agentctl.runner import rehearse
 
@@ -190,6 +192,7 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         from agentctl.runner import rehearse  # see `_standin`
 
         play = play if at.order.real_tools else rehearse.scripted(script, at.events)
+        play = play if plan.staged is None else plan.staged.play
         approver = approver or rehearse.ScriptedPerson(script, at.events)
     seal = at.journal.seal
     mask = masking.mask(plan.policy.scrub, known_secrets(plan, at.secrets))
@@ -212,7 +215,7 @@ def _world(at: Drive, standin: StandIn | None, stack: AsyncExitStack) -> World:
         shows=numbered.shows(mask, vault, to_model=plan.policy.scrub.to_model),
         vault=vault,
         clock=at.journal.clock,
-        dice=random.random,
+        dice=random.random if plan.staged is None else plan.staged.dice,
         call_key=lambda canonical: seal.call_key("", canonical),
         count=plan.counter(at.listener.note),
         books=_books(at),
@@ -253,7 +256,7 @@ def _books(at: Drive) -> Books:
     return Books(
         at.plan.policy,
         at.run_id,
-        f"rehearsal:{at.run_id}:" if at.order.rehearse else "",
+        f"rehearsal:{at.run_id}:" if at.order.rehearse and at.plan.staged is None else "",
         lambda cap, limit, landing: scopes.of(at, cap, limit, landing=landing),
         lambda provider: at.journal.seal.call_key("key", at.plan.keys[provider.name].encode())[:DIGEST],
     )

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from agentctl.rehearsal.script import Script
     from agentctl.runner.asleep import Asleep
     from agentctl.runner.progress import Relay
+    from agentctl.runner.stagecraft import Stagecraft
 
 REHEARSED_KEY = "no-key-in-a-rehearsal"
 
@@ -64,14 +65,31 @@ class Plan:
     """The policy's own counter of tokens."""
     box: Box | None = None
     """Where its programs run, and its check."""
+    staged: Stagecraft | None = None
+    """In a drill: what stands in the place of the world."""
 
     def counter(self, tell: Callable[[str], None]) -> Callable[[str], int]:
         """What counts the tokens of texts; `tell` hears when the policy's own counter fails."""
         return count if self.own_count is None else Forgiving(self.own_count, count, tell)
 
 
-def make(order: Order, *, only_lower: bool = True, sends: bool = True, store: str | Store | None = None) -> Plan:
+def unchanged(policy: Policy) -> Policy:
+    """As it stands in its file."""
+    return policy
+
+
+def make(
+    order: Order,
+    *,
+    only_lower: bool = True,
+    sends: bool = True,
+    store: str | Store | None = None,
+    played: Script | None = None,
+    changed: Callable[[Policy], Policy] = unchanged,
+) -> Plan:
     """Load and check everything. Nothing is sent, nothing is written. No program of the run sees its `store`.
+
+    A drill plays a script of its own, under a policy that it may have `changed`.
 
     What `sends` nothing needs no key. A resume is not `only_lower`: what `--max-usd` once lowered stays lowered under
     a policy that allows less by now.
@@ -88,9 +106,9 @@ def make(order: Order, *, only_lower: bool = True, sends: bool = True, store: st
     most = order.max_usd
     if most is not None and not only_lower:
         most = min(most, loaded.policy.budget.run_usd)
-    policy = load.lower(loaded.policy, max_usd=most, auto_approve=order.auto_approve or "")
+    policy = changed(load.lower(loaded.policy, max_usd=most, auto_approve=order.auto_approve or ""))
     scopes.check(policy, order)
-    script = _script(order, loaded_task) if order.rehearse else None
+    script = played or (_script(order, loaded_task) if order.rehearse else None)
     found, missing = _keys(policy, rehearse=order.rehearse, sends=sends)
     where = store if store is None or isinstance(store, str) else _url_of(store)
     ours = own_files(loaded_task, loaded), paths.own(where)

@@ -1,0 +1,143 @@
+"""Drills played one after the other, and what is found. A drill that fails is played again with each remedy of its own:
+the key that is named as the one that would have held is one that was seen to hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from agentctl.records import dataclass
+from agentctl.rehearsal.drills.ground import Ground
+from agentctl.rehearsal.drills.registry import Drill
+from agentctl.rehearsal.drills.scene import Change, Finding, Seen, Skip
+from agentctl.runner.drills.altering import with_change
+from agentctl.runner.drills.preparing import Alter, prepared
+from agentctl.runner.drills.skipping import Skipping
+from agentctl.runner.drills.stage import Prepared, Stage, under
+from agentctl.runner.order import Order
+from agentctl.runner.plan import unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a drill."""
+
+    drill: Drill
+    passed: bool | None
+    """None: it does not apply."""
+    observed: str
+    fix: str = ""
+    """The key and the value that would have held, as they stand in a policy; else what would help."""
+    cost_usd: float = 0.0
+    """At the stand-in: what it would have cost."""
+    duration_s: float = 0.0
+    """That it took."""
+    waited_s: float = 0.0
+    """That would have passed without skipping."""
+    seen: Seen | None = None
+    store: str = ""
+    """Where its runs are."""
+
+
+class Watcher(Protocol):
+    """Whoever watches the drills. Must return at once and never raise."""
+
+    def begun(self, drill: Drill, number: int, of: int) -> None:
+        """One begins."""
+        ...
+
+    def ended(self, outcome: Outcome) -> None:
+        """One has ended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be drilled."""
+
+    order: Order
+    drills: tuple[Drill, ...]
+    folder: Path
+    """Where the stores of the drills go; it is there and empty."""
+    seed: int = 0
+    real_tools: bool = False
+    alter: Alter = unchanged
+
+
+def run(wanted: Wanted, watcher: Watcher) -> list[Outcome]:
+    """Play them all, in their order.
+
+    Raises:
+        Invalid: with everything that is wrong with task, policy or variables.
+    """
+    with asyncio.Runner(loop_factory=Skipping) as runner:
+        return runner.run(_all(wanted, watcher))
+
+
+async def _all(wanted: Wanted, watcher: Watcher) -> list[Outcome]:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, Skipping)  # noqa: S101 -- made by `run`
+    outcomes: list[Outcome] = []
+    at = prepared(
+        wanted.order, wanted.folder, loop, wanted.alter, seed=wanted.seed, real_tools=wanted.real_tools
+    )
+    async with at as (ready, ground):
+        for number, drill in enumerate(wanted.drills, 1):
+            watcher.begun(drill, number, len(wanted.drills))
+            outcome = await _one(ready, ground, drill, wanted.folder, loop)
+            watcher.ended(outcome)
+            outcomes.append(outcome)
+    return outcomes
+
+
+async def _one(ready: Prepared, ground: Ground, drill: Drill, folder: Path, loop: Skipping) -> Outcome:
+    began, then = time.monotonic(), loop.time()
+    played = await _played(ready, ground, drill, folder, loop, drill.name)
+    if isinstance(played, Skip):
+        return Outcome(drill, None, played.why)
+    finding, seen = played
+    waited = loop.time() - then
+    fix = "" if finding.held else await _fix(ready, ground, drill, folder, loop, finding)
+    return Outcome(
+        drill,
+        finding.held,
+        finding.observed,
+        fix,
+        sum(client.cost_usd for client in seen.clients),
+        time.monotonic() - began,
+        waited,
+        seen,
+        f"sqlite:///{(folder / drill.name / 'drill.db').absolute()}",
+    )
+
+
+async def _played(
+    ready: Prepared, ground: Ground, drill: Drill, folder: Path, loop: Skipping, name: str
+) -> tuple[Finding, Seen] | Skip:
+    scene = drill.scene(ground)
+    if isinstance(scene, Skip):
+        return scene
+    seen = await Stage(ready, scene, folder, name, loop).play()
+    return drill.judge(ground, seen), seen
+
+
+async def _fix(
+    ready: Prepared, ground: Ground, drill: Drill, folder: Path, loop: Skipping, finding: Finding
+) -> str:
+    """The first remedy that is seen to hold."""
+    for number, change in enumerate(finding.remedies, 1):
+        policy = with_change(ground.policy, change)
+        if policy == ground.policy:
+            continue
+        mended = replace(ready, plan=under(ready.plan, policy))
+        other = replace(ground, setup=mended.plan.setup)
+        played = await _played(mended, other, drill, folder, loop, f"{drill.name}.fix{number}")
+        if not isinstance(played, Skip) and played[0].held:
+            return str(change)
+    return finding.advice

@@ -1,0 +1,208 @@
+"""One drill, played: a store of its own, a provider that misbehaves on cue, clients side by side, waiting skipped."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import field, replace
+from pathlib import Path
+
+from agentctl.config import load, task
+from agentctl.core.messages import Json, JsonObject
+from agentctl.core.policy import Policy
+from agentctl.errors import AgentctlError
+from agentctl.journal import circuits
+from agentctl.journal.store import Store, open_store
+from agentctl.records import dataclass
+from agentctl.rehearsal.drills.scene import Act, Client, Request, Scene, Seen, Use
+from agentctl.rehearsal.server import StandIn
+from agentctl.runner import api
+from agentctl.runner.drills.props import Listening, Props, dice
+from agentctl.runner.drills.skipping import Skipping
+from agentctl.runner.order import Order, Raise, Result
+from agentctl.runner.plan import Plan
+from agentctl.runner.stagecraft import Stagecraft
+
+USER, TENANT = "drill", "drill"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A task under a policy, ready to be drilled."""
+
+    plan: Plan
+    order: Order
+    seed: int = 0
+    real_tools: bool = False
+
+
+@dataclass(slots=True)
+class Stage:
+    """Where a drill is played."""
+
+    prepared: Prepared
+    scene: Scene
+    folder: Path
+    name: str
+    loop: Skipping
+    listening: Listening = field(default_factory=Listening)
+    clients: list[Client] = field(default_factory=list[Client])
+    requests: list[Request] = field(default_factory=list[Request])
+    uses: list[Use] = field(default_factory=list[Use])
+    warmed: JsonObject = field(default_factory=dict[str, Json])
+    kills: int = 0
+
+    @property
+    def path(self) -> Path:
+        """The file of its store."""
+        return self.folder / self.name / "drill.db"
+
+    async def play(self) -> Seen:
+        """All acts, one after the other."""
+        self.path.parent.mkdir(parents=True)
+        store = open_store(f"sqlite:///{self.path.absolute()}", seal_dir=self.path.parent, clock=self.loop.now)
+        busy = lambda: store.busy  # noqa: E731 -- the same object is taken back
+        self.loop.watch(busy)
+        try:
+            with closing(store):
+                for number, act in enumerate(self.scene.acts):
+                    await asyncio.sleep(act.after_s)
+                    await self._act(store, number, act)
+                states = {
+                    row.name: "open" if row.circuit.opened_at else "closed" for row in store.read(circuits.listing)
+                }
+        finally:
+            self.loop.unwatch(busy)
+        return Seen(
+            tuple(self.clients), tuple(self.requests), tuple(self.uses), self._written, states, self.kills, self.warmed
+        )
+
+    async def _act(self, store: Store, number: int, act: Act) -> None:
+        standin = StandIn(
+            act.script,
+            keep_bodies=True,
+            context_tokens=self.scene.window,
+            seed=self.prepared.seed,
+            clock=self.loop.now,
+            secret=b"drill",
+        )
+        props = Props(number, act.tools, self.loop.now, self.prepared.real_tools)
+        before = [client for client in self.clients if client.act == number - 1]
+        async with standin:
+            going = [
+                asyncio.ensure_future(self._client(store, number, act, who, props, standin, before))
+                for who in range(len(before) if act.way == "resume" else act.clients)
+            ]
+            try:
+                self.clients += await asyncio.gather(*going)
+            finally:
+                for each in going:
+                    each.cancel()
+            self.requests += (
+                Request(number, seen.provider, seen.run, seen.status, seen.fault, seen.at, seen.body or {})
+                for seen in standin.requests
+            )
+        self.uses += props.uses
+
+    async def _client(
+        self, store: Store, number: int, act: Act, who: int, props: Props, standin: StandIn, before: Sequence[Client]
+    ) -> Client:
+        if act.every_s:
+            await asyncio.sleep(who * act.every_s)
+        given = act.variables[min(who, len(act.variables) - 1)] if act.variables else {}
+        plan = self._plan(act, Stagecraft(standin, props.play, dice(self.prepared.seed, self.name, number, who)))
+        order = self._order(act, number, who, given)
+        filled = task.fill(plan.task, order.variables)
+        began = self.loop.now()
+        try:
+            if act.way == "resume":
+                result = await api.resume(
+                    before[who].run_id,
+                    Raise(),
+                    store=store,
+                    listener=self.listening,
+                    approver=None,
+                    planning=lambda _: plan,
+                )
+            else:
+                result = await api.begun(plan, order, filled, store, self.listening, None)
+        except AgentctlError as error:
+            run_id = before[who].run_id if act.way == "resume" else ""
+            return self._broken(number, who, run_id, error, began, given)
+        return self._ended(store, number, who, result, began, given)
+
+    def _plan(self, act: Act, staged: Stagecraft) -> Plan:
+        plan = self.prepared.plan
+        loaded = replace(plan.task, task=replace(plan.task.task, check=None))
+        plan = replace(plan, script=act.script, staged=staged, task=loaded, setup=replace(plan.setup, check_retries=None))
+        return plan if self.scene.change is None else under(plan, self.scene.change(plan.policy))
+
+    def _order(self, act: Act, number: int, who: int, given: Mapping[str, str]) -> Order:
+        own = "" if act.shared else f"-{who}"
+        session = f"s_{self.name}{own}" if act.sessions else ""
+        return replace(
+            self.prepared.order,
+            variables={**self.prepared.order.variables, **given},
+            user=f"{USER}{own}",
+            tenant=f"{TENANT}{own}",
+            session=session,
+        )
+
+    def _ended(
+        self, store: Store, act: int, who: int, result: Result, began: float, given: Mapping[str, str]
+    ) -> Client:
+        body = result.body
+        run_id, cost = str(body["run_id"]), body["cost_usd"]
+        return Client(
+            act,
+            who,
+            run_id,
+            result.status,
+            result.reason,
+            result.exit_code,
+            result.answer,
+            result.message,
+            float(cost) if isinstance(cost, int | float) else 0.0,
+            began,
+            self.loop.now(),
+            store.events(run_id),
+            body,
+            resumable=result.resume is not None,
+            variables=given,
+        )
+
+    def _broken(
+        self, act: int, who: int, run_id: str, error: AgentctlError, began: float, given: Mapping[str, str]
+    ) -> Client:
+        at = (began, self.loop.now())
+        code, why = error.exit_code, error.message
+        return Client(act, who, run_id, "failed", error.code, code, "", why, 0.0, *at, (), {}, why, variables=given)
+
+    def _written(self, text: str) -> tuple[str, ...]:
+        """Where it stands in clear; of the store also what is compressed."""
+        events = "\n".join(repr(stamped) for client in self.clients for stamped in client.events)
+        places: Iterator[tuple[str, Callable[[], bool]]] = iter(
+            (
+                ("the journal", lambda: text in events),
+                ("the screen", lambda: any(text in shown for shown in ("".join(self.listening.shown), *self._said()))),
+                ("the store's files", lambda: any(text.encode() in path.read_bytes() for path in self._files())),
+            )
+        )
+        return tuple(name for name, holds in places if holds())
+
+    def _said(self) -> Iterator[str]:
+        return itertools.chain.from_iterable(
+            (client.answer, client.message, client.error, json.dumps(client.body, ensure_ascii=False))
+            for client in self.clients
+        )
+
+    def _files(self) -> Iterator[Path]:
+        return (path for path in self.path.parent.rglob("*") if path.is_file())
+
+
+def under(plan: Plan, policy: Policy) -> Plan:
+    """The same plan under another policy."""
+    return replace(plan, policy=policy, digest=load.digest(policy), setup=replace(plan.setup, policy=policy))
