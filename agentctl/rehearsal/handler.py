@@ -7,7 +7,6 @@ Rules
 - The prompt is measured only when something depends on it; a scripted `usage` spares the work.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace

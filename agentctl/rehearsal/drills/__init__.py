@@ -1,1 +1,1 @@
-"""The failure drills: what each does to a run, and what a policy that holds makes of it. Pure: `runner/drills` plays them."""
+"""The failure drills: what each does to a run, and what holds. Pure: `runner/drills` plays them."""

@@ -28,7 +28,9 @@ def judge(ground: Ground, seen: Seen) -> Finding:
     client = seen.clients[0]
     reached = [use for use in seen.uses if target is not None and target.contract.check(use.args) is not None]
     if reached:
-        return failed(f"{reached[0].tool} ran with arguments that do not fit its schema", Change("args.enabled", value=True))
+        return failed(
+            f"{reached[0].tool} ran with arguments that do not fit its schema", Change("args.enabled", value=True)
+        )
     told = [e for e in (one.event for one in client.events) if isinstance(e, ToolFinished) and e.code == "INVALID_ARGS"]
     if client.exit_code == 15 and ground.policy.args.error_format == "throw":
         return held('refused before the tool ran; the run ended, as args.error_format = "throw" says')

@@ -39,7 +39,7 @@ def judge(ground: Ground, seen: Seen) -> Finding:
     most = 2 * CLIENTS // 3
     if asked > most:
         return failed(f"{counted}: it was asked again and again", Change("circuit.enabled", value=True))
-    back = [client for client in after if _answered_by(client, first.name)]
+    back = [client for client in after if first.name in client.providers]
     if not back or any(client.exit_code for client in after):
         return failed(f"{counted}; {first.name} was not used again when it was back", Change("circuit.recovery_s", 60))
     return held(f"{counted}; back to {first.name} after it")
@@ -59,8 +59,3 @@ def _lost(ground: Ground, client: Client, counted: str) -> Finding:
         Change("circuit.enabled", value=True),
         Change("route.enabled", value=True),
     )
-
-
-def _answered_by(client: Client, provider: str) -> bool:
-    providers = client.body.get("providers")
-    return isinstance(providers, list) and any(isinstance(one, dict) and one.get("name") == provider for one in providers)

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from agentctl.core.envelope import Envelope
 from agentctl.core.events import Stamped
-from agentctl.core.messages import Json, JsonObject
+from agentctl.core.messages import Json, JsonObject, is_list, is_object
 from agentctl.core.policy import Policy
 from agentctl.records import dataclass
 from agentctl.rehearsal.script import Script
@@ -105,6 +105,13 @@ class Client:
         """Model calls that count as steps."""
         steps = self.body.get("steps")
         return steps if isinstance(steps, int) else 0
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Who answered in it."""
+        listed = self.body.get("providers")
+        named = (one.get("name") for one in listed if is_object(one)) if is_list(listed) else ()
+        return tuple(name for name in named if isinstance(name, str))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
-"""Drills played one after the other, and what is found. A drill that fails is played again with each remedy of its own:
-the key that is named as the one that would have held is one that was seen to hold.
+"""Drills played one after the other, and what is found.
+
+A drill that fails is played again with each remedy of its own: the key that is named as the one that would have held is
+one that was seen to hold.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +15,7 @@ from typing import Protocol
 from agentctl.records import dataclass
 from agentctl.rehearsal.drills.ground import Ground
 from agentctl.rehearsal.drills.registry import Drill
-from agentctl.rehearsal.drills.scene import Change, Finding, Seen, Skip
+from agentctl.rehearsal.drills.scene import Finding, Seen, Skip
 from agentctl.runner.drills.altering import with_change
 from agentctl.runner.drills.preparing import Alter, prepared
 from agentctl.runner.drills.skipping import Skipping
@@ -84,9 +84,7 @@ async def _all(wanted: Wanted, watcher: Watcher) -> list[Outcome]:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, Skipping)  # noqa: S101 -- made by `run`
     outcomes: list[Outcome] = []
-    at = prepared(
-        wanted.order, wanted.folder, loop, wanted.alter, seed=wanted.seed, real_tools=wanted.real_tools
-    )
+    at = prepared(wanted.order, wanted.folder, loop, wanted.alter, seed=wanted.seed, real_tools=wanted.real_tools)
     async with at as (ready, ground):
         for number, drill in enumerate(wanted.drills, 1):
             watcher.begun(drill, number, len(wanted.drills))
@@ -127,9 +125,7 @@ async def _played(
     return drill.judge(ground, seen), seen
 
 
-async def _fix(
-    ready: Prepared, ground: Ground, drill: Drill, folder: Path, loop: Skipping, finding: Finding
-) -> str:
+async def _fix(ready: Prepared, ground: Ground, drill: Drill, folder: Path, loop: Skipping, finding: Finding) -> str:
     """The first remedy that is seen to hold."""
     for number, change in enumerate(finding.remedies, 1):
         policy = with_change(ground.policy, change)

@@ -74,7 +74,9 @@ class Played:
         number = props.counts[name]
         props.counts[name] += 1
         behave = props.behaviours.get(name)
-        answer = envelope.success({"drilled": True, "call": number + 1}) if behave is None else behave(call.args, number)
+        answer = (
+            envelope.success({"drilled": True, "call": number + 1}) if behave is None else behave(call.args, number)
+        )
         at = props.clock()
         use = Use(props.act, call.run_id, name, call.args, call.idempotency_key, at, answered=answer is not None)
         props.uses.append(use)

@@ -86,9 +86,9 @@ class Skipping(asyncio.SelectorEventLoop):
             return float("inf")
         return QUIET_S if self.children() else 0.0
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # noqa: ANN401 -- asyncio's own
+    def run_in_executor(self, *args: Any) -> Any:  # type: ignore[override]  # noqa: ANN401 -- asyncio's own
         """As every loop; the thread is waited for."""
-        future = super().run_in_executor(executor, func, *args)
+        future = super().run_in_executor(*args)
         self._threads += 1
         future.add_done_callback(self._thread_ended)
         return future

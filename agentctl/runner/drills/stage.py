@@ -112,9 +112,9 @@ class Stage:
     ) -> Client:
         if act.every_s:
             await asyncio.sleep(who * act.every_s)
-        given = act.variables[min(who, len(act.variables) - 1)] if act.variables else {}
+        given = _variables(act, who)
         plan = self._plan(act, Stagecraft(standin, props.play, dice(self.prepared.seed, self.name, number, who)))
-        order = self._order(act, number, who, given)
+        order = self._order(act, who, given)
         filled = task.fill(plan.task, order.variables)
         began = self.loop.now()
         try:
@@ -137,10 +137,12 @@ class Stage:
     def _plan(self, act: Act, staged: Stagecraft) -> Plan:
         plan = self.prepared.plan
         loaded = replace(plan.task, task=replace(plan.task.task, check=None))
-        plan = replace(plan, script=act.script, staged=staged, task=loaded, setup=replace(plan.setup, check_retries=None))
+        plan = replace(
+            plan, script=act.script, staged=staged, task=loaded, setup=replace(plan.setup, check_retries=None)
+        )
         return plan if self.scene.change is None else under(plan, self.scene.change(plan.policy))
 
-    def _order(self, act: Act, number: int, who: int, given: Mapping[str, str]) -> Order:
+    def _order(self, act: Act, who: int, given: Mapping[str, str]) -> Order:
         own = "" if act.shared else f"-{who}"
         session = f"s_{self.name}{own}" if act.sessions else ""
         return replace(
@@ -201,6 +203,11 @@ class Stage:
 
     def _files(self) -> Iterator[Path]:
         return (path for path in self.path.parent.rglob("*") if path.is_file())
+
+
+def _variables(act: Act, who: int) -> Mapping[str, str]:
+    none: dict[str, str] = {}
+    return act.variables[min(who, len(act.variables) - 1)] if act.variables else none
 
 
 def under(plan: Plan, policy: Policy) -> Plan:
