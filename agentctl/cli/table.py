@@ -15,6 +15,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     (PEOPLE, "approvals", "approvals.approvals", "agentctl approvals --json"),
     (PEOPLE, "approve", "deciding.approve", "agentctl approve r_a3f7b2"),
     (PEOPLE, "deny", "deciding.deny", 'agentctl deny r_a3f7b2 c3.0 --why "ask the customer first"'),
+    (POLICY, "audit", "audit.audit", "agentctl audit demo/task.toml"),
     (SEE, "monitor", "monitor.monitor", "agentctl monitor"),
     (SEE, "show", "show.show", "agentctl show r_a3f7b2"),
     (SEE, "trace", "trace.trace", "agentctl trace r_a3f7b2 --inputs"),

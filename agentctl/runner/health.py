@@ -51,7 +51,7 @@ def checks(store: str | None) -> Iterator[Check]:
     """All of them, in the order of a run's needs."""
     yield from _keys()
     yield _keyring()
-    yield from _store(store)
+    yield from of_store(store)
     yield _sqlite()
     yield from _sandbox()
     yield from _terminal()
@@ -85,7 +85,8 @@ def _keyring() -> Check:
     return Check("keyring", "backend", "ok", name)
 
 
-def _store(flag: str | None) -> Iterator[Check]:
+def of_store(flag: str | None) -> Iterator[Check]:
+    """Those of the store alone; `file` or `server` is the store itself."""
     url = paths.store_url(flag)
     if doors.is_server(url):
         yield from _server(url)

@@ -1,0 +1,96 @@
+"""Items about tools: how long, how often, how safely again, in which types."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agentctl.core.audit.facts import Facts, Lack, Said, in_policy, in_task, listed, of_tool, on, told
+from agentctl.core.messages import is_object
+
+API_S: Final = 5.0
+"""Seconds for a call of an API. D65"""
+DATABASE_S: Final = 30.0
+"""Seconds for a query of a database, and for any tool. D65"""
+TYPES: Final = frozenset({"type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf"})
+"""Keys that give a parameter a type."""
+ELSEWHERE: Final = frozenset({"side_effects", "retry_policy"})
+"""Keys of findings that another item judges: B59, D64, D67, D68."""
+
+
+def failures(facts: Facts) -> Said:
+    """B55"""
+    yield from on(facts, "results")
+    yield told(facts, "results", "max_attempts")
+    yield told(facts, "circuit", "tools", "failure_threshold")
+
+
+def repeats(facts: Facts) -> Said:
+    """D64"""
+    for each in facts.contracts:
+        if each.retry_policy != "none" and not each.idempotent and each.side_effects != "none":
+            why = f"{of_tool(facts, each.name, 'retry_policy')} is retried, and twice is not once"
+            yield Lack(why, in_task(facts, each.name, 'retry_policy = "none"'))
+    safe = [each.name for each in facts.contracts if each.idempotent or each.side_effects == "none"]
+    yield f"may be retried: {listed(safe)}" if safe else "no tool is retried"
+
+
+def time(facts: Facts) -> Said:
+    """D65"""
+    for each in facts.contracts:
+        if each.timeout_s > DATABASE_S:
+            said = facts.task.tools[facts.entries[each.name]].timeout_seconds is not None
+            where = of_tool(facts, each.name, "timeout_seconds")
+            fix = in_task(facts, each.name, f"timeout_seconds = {DATABASE_S:g}")
+            own = fix if said else in_policy(facts, ("results", "timeout_s"), API_S)
+            yield Lack(f"{where} may take {each.timeout_s:g}s: {API_S:g} s for APIs, {DATABASE_S:g} s at most", own)
+    longest = max((each.timeout_s for each in facts.contracts), default=0.0)
+    yield f"{len(facts.contracts)} tools, each at most {longest:g}s" if facts.contracts else "the task has no tools"
+
+
+def types(facts: Facts) -> Said:
+    """D66"""
+    for each in facts.contracts:
+        shape = each.parameters.get("properties")
+        for name, about in (shape if is_object(shape) else {}).items():
+            if is_object(about) and not TYPES & about.keys():
+                why = f"{of_tool(facts, each.name, 'parameters')}: {name} has no type"
+                yield Lack(why, in_task(facts, each.name, f'parameters.properties.{name}.type = "string"'))
+    answer = "the answer has a schema" if facts.task.output else "the answer is text"
+    yield f"every result is one envelope; {answer}"
+
+
+def retries(facts: Facts) -> Said:
+    """D67"""
+    for each in facts.contracts:
+        entry = facts.task.tools[facts.entries[each.name]]
+        unknown = each.side_effects is None and each.base_tier is None and not each.idempotent
+        if unknown and entry.retry_policy is None and entry.use != "mcp":
+            why = f"{of_tool(facts, each.name, 'name')}: nobody said what it changes, nor whether it may be retried"
+            yield Lack(why, in_task(facts, each.name, 'retry_policy = "none"'))
+    yield "every result says retry_safe"
+    said = [f"{each.name} {each.retry_policy}" for each in facts.contracts]
+    if said:
+        yield listed(said)
+
+
+def once(facts: Facts) -> Said:
+    """E30"""
+    for each in facts.contracts:
+        if each.side_effects != "none" and not each.idempotent and each.recovery in {"rerun", "same_key"}:
+            key, ask = "recovery", 'recovery = "ask"'
+            why = (
+                f'{of_tool(facts, each.name, key)}: recovery = "{each.recovery}", and it is not idempotent: done twice'
+            )
+            yield Lack(why, in_task(facts, each.name, ask))
+    changing = [f"{each.name} {each.recovery}" for each in facts.contracts if each.side_effects != "none"]
+    yield f"saved before and after each call; after a crash: {listed(changing) or 'all may run again'}"
+
+
+def contracts(facts: Facts) -> Said:
+    """D111: what a reviewer would reject, as far as no other item says it. D90"""
+    for each in facts.rejected:
+        if each.key not in ELSEWHERE:
+            place = f" ({each.place})" if each.place else ""
+            inside = each.fix.startswith("in the policy")
+            yield Lack(f"{each.tool}{place}: {each.what}", each.fix if inside else in_task(facts, each.tool, each.fix))
+    yield f"`tools check` rejects nothing of {len(facts.contracts)} contracts"
