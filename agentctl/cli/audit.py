@@ -51,6 +51,9 @@ def audit(
         render.as_json(_object(found, facts.task.name, facts.policy.name))
     else:
         _page(found, f"{facts.task.name} under policy {facts.policy.name}")
+        if facts.shipped and any("in the policy" in each.fix for each in found.missing):
+            name = facts.policy.name
+            render.hint(f'policy {name} is shipped: a file of your own extends = "{name}", and --policy names it')
     if not found.ok:
         raise typer.Exit(GateFailed.exit_code)
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Literal
 
+from agentctl import ownkeys
 from agentctl.config import paths, receiving
-from agentctl.core.audit.facts import ELSEWHERE, Books, Facts, KeyPath, Rejected
+from agentctl.config.problems import invalid
+from agentctl.core.audit.facts import ELSEWHERE, Books, Facts, KeyPath, Lack, Rejected
 from agentctl.core.contract import Contract
-from agentctl.errors import StoreMissing
+from agentctl.core.policy import Policy
+from agentctl.core.receivers import variable_of
+from agentctl.errors import StoreMissing, StoreUnusable
 from agentctl.journal import doors, walking
-from agentctl.journal.runs import RunRow, listing
+from agentctl.journal.runs import DRIVEN, listing
 from agentctl.journal.tx import Tx
 from agentctl.runner import health, plan, stores
 from agentctl.runner.order import Order
@@ -39,6 +44,8 @@ async def gathered(task: Path, policy: str | None, store: str | None) -> Facts:
         Invalid: the task, the policy, a price, a server. SandboxMissing: required, and not there.
     """
     planned = plan.make(Order(task, policy, user=NOBODY, tenant=NOBODY), sends=False, store=store)
+    if refused := receiving.unknown(planned.loaded):
+        raise invalid(refused)
     contracts = [tool.contract for tool in planned.tools.values()]
     if any(entry.use == "mcp" for entry in planned.task.task.tools):
         contracts += await _remote(planned, store)
@@ -51,11 +58,12 @@ async def gathered(task: Path, policy: str | None, store: str | None) -> Facts:
         contracts=tuple(contracts),
         entries={each.name: _entry(planned, each) for each in contracts},
         rejected=tuple(_rejected(each, task_at) for each in found),
-        unheard=tuple(receiving.notes(planned.loaded)),
+        unheard=tuple(_unheard(planned.policy)),
         exporter=find_spec("opentelemetry") is not None,
         backend=_backend(planned),
         books=_books(planned, store),
-        command=shlex.quote(str(task)),
+        shipped=paths.is_shipped(planned.loaded.path),
+        command=shlex.join([str(task), *(["--policy", policy] if policy else [])]),
         policy_at=_origins(planned.loaded),
         task_at=task_at,
     )
@@ -68,6 +76,17 @@ async def _remote(planned: Plan, store: str | None) -> list[Contract]:
     with stores.open_journal(store) as journal:
         async with hosted(planned.task, planned.policy, journal) as found:
             return [tool.contract for tool in found.tools]
+
+
+def _unheard(policy: Policy) -> Iterator[Lack]:
+    """What keeps alerts from arriving."""
+    alerts = policy.alerts
+    for number, url in enumerate(alerts.urls if alerts.enabled else ()):
+        name = variable_of(url)
+        if name and not ownkeys.get(name):
+            yield Lack(f"alerts.urls[{number}]: the environment variable {name} is not set", f"export {name}=…")
+    if alerts.enabled and alerts.urls and find_spec("apprise") is None:
+        yield Lack("what sends alerts is not installed", "pip install 'agentctl[alerts]'")
 
 
 def _entry(planned: Plan, contract: Contract) -> int:
@@ -109,16 +128,19 @@ def _books(planned: Plan, flag: str | None) -> Books:
     names = planned.task.task.name, planned.policy.name
     unwritable, fix = "", ELSEWHERE
     for each in health.of_store(flag):
-        if each.state == "fail":
-            return Books(shown, shared, each.said, each.said, fix=each.fix)
-        if each.name in {"file", "server"} and each.state == "warn" and each.said.endswith(SHUT):
+        shut = each.name in {"file", "server"} and each.state == "warn" and each.said.endswith(SHUT)
+        if shut or each.state == "fail":
             unwritable, fix = each.said, each.fix
     try:
         with stores.tables(flag) as tx:
             runs, rehearsals = _counted(tx, *names)
-            return Books(shown, shared, unwritable, _unread(tx, url, names[0]), runs, rehearsals, fix)
-    except StoreMissing:  # the first run makes it
-        return Books(shown, shared)
+            unread = _unread(tx, url, names[0])
+            fix = "agentctl store check --repair" if unread else fix
+            return Books(shown, shared, unwritable, unread, runs, rehearsals, fix)
+    except StoreMissing:  # the first run makes it, where it can
+        return Books(shown, shared, unwritable, fix=fix)
+    except StoreUnusable as error:
+        return Books(shown, shared, unwritable or error.message, error.message, fix=error.hint or fix)
 
 
 def _counted(tx: Tx, task: str, policy: str) -> tuple[int, int]:
@@ -134,8 +156,8 @@ def _counted(tx: Tx, task: str, policy: str) -> tuple[int, int]:
 
 def _unread(tx: Tx, url: str, task: str) -> str:
     """What is wrong with the last run of the task as it is stored."""
-    last: list[RunRow] = listing(tx, task=task, limit=1)
-    for row in last:
+    ended = (row for row in listing(tx, task=task, limit=20) if row.status not in DRIVEN)
+    for row in islice(ended, 1):
         for fault in walking.faults(tx, doors.blobs_of(url), row.run_id, row.next_seq):
             return f"{row.run_id}, the last run of {task}, can't be read back: {fault.said}"
     return ""

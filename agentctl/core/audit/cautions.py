@@ -7,6 +7,7 @@ from typing import Final
 
 from agentctl.core.audit.facts import Facts, of_tool, told
 from agentctl.core.audit.tooling import API_S, DATABASE_S
+from agentctl.core.receivers import secret, shown
 
 MOST_ATTEMPTS: Final = 5
 """Attempts in all, above which retrying is hoping. G7"""
@@ -58,6 +59,9 @@ def _words(facts: Facts) -> Iterator[str]:
         yield f"{told(facts, 'scrub', 'to_model')}: the task has secret variables, and the provider reads them"
     if policy.approval.command and any(each.side_effects == "irreversible" for each in facts.contracts):
         yield f"{told(facts, 'approval', 'command')}: a program may say yes to what can't be taken back"
+    for number, url in enumerate(policy.alerts.urls):
+        if secret(url):
+            yield f"alerts.urls[{number}] ({shown(url)}) holds a secret: put it into a variable and write env:NAME"
     later = facts.answering[1:]
     for provider in later:
         if not provider.degraded and provider.model != facts.answering[0].model:

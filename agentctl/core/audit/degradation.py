@@ -8,13 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agentctl.core.audit.facts import Facts, Lack, Said, in_task, listed
-from agentctl.core.audit.outside import alone
+from agentctl.core.audit.outside import another
 from agentctl.core.contract import Contract
 from agentctl.core.guards import risk, route
 from agentctl.core.policy import Provider, Role
 from agentctl.core.receivers import shown
 from agentctl.records import dataclass
 
+AFTER = {
+    "rerun": "it runs again",
+    "same_key": "it runs again under the same key",
+    "reconcile": "its verify program is asked",
+    "ask": "a person is asked",
+}
 LAST = "nobody left: exit 14, saved; agentctl resume goes on"
 
 
@@ -47,12 +53,12 @@ def _circuit(facts: Facts, failures: int, recovery_s: float) -> str:
 
 def _providers(facts: Facts) -> Iterator[Way]:
     policy = facts.policy
-    lack = alone(facts)
     answering = facts.answering
+    fix = "" if len({each.identity for each in answering}) > 1 else another(facts)
     for number, provider in enumerate(answering):
         others = answering[number + 1 :]
         path = [*_asked(facts, provider), *_next(others), LAST]
-        yield Way(provider.name, "provider: answer", tuple(path), lack.fix if lack else "")
+        yield Way(provider.name, "provider: answer", tuple(path), fix)
     triples = tuple((each.name, each.priority, each.roles) for each in policy.providers)
     named = {each.name: each for each in policy.providers}
     roles: tuple[tuple[Role, str], ...] = (
@@ -98,7 +104,7 @@ def _tools(facts: Facts) -> Iterator[Way]:
         if fault:
             path.append(f"circuit open: {contract.fallback_tool} can't take the call: {fault}")
         if contract.side_effects != "none" and not contract.idempotent:
-            path.append(f"outcome unknown: not retried; after a crash {contract.recovery}")
+            path.append(f"outcome unknown: not retried; after a crash {AFTER[contract.recovery]}")
         path.append("the model is told that it failed, and goes on without it")
         fix = "" if not fault else in_task(facts, contract.name, 'fallback_tool = ""')
         yield Way(contract.name, "tool", tuple(path), fix)
@@ -119,7 +125,7 @@ def _servers(facts: Facts) -> Iterator[Way]:
         if entry.use == "mcp":
             path = (
                 "can't be started and was never listed: exit 3, nothing is sent",
-                "dies during a run: its calls fail as transient, it is started again by the next call",
+                "ends during a run: that call fails, and the next one starts it again",
                 "the model is told, and goes on without it",
             )
             yield Way(entry.name, "MCP server", path)
@@ -131,17 +137,16 @@ def _programs(facts: Facts) -> Iterator[Way]:
         path = (f"silence for {policy.approval.timeout_s:g}s, failure or nonsense", "means deny; the model is told why")
         yield Way(" ".join(policy.approval.command), "reviewer", path)
     elif policy.approval.enabled:
-        path = (
+        waits = (
             f"nobody answers for {policy.approval.timeout_s:g}s: {policy.approval.on_timeout}",
             f"nobody can be asked: {policy.approval.non_interactive}",
+            "parked: exit 12, costs nothing, agentctl approve from anywhere; denied: the model is told",
         )
-        ends = "parked: exit 12, costs nothing, agentctl approve from anywhere"
-        parks = "park" in {policy.approval.on_timeout, policy.approval.non_interactive}
-        yield Way("people", "approval", (*path, ends) if parks else path)
+        yield Way("people", "approval", waits)
     if task.check:
         again = f"the model may mend it {task.check.retries} times, then exit 15, resumable"
-        path = (f"timeout {task.check.timeout_seconds:g}s", "a failure, a timeout: the run is not completed", again)
-        yield Way(" ".join(task.check.command), "check", path)
+        mends = (f"timeout {task.check.timeout_seconds:g}s", "a failure, a timeout: the run is not completed", again)
+        yield Way(" ".join(task.check.command), "check", mends)
     if facts.backend:
         yield Way(facts.backend if facts.backend != "off" else "none", "sandbox", _sandbox(facts))
 
@@ -165,7 +170,7 @@ def _house(facts: Facts) -> Iterator[Way]:
     keys = (
         "environment variable, else the keyring (2s)",
         "no key: that provider is skipped, one line says so",
-        "exit 3",
+        "none at all: exit 3, nothing is sent",
     )
     yield Way(listed(list(dict.fromkeys(asks))), "keys", keys)
     telemetry = facts.policy.telemetry

@@ -7,7 +7,7 @@ A fix is one line that can be typed into a file as it stands: `in the policy: [b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from agentctl.core.contract import Contract
 from agentctl.core.policy import Policy, Provider
@@ -54,6 +54,14 @@ class Books:
 
 
 @dataclass(frozen=True, slots=True)
+class Lack:
+    """One thing that is missing, and what mends it."""
+
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """A task and its policy as a run would take them, and what of the world they rely on."""
 
@@ -63,13 +71,15 @@ class Facts:
     entries: Mapping[str, int]
     """Which `[[tools]]` each contract was made from, from 0."""
     rejected: tuple[Rejected, ...]
-    unheard: tuple[str, ...]
+    unheard: tuple[Lack, ...]
     """What keeps alerts from arriving although receivers are named."""
     exporter: bool
     """Whether spans can be sent from here."""
     backend: str
     """What confines programs: `bubblewrap`, `landlock`, `none`, `off`; empty: the task has none."""
     books: Books
+    shipped: bool
+    """The policy comes with agentctl: it is not edited, it is extended."""
     command: str
     """The task, and the policy where one was named, as one would type them after a command."""
     policy_at: Callable[[KeyPath], str]
@@ -80,14 +90,6 @@ class Facts:
     def answering(self) -> tuple[Provider, ...]:
         """Those that may answer, in the order in which they are asked."""
         return tuple(sorted((p for p in self.policy.providers if "answer" in p.roles), key=lambda p: p.priority))
-
-
-@dataclass(frozen=True, slots=True)
-class Lack:
-    """One thing that is missing, and what mends it."""
-
-    why: str
-    fix: str
 
 
 Said: TypeAlias = Iterator[Lack | str]
@@ -113,9 +115,9 @@ def toml(value: object) -> str:
 
 def told(facts: Facts, *path: str | int) -> str:
     """`budget.max_steps = 8 (policy.toml:6)`."""
-    value: object = facts.policy
+    value: Any = facts.policy
     for part in path:
-        value = value[part] if isinstance(part, int) else getattr(value, part)  # type: ignore[index]  # a tuple
+        value = value[part] if isinstance(part, int) else getattr(value, part)
     name = ".".join(str(part) for part in path)
     if path[0] == "providers":
         name = f"{facts.policy.providers[int(path[1])].name}: {path[2]}"

@@ -40,14 +40,19 @@ def second(facts: Facts) -> Said:
 
 
 def alone(facts: Facts) -> Lack | None:
-    """That nobody is next when the first one is down; None: somebody is, at another address."""
+    """That all who answer go down together; None: they do not."""
     found = facts.answering
     if len({_place(each) for each in found}) > 1:
         return None
     said = "one provider answers" if len(found) == 1 else f"{len(found)} providers answer at one address"
     where = facts.policy_at(("providers",))
-    why = f"{said}: {listed([each.name for each in found])}{f' ({where})' if where else ''}; nobody is next"
-    return Lack(why, f"in the policy, beside the others: [[providers]] {OTHERS[found[0].sdk]}")
+    why = f"{said}: {listed([each.name for each in found])}{f' ({where})' if where else ''}"
+    return Lack(why, another(facts))
+
+
+def another(facts: Facts) -> str:
+    """The fix that adds a provider at another address."""
+    return f"in the policy, beside the others: [[providers]] {OTHERS[facts.answering[0].sdk]}"
 
 
 def _place(provider: Provider) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentctl.core.audit.facts import Facts, Lack, Said, in_policy, listed, must, on, told
+from agentctl.core.audit.facts import Facts, Lack, Said, listed, must, on, told
 from agentctl.core.receivers import shown
 
 
@@ -19,8 +19,7 @@ def receivers(facts: Facts) -> Said:
     if not urls:
         fix = 'in the policy: [alerts] urls = ["env:ALERTS_URL"]'
         yield Lack(f"{told(facts, 'alerts', 'urls')}: nobody hears of a failure", fix)
-    for said in facts.unheard:
-        yield Lack(said, "agentctl alerts test says what arrives")
+    yield from facts.unheard
     if urls:
         yield listed(list(map(shown, urls)))
 
@@ -34,11 +33,10 @@ def masked(facts: Facts) -> Said:
 
 def events(facts: Facts) -> Said:
     """C55"""
-    lost = {"loops": "loop", "cache": "cache", "circuit": "circuit"}
-    for table, event in lost.items():
-        if not getattr(facts.policy, table).enabled:
-            path = (table, "enabled")
-            yield Lack(f"{told(facts, *path)}: no `{event}` event", in_policy(facts, path, value=True))
+    policy = facts.policy
+    yield from on(facts, "cache", "circuit")
+    if not (policy.loops.enabled or policy.progress.enabled):  # each of them tells of loops
+        yield from on(facts, "loops")
     yield "events: loop, cache, circuit"
 
 
@@ -57,7 +55,7 @@ def replayed(facts: Facts) -> Said:
     """E31"""
     books = facts.books
     if books.unread:
-        yield Lack(books.unread, "agentctl store check --repair")
+        yield Lack(books.unread, books.fix)
     yield "agentctl trace and replay read what was recorded back"
 
 
@@ -67,5 +65,5 @@ def evidence(facts: Facts) -> Said:
     if not books.runs + books.rehearsals:
         why = f"nobody has rehearsed, drilled or run {facts.task.name} under policy {name} on this store"
         given = "".join(f" --var {key}=…" for key, about in facts.task.vars.items() if about.required)
-        yield Lack(why, f"agentctl run {facts.command} --policy {name} --rehearse{given}")
+        yield Lack(why, f"agentctl run {facts.command} --rehearse{given}")
     yield f"{books.runs} runs and {books.rehearsals} rehearsals under {name}; each step resumable"
