@@ -65,6 +65,7 @@ def test_the_tour_does_what_it_says(shell, tmp_path):
         "agentctl pause R": 20,
         "agentctl cancel R": 20,
         "agentctl run demo/task.toml --var order=A-1001 --session monday": 3,
+        "agentctl audit demo/task.toml": 17,  # nobody hears of its failures
         "agentctl monitor": 2,  # here is no terminal: see tests/real
         "agentctl run demo/task.toml --rehearse --var order=A-1001 --tui": 2,
         "agentctl trace R --otlp http://127.0.0.1:4318": 3,  # nobody listens in the tests

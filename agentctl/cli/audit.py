@@ -68,7 +68,7 @@ def _known(only: list[str]) -> list[str]:
     for name in only:
         if name.upper() not in ids:
             hint = did_you_mean(name.upper(), ids) or f"there is: {', '.join(ids)}"
-            raise Usage(f"--only: no item is called {show(name)}", hint=hint)
+            raise Usage(f"--only: expected an item of the checklist, got {show(name)}", hint=hint)
     return [name.upper() for name in only]
 
 

@@ -136,15 +136,19 @@ def in_policy(facts: Facts, path: KeyPath, value: Scalar | Tier) -> str:
 
 def in_task(facts: Facts, tool: str, line: str) -> str:
     """The fix that adds a line to the entry of one tool."""
-    number = facts.entries.get(tool, 0)
-    entry = facts.task.tools[number] if number < len(facts.task.tools) else None
-    return f"in the task: [[tools]] {(entry.name or entry.use) if entry else tool}: {line}"
+    return in_entry(facts, facts.entries[tool], line)
+
+
+def in_entry(facts: Facts, number: int, line: str) -> str:
+    """The fix that adds a line to one `[[tools]]`, counted from 0."""
+    entry = facts.task.tools[number]
+    return f"in the task: [[tools]] {entry.name or entry.use}: {line}"
 
 
 def of_tool(facts: Facts, tool: str, key: str) -> str:
     """`send_refund (task.toml:31)`."""
-    place = facts.task_at(("tools", facts.entries.get(tool, 0), key))
-    return f"{tool} ({place})" if place else tool
+    place = facts.task_at(("tools", facts.entries[tool], key))
+    return f"{tool} ({place})"
 
 
 def must(facts: Facts, path: KeyPath, good: bool, value: Scalar | Tier, why: str = "") -> Lack | str:

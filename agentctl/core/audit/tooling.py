@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agentctl.core.audit.facts import Facts, Lack, Said, in_policy, in_task, listed, of_tool, on, told
+from agentctl.core.audit.facts import Facts, Lack, Said, in_entry, in_policy, in_task, listed, of_tool, on, told
 from agentctl.core.messages import is_object
 
 API_S: Final = 5.0
@@ -90,7 +90,6 @@ def contracts(facts: Facts) -> Said:
     """D111: what a reviewer would reject, as far as no other item says it. D90"""
     for each in facts.rejected:
         if each.key not in ELSEWHERE:
-            place = f" ({each.place})" if each.place else ""
-            inside = each.fix.startswith("in the policy")
-            yield Lack(f"{each.tool}{place}: {each.what}", each.fix if inside else in_task(facts, each.tool, each.fix))
+            first, _, _ = each.fix.partition(", or ")
+            yield Lack(f"{each.tool} ({each.place}): {each.what}", in_entry(facts, each.entry, first))
     yield f"`tools check` rejects nothing of {len(facts.contracts)} contracts"
