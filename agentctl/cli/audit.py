@@ -101,8 +101,12 @@ def _page(found: Audit, title: str) -> None:
 
 
 def _missing(each: Verdict) -> None:
-    render.out(f"{_word('no')} {each.id:<4}  {each.item}: {_one(each.why)}")
-    render.out(f"           → {_one(each.fix)}", "hint")
+    """One line for each thing that an item lacks, and under it what mends it."""
+    head = f"{_word('no')} {each.id:<4}  {each.item}:"
+    for lack in each.lacks:
+        render.out(f"{head} {_one(lack.why)}")
+        render.out(f"{'':<11}→ {_one(lack.fix)}", "hint")
+        head = f"{'':<10}"
 
 
 def _word(word: str) -> str:

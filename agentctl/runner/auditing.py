@@ -59,7 +59,7 @@ async def gathered(task: Path, policy: str | None, store: str | None) -> Facts:
         entries={each.name: _entry(planned, each) for each in contracts},
         rejected=tuple(_rejected(each, task_at) for each in found),
         unheard=tuple(_unheard(planned.policy)),
-        exporter=find_spec("opentelemetry") is not None,
+        exporter=find_spec("opentelemetry") is not None and find_spec("opentelemetry.sdk") is not None,
         backend=_backend(planned),
         books=_books(planned, store),
         shipped=paths.is_shipped(planned.loaded.path),

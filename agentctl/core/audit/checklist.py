@@ -30,9 +30,24 @@ class Verdict:
 
     id: str
     item: str
-    ok: bool
-    why: str
-    fix: str
+    lacks: tuple[Lack, ...]
+    holds: str
+    """What was found where nothing is missing."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.lacks
+
+    @property
+    def why(self) -> str:
+        """What was found."""
+        return "; ".join(each.why for each in self.lacks) or self.holds
+
+    @property
+    def fix(self) -> str:
+        """All that mends it; empty where nothing is missing."""
+        return "; ".join(dict.fromkeys(each.fix for each in self.lacks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +110,5 @@ def audit(facts: Facts, only: Sequence[str] = ()) -> Audit:
 
 def _judged(facts: Facts, item: Item) -> Verdict:
     said = list(item.judge(facts))
-    lacks = list(dict.fromkeys(each for each in said if isinstance(each, Lack)))
-    if lacks:
-        fixes = dict.fromkeys(each.fix for each in lacks)
-        return Verdict(item.id, item.text, ok=False, why="; ".join(each.why for each in lacks), fix="; ".join(fixes))
-    return Verdict(item.id, item.text, ok=True, why=", ".join(each for each in said if isinstance(each, str)), fix="")
+    lacks = tuple(dict.fromkeys(each for each in said if isinstance(each, Lack)))
+    return Verdict(item.id, item.text, lacks, ", ".join(each for each in said if isinstance(each, str)))

@@ -34,7 +34,9 @@ def irreversible(facts: Facts) -> Said:
 
 
 def _of(facts: Facts, kind: SideEffects) -> list[Contract]:
-    return [each for each in facts.contracts if each.side_effects == kind and not risk.hidden(facts.policy.risk, each)]
+    """The tools that say so of themselves, or of which their server does; those that nobody may call aside."""
+    said = [each for each in facts.contracts if kind in {each.side_effects, each.warned}]
+    return [each for each in said if not risk.hidden(facts.policy.risk, each)]
 
 
 def _gated(facts: Facts, kind: SideEffects) -> Said:

@@ -68,7 +68,7 @@ def retries(facts: Facts) -> Said:
             why = f"{of_tool(facts, each.name, 'name')}: nobody said what it changes, nor whether it may be retried"
             yield Lack(why, in_task(facts, each.name, 'retry_policy = "none"'))
     yield "every result says retry_safe"
-    said = [f"{each.name} {each.retry_policy}" for each in facts.contracts]
+    said = [f"{each.name} ({each.retry_policy})" for each in facts.contracts]
     if said:
         yield listed(said)
 
@@ -82,7 +82,7 @@ def once(facts: Facts) -> Said:
                 f'{of_tool(facts, each.name, key)}: recovery = "{each.recovery}", and it is not idempotent: done twice'
             )
             yield Lack(why, in_task(facts, each.name, ask))
-    changing = [f"{each.name} {each.recovery}" for each in facts.contracts if each.side_effects != "none"]
+    changing = [f"{each.name} ({each.recovery})" for each in facts.contracts if each.side_effects != "none"]
     yield f"saved before and after each call; after a crash: {listed(changing) or 'all may run again'}"
 
 
