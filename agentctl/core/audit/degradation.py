@@ -168,7 +168,7 @@ def _house(facts: Facts) -> Iterator[Way]:
     yield Way(facts.books.shown, "store", (f"{store}: waited for, then {kept}",))
     asks = [each.key_variable for each in facts.policy.providers]
     keys = (
-        "environment variable, else the keyring (2s)",
+        "the variable, else (without key_env) the keyring, for 2s",
         "no key: that provider is skipped, one line says so",
         "none at all: exit 3, nothing is sent",
     )
