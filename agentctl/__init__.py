@@ -1,3 +1,3 @@
 """Run LLM agents from the terminal under a policy."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

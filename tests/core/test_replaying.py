@@ -27,7 +27,7 @@ def test_every_event_of_any_run_is_one_step_with_the_gauges_of_the_fold(play: Pl
 
 
 def test_an_event_of_every_kind_has_a_title_and_says_what_it_holds():
-    stamped = [e.Stamped("r_1", seq, "s_1", 1, 0.0, event) for seq, event in enumerate(EXPECTED["0.1.0"], 1)]
+    stamped = [e.Stamped("r_1", seq, "s_1", 1, 0.0, event) for seq, event in enumerate(EXPECTED["1.0.0"], 1)]
     shown = list(frames(stamped))
 
     assert all(frame.tone for frame in shown)

@@ -341,11 +341,11 @@ def test_what_has_no_outcome_yet_is_under_way_while_somebody_drives_the_run():
     assert ["under way"] == [row.detail for row in timeline.rows(seen, live=True)]
 
 
-@given(st.lists(st.integers(0, len(EXPECTED["0.1.0"]) - 1), max_size=25))
+@given(st.lists(st.integers(0, len(EXPECTED["1.0.0"]) - 1), max_size=25))
 def test_a_trace_that_grows_is_the_trace_of_all_of_it_at_every_event(kinds):
     trace, seen = timeline.Trace(), []
     for seq, kind in enumerate(kinds, 1):
-        seen.append(e.Stamped("r_1", seq, "s_1", 1, float(seq), EXPECTED["0.1.0"][kind]))
+        seen.append(e.Stamped("r_1", seq, "s_1", 1, float(seq), EXPECTED["1.0.0"][kind]))
         trace.take(seen[-1])
 
         assert timeline.rows(seen) == trace.rows() == trace.rows()

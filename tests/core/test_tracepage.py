@@ -33,7 +33,7 @@ def test_every_event_of_any_run_is_on_the_page_once_and_the_rows_add_up(play: Pl
 
 
 def test_an_event_of_every_kind_is_on_it():
-    events = stamped(*EXPECTED["0.1.0"])
+    events = stamped(*EXPECTED["1.0.0"])
 
     assert list(range(1, len(events) + 1)) == sorted(seqs(page(events)))
 

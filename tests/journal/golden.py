@@ -1,11 +1,12 @@
 """What each committed journal must decode to: one event of every kind, with nothing left at its default.
 
-A released journal and its expectation are never changed. Before the first release, and for the next one, write the file
-of the current version anew with
+A released journal and its expectation are never changed: RELEASED holds what each file's bytes come to. For the next
+release raise the version, add what came since to its expectation, and write and pin its file with
 
     PYTHONPATH=. .venv/bin/python tests/journal/golden.py
 """
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from agentctl.core.messages import Usage
 from agentctl.journal import codec
 
 FOLDER = Path(__file__).parent.parent / "journals"
+RELEASED = {
+    "0.1.0": "8126a957150b4b334e086efa5ff2ee7d0c0ba7a226f771100fa738d65159c1cc",
+    "1.0.0": "8126a957150b4b334e086efa5ff2ee7d0c0ba7a226f771100fa738d65159c1cc",
+}
+"""The sha256 of each released journal."""
 
 EXPECTED = {
     "0.1.0": [
@@ -186,6 +192,12 @@ EXPECTED = {
         ),
     ]
 }
+EXPECTED["1.0.0"] = [*EXPECTED["0.1.0"]]  # and here whatever kind or field came since
+
+
+def digest(version):
+    """The sha256 of a release's journal."""
+    return hashlib.sha256((FOLDER / f"{version}.jsonl").read_bytes()).hexdigest()
 
 
 def lines(events):
@@ -198,3 +210,4 @@ def lines(events):
 if __name__ == "__main__":
     current = FOLDER / f"{__version__}.jsonl"
     current.write_text("".join(f"{line}\n" for line in lines(EXPECTED[__version__])))
+    print(f'"{__version__}": "{digest(__version__)}",')  # noqa: T201 -- for RELEASED

@@ -83,12 +83,12 @@ def forget_links(url):
 async def test_every_event_is_linked_however_it_is_appended_and_kept(store, driven, stamp):
     epoch = driven()
     texts = [Thought("short"), Thought("packed " * 400), Thought("filed " * 20_000)]
-    await store.append(epoch, stamp(*EXPECTED["0.1.0"][:9]))
+    await store.append(epoch, stamp(*EXPECTED["1.0.0"][:9]))
     store.append_soon(epoch, stamp(*texts, seq=10))
-    await store.append(epoch, stamp(*EXPECTED["0.1.0"][9:], seq=13))
+    await store.append(epoch, stamp(*EXPECTED["1.0.0"][9:], seq=13))
 
     assert links(store) == recomputed(store)
-    assert len(set(links(store))) == len(EXPECTED["0.1.0"]) + 3
+    assert len(set(links(store))) == len(EXPECTED["1.0.0"]) + 3
 
 
 @given(places, places, st.binary(max_size=3), st.binary(max_size=3))

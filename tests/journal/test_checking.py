@@ -20,7 +20,7 @@ from tests.journal.test_store import finished, started
 
 LARGE = "filed " * 20_000
 STOPPED = Completed("stopped", "run_usd", 10, 0, "")
-OWN = [event for event in EXPECTED["0.1.0"] if not isinstance(event, Forked)]
+OWN = [event for event in EXPECTED["1.0.0"] if not isinstance(event, Forked)]
 """Events of a run that is no fork: whose calls before that event are another's."""
 
 

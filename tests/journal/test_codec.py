@@ -15,7 +15,7 @@ from agentctl.core import events as e
 from agentctl.core.messages import Usage
 from agentctl.errors import StoreUnusable
 from agentctl.journal import codec
-from tests.journal.golden import EXPECTED, FOLDER, lines
+from tests.journal.golden import EXPECTED, FOLDER, RELEASED, digest, lines
 
 CLASSES = typing.get_args(e.Event)
 
@@ -90,6 +90,10 @@ def test_the_journal_of_every_release_stays_readable(path):
     assert list(map(dataclasses.astuple, EXPECTED[path.stem])) == list(map(dataclasses.astuple, read))
 
 
+def test_the_journal_of_a_release_is_never_changed():
+    assert {path.stem: digest(path.stem) for path in FOLDER.glob("*.jsonl")} == RELEASED
+
+
 def test_this_release_writes_its_golden_journal():
     golden = (FOLDER / f"{__version__}.jsonl").read_text().splitlines()
 
@@ -110,7 +114,7 @@ def test_reserved_words_lose_their_underscore():
     )
 
 
-REPLIED = next(event for event in EXPECTED["0.1.0"] if isinstance(event, e.ModelReplied))
+REPLIED = next(event for event in EXPECTED["1.0.0"] if isinstance(event, e.ModelReplied))
 
 
 def test_usage_has_the_names_of_the_contract():

@@ -77,7 +77,7 @@ def test_a_look_that_fails_leaves_nothing_open(store):
 async def test_a_whole_journal_comes_back_as_it_was(store, driven, stamp):
     """B46 E18"""
     epoch = driven()
-    written = stamp(*EXPECTED["0.1.0"])
+    written = stamp(*EXPECTED["1.0.0"])
 
     await store.append(epoch, written[:9])
     store.append_soon(epoch, written[9:15])

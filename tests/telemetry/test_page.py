@@ -81,7 +81,7 @@ def hostile_events():
     )
 
 
-@pytest.mark.parametrize("events", [sample(), stamped(*EXPECTED["0.1.0"]), hostile_events(), []])
+@pytest.mark.parametrize("events", [sample(), stamped(*EXPECTED["1.0.0"]), hostile_events(), []])
 def test_it_is_one_page_that_names_nothing_elsewhere(events):
     """E23: exportable, to whoever has a browser."""
     text = made(events, policy())
@@ -153,7 +153,7 @@ def test_it_says_how_the_run_ended_and_what_it_cost_of_what_it_might():
 
 
 def test_who_sees_no_colours_and_who_uses_no_script_has_it_all():
-    read = Read(made(stamped(*EXPECTED["0.1.0"])))
+    read = Read(made(stamped(*EXPECTED["1.0.0"])))
     rows = [attrs for attrs in read.of("li") if "row" in attrs["class"]]
 
     assert {"ok", "failed", "warning", "note"} <= {attrs["data-word"] for attrs in rows}
