@@ -3,14 +3,9 @@
 import ast
 import re
 import statistics
-import subprocess
-import sys
-import zipfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "agentctl"
@@ -236,22 +231,3 @@ def test_the_lock_is_plain_sorted_pins():
 
     assert [] == [line for line in pins if not re.fullmatch(r"[\w.-]+==[\w.!+]+", line)]
     assert pins == sorted(pins, key=str.lower)
-
-
-@pytest.mark.slow
-def test_the_wheel_carries_the_policies_and_the_type_marker(tmp_path):
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-
-    assert done.returncode == 0, done.stderr
-
-    (wheel,) = tmp_path.glob("*.whl")
-    names = set(zipfile.ZipFile(wheel).namelist())
-    policies = {f"agentctl/_policies/{path.name}" for path in (ROOT / "policies").glob("*.toml")}
-
-    assert policies
-    assert policies <= names
-    assert "agentctl/py.typed" in names
-    assert {f"agentctl/telemetry/page/page.{kind}" for kind in ("html", "css", "js")} <= names
-    assert {f"agentctl/tui/serving/page.{kind}" for kind in ("html", "css", "js")} <= names
-    assert [] == [name for name in names if name.startswith("tests/")]
