@@ -84,6 +84,7 @@ def shell(installed, tmp_path):
 
 
 def test_the_wheel_holds_the_package_the_policies_the_completions_and_nothing_else(built):
+    """F08"""
     found = names(wheel_of(built))
     package = {
         path.relative_to(ROOT).as_posix()

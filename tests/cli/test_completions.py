@@ -39,6 +39,7 @@ def test_they_are_what_the_program_makes(shell):
     ],
 )
 def test_bash(program, line, word, offered):
+    """F08"""
     script = f"""
         source {FOLDER}/agentctl.bash
         complete -p agentctl | grep -q _agentctl_completion || exit 9
@@ -52,6 +53,7 @@ def test_bash(program, line, word, offered):
 
 @pytest.mark.needs("zsh")
 def test_zsh(program):
+    """F08"""
     script = f"""
         autoload -U compinit && compinit -u -D
         source {FOLDER}/agentctl.zsh
@@ -69,6 +71,7 @@ def test_zsh(program):
 
 @pytest.mark.needs("fish")
 def test_fish(program, isolated):
+    """F08"""
     script = f"source {FOLDER}/agentctl.fish; complete -C 'agentctl ru'"
     offered = run(program("fish"), "-c", script, HOME=str(isolated), XDG_CONFIG_HOME=str(isolated))
 

@@ -220,6 +220,25 @@ def test_a_model_that_calls_tools_although_it_may_not_is_stopped_after_one_last_
     assert "LIMIT" == play.answers[-1].code
 
 
+@pytest.mark.parametrize(
+    ("tables", "reason"),
+    [
+        ({"budget": budget.Rules(max_steps=3)}, "max_steps"),
+        ({"budget": budget.Rules(run_usd=0.025)}, "run_usd"),
+        ({"budget": budget.Rules(max_tool_calls=2)}, "max_tool_calls"),
+        ({"tokens": tokens.Rules(total=2_000)}, "tokens"),
+        ({}, "no_progress"),
+        ({"budget": budget.Rules(max_steps=3, max_tool_calls=2)}, "max_tool_calls"),
+    ],
+)
+def test_all_stops_stand_in_one_row_and_the_first_one_reached_names_the_end(tables, reason):
+    """A33, A82: the same run, under each limit alone and under two at once."""
+    nothing = {"look": [envelope.success({"results": []})]}
+    play = played(policy(**tables), Script([asks(call("look", q=n)) for n in range(50)], nothing), LOOK)
+
+    assert ("stopped", reason) == end(play)[:2]
+
+
 def test_the_night_of_a_tool_that_always_times_out_is_short():
     """D15, E34"""
     stuck = {"look": [envelope.timed_out(5)]}

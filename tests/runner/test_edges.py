@@ -166,6 +166,42 @@ async def test_explain_sends_nothing_and_says_what_would_be(stage):
         assert [] == journal.runs()
 
 
+async def test_explain_says_of_each_provider_whether_it_fits(stage):
+    """A27: the same tokens against each model's own window."""
+    stage.task["system"] = "Look closely. " * 2_000
+    stage.providers = [
+        {"name": "wide", "api": "messages", "context_tokens": 200_000},
+        {"name": "narrow", "api": "chat", "priority": 2, "context_tokens": 3_000, "max_output_tokens": 1_024},
+    ]
+
+    told = api.explain(Order(await stage.lay_out()))
+
+    size = told["estimated_tokens"]["first_request"]
+    fits = {each["name"]: (each["fits"], each["refuse_above_tokens"]) for each in told["providers"]}
+    assert 3_000 < size < fits["wide"][1]
+    assert (True, (False, 2_250)) == (fits["wide"][0], fits["narrow"])
+    assert {"wide": 200_000, "narrow": 3_000} == {each["name"]: each["window_tokens"] for each in told["providers"]}
+
+
+async def test_all_tools_answer_in_one_shape_whatever_they_say(stage):
+    """E33: no result has to be guessed at."""
+    words = {"table": "echo '{\"a\": 1}'", "row": "echo '[1, 2]'", "word": "echo '\"yes\"'", "nothing": "echo null"}
+    words |= {"text": "echo not json", "silence": "true", "busy": "exit 75", "broken": "echo no >&2; exit 3"}
+    for name, line in words.items():
+        stage.tool(name, line)
+    stage.tools.append({"use": "builtin:read_file", "roots": ["."]})
+    stage.policy(results={"max_attempts": 1})
+    stage.replies = [calls(*((name, {}) for name in words), ("read_file", {"path": "none"}), ("nobody", {})), DONE]
+
+    await stage.run()
+
+    told = [*stage.results().values()]
+    assert len(words) + 2 == len(told)
+    assert {True} == {{"status", "data", "error_type", "retry_safe"} <= each.keys() for each in told}
+    assert {"success", "error"} == {each["status"] for each in told}
+    assert {(each["status"] == "success") for each in told if each["error_type"] is None} == {True}
+
+
 async def test_the_estimate_of_explain_is_the_estimate_of_the_run(stage):
     stage.replies = [DONE]
     task = await stage.lay_out()
