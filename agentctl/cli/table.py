@@ -58,6 +58,7 @@ GROUPS: tuple[nouns.Group, ...] = (
                 """agentctl policy explain strict shell '{"command": "git status; ls"}'""",
             ),
             ("diff", "policy_diff.diff", "agentctl policy diff standard strict"),
+            ("backtest", "policy_backtest.backtest", "agentctl policy backtest strict --since 30d --fail-on stop"),
             ("new", "policy.new", "agentctl policy new policy.toml"),
             ("schema", "policy.schema", "agentctl policy schema > policy.schema.json"),
         ),

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Literal
 
 from agentctl.core import decisions as do
 from agentctl.core import events as e
@@ -19,7 +21,7 @@ from agentctl.core.inflight import find
 from agentctl.core.messages import Json, is_object
 from agentctl.core.setup import Call, Setup
 from agentctl.core.state import State, apply
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 
 FILES = "is an instruction, hook, CI or policy file"
 """Arguments are not looked at for files here: what depends on that is passed over."""
@@ -27,6 +29,10 @@ OUTSIDE = frozenset({"paused", "cancelled", "parked", "crashed"})
 """Ends that no guard decides alone."""
 ROUNDING_S = 1.0
 """A wait that would go on for less than this is over: a decision and its event are not stamped by one look."""
+
+
+Kind = Literal["ask", "refuse", "stop", "allow", "other"]
+"""A person is asked; the call is refused; the run stops or lands; it goes on where it did not; another request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,11 @@ class Divergence:
     """Who decided otherwise."""
     recorded: str
     now: str
+    step: int = 0
+    kind: Kind = "other"
+    """What would have become of the call or the run."""
+    why: str = ""
+    """The rule, or the guard's own sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +62,30 @@ class Verdict:
     """That can't be made again from what was recorded."""
 
 
-Again = tuple[bool, str, str, str]
-"""Whether it is the same; the guard, what was recorded, and what it would be."""
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """One decision beside the recorded one."""
+
+    same: bool
+    guard: str
+    was: str
+    now: str
+    kind: Kind = "other"
+    why: str = ""
+    alike: bool = False
+    """Other words, and nothing of the run changes by it."""
+    room: int = 0
+    """Tokens of the reply to the same request; 0: it would be another."""
 
 
-def first_divergence(setup: Setup, events: Sequence[e.Stamped], first: int = 1, last: int | None = None) -> Verdict:
-    """Decide a run again from the event `first` to `last`; those before are only folded."""
+def first_divergence(
+    setup: Setup, events: Sequence[e.Stamped], first: int = 1, last: int | None = None, *, effects: bool = False
+) -> Verdict:
+    """Decide a run again from the event `first` to `last`; those before are only folded.
+
+    `effects`: only what changes the run counts. A call that runs all the same does not differ by its tier, nor a
+    request by the room for its reply where the reply fits into it; one to another model does.
+    """
     state, before, same, passed = State(), None, 0, 0
     edited: dict[str, Json] = {}
     for number, at in enumerate(events):
@@ -67,12 +96,15 @@ def first_divergence(setup: Setup, events: Sequence[e.Stamped], first: int = 1, 
         if at.seq >= first and _is_decision(state, before, at.event):
             following = events[number + 1].event if number + 1 < len(events) else None
             again = _again(setup, state, at, following, edited)
+            if again is not None and effects:
+                again = _by_effect(setup, again, events, number)
             if again is None:
                 passed += 1
-            elif again[0]:
+            elif again.same:
                 same += 1
             else:
-                return Verdict(Divergence(at.seq, *again[1:]), same, passed)
+                found = Divergence(at.seq, again.guard, again.was, again.now, at.step, again.kind, again.why)
+                return Verdict(found, same, passed)
         state, before = apply(state, at), at.event
     return Verdict(None, same, passed)
 
@@ -104,7 +136,7 @@ def _is_decision(state: State, before: e.Event | None, event: e.Event) -> bool:
 
 def _again(
     setup: Setup, state: State, at: e.Stamped, following: e.Event | None, edited: Mapping[str, Json]
-) -> Again | None:
+) -> _Again | None:
     match at.event:
         case e.ToolStarted() | e.ApprovalRequested():
             return _call(setup, state, at, at.event.call_id, at.event.args)
@@ -117,12 +149,13 @@ def _again(
         case e.LoopSeen() as loop:
             now = next_action(setup, state, at.ts, 0.0)
             guard, said = _said(now)
-            return getattr(now, "loop", None) == loop, guard, f"progress: stall of {loop.tool}", f"{guard}: {said}"
+            same, was = getattr(now, "loop", None) == loop, f"progress: stall of {loop.tool}"
+            return _Again(same, guard, was, f"{guard}: {said}", *_kind(now, ended=loop.halt))
         case _:
             return _action(setup, state, at)
 
 
-def _action(setup: Setup, state: State, at: e.Stamped) -> Again | None:
+def _action(setup: Setup, state: State, at: e.Stamped) -> _Again | None:
     now = next_action(setup, state, at.ts, 0.0)
     if isinstance(now, do.Sleep) and now.seconds < ROUNDING_S:
         now = next_action(setup, state, at.ts + ROUNDING_S, 0.0)
@@ -130,7 +163,9 @@ def _action(setup: Setup, state: State, at: e.Stamped) -> Again | None:
     match at.event:
         case e.ModelAsked() as asked:
             was = f"{asked.provider} is asked ({asked.purpose}, {asked.max_output_tokens:,} tokens back)"
-            return was == said, guard, was, said
+            alike = isinstance(now, do.AskModel) and (now.provider, now.purpose) == (asked.provider, asked.purpose)
+            room = now.max_output_tokens if isinstance(now, do.AskModel) and alike else 0
+            return _Again(was == said, guard, was, said, *_kind(now), room=room)
         case e.ContextTrimmed(first_kept=first):
             was = f"trim down to event {first}"
         case e.Retried(attempt=attempt):
@@ -139,25 +174,53 @@ def _action(setup: Setup, state: State, at: e.Stamped) -> Again | None:
             was = f"leave {provider}"
         case e.FellBack(from_=provider, to=to):
             if isinstance(now, do.AskModel) and (now.fell_from, now.provider) == (provider, to):
-                return True, guard, said, said
+                return _Again(True, guard, said, said)
             was = f"{provider} → {to}"
         case e.Decided(guard=who, decision=decision, reason=reason):
             was = f"{decision}: {reason}"
-            return (who, was) == (guard, said), guard, f"{who}: {was}", f"{guard}: {said}"
+            same, ended = (who, was) == (guard, said), decision == "land"
+            return _Again(same, guard, f"{who}: {was}", f"{guard}: {said}", *_kind(now, ended=ended))
         case e.Completed() as end:
             return _end(end, now, guard, said)
         case _:
             return None
-    return was == said, guard, was, said
+    return _Again(was == said, guard, was, said, *_kind(now))
 
 
-def _end(end: e.Completed, now: do.Action, guard: str, said: str) -> Again | None:
+def _end(end: e.Completed, now: do.Action, guard: str, said: str) -> _Again | None:
     """An end that a call has led to, and a defect, are decided elsewhere; that a run has its answer is decided here."""
     was = f"{end.status}: {end.reason}"
     elsewhere = not isinstance(now, do.Stop) or end.exit_code in {1, 11, 13, 15, 19}
     if was != said and elsewhere and end.status != "completed":
         return None
-    return was == said, guard, was, said
+    return _Again(was == said, guard, was, said, *_kind(now, ended=True))
+
+
+def _kind(now: do.Action, *, ended: bool = False) -> tuple[Kind, str]:
+    """The kind of a decision, and its own sentence. `ended`: the recorded one stopped the run, or would have."""
+    match now:
+        case do.Stop(message=message) | do.Land(message=message):
+            return "stop", message
+        case _:
+            return "allow" if ended else "other", ""
+
+
+def _by_effect(setup: Setup, again: _Again, events: Sequence[e.Stamped], number: int) -> _Again:
+    """The same, as far as the run is concerned."""
+    asked = events[number].event
+    if not isinstance(asked, e.ModelAsked):
+        return replace(again, same=again.same or again.alike)
+    if not again.room:
+        return again
+    model = setup.provider(asked.provider).model
+    if model != asked.model:
+        return replace(again, same=False, was=f"{asked.model} is asked", now=f"{model} is asked")
+    if again.same:
+        return again
+    outcomes = (at.event for at in islice(events, number + 1, None))
+    came = next((each for each in outcomes if isinstance(each, e.ModelReplied | e.ModelFailed)), None)
+    cut = isinstance(came, e.ModelReplied) and (came.usage.output > again.room or came.stop_reason == "max_tokens")
+    return replace(again, same=not cut, guard="budget" if cut else again.guard)
 
 
 def _said(action: do.Action) -> tuple[str, str]:
@@ -183,7 +246,7 @@ def _said(action: do.Action) -> tuple[str, str]:
             return "loop", type(action).__name__
 
 
-def _call(setup: Setup, state: State, at: e.Stamped, call_id: str, args: Json) -> Again | None:
+def _call(setup: Setup, state: State, at: e.Stamped, call_id: str, args: Json) -> _Again | None:
     """A tool call: whether it ran, was asked about, or was refused, and by whom."""
     event, call = at.event, find(state.inflight, call_id)
     if call is None or _hidden(setup, event, args) or call.tool not in setup.contracts:
@@ -204,27 +267,31 @@ def _hidden(setup: Setup, event: e.Event, args: Json) -> bool:
     return masked or files or (isinstance(event, e.Decided) and event.guard in {"trust", "circuit", "scrub"})
 
 
-def _compared(event: e.Event, now: do.CallDecision) -> Again | None:
+def _compared(event: e.Event, now: do.CallDecision) -> _Again | None:
+    kind: Kind = "stop"
     match now:
         case do.RunCall(tier=tier):
-            guard, said = "risk", f"runs as {tier.word}"
-        case do.AskPerson(tier=tier):
-            guard, said = "risk", f"asks a person as {tier.word}"
+            guard, said, kind, why = "risk", f"runs as {tier.word}", "allow", ""
+        case do.AskPerson(tier=tier, rule=why):
+            guard, said, kind = "risk", f"asks a person as {tier.word}", "ask"
         case do.RefuseCall(guard=who):
-            guard, said = who, f"refused by {who}"
-        case do.Stop(reason=reason):
+            guard, said, kind, why = who, f"refused by {who}", "refuse", now.envelope.message
+        case do.Stop(reason=reason, message=why):
             guard, said = reason, f"stops: {reason}"
         case _:
             return None
+    other = ""
     match event:
         case e.ToolStarted(tier=word, tool=tool):
-            was = f"runs as {word}"
+            was, then = f"runs as {word}", "allow"
             if isinstance(now, do.RunCall) and now.instead not in {"", tool}:
-                said = f"{said} by {now.instead}"
+                other = f" by {now.instead}"
+                kind = "other"
         case e.ApprovalRequested(tier=word):
-            was = f"asks a person as {word}"
+            was, then = f"asks a person as {word}", "ask"
         case e.Decided(guard=who):
-            was = f"refused by {who}"
+            was, then = f"refused by {who}", ""
         case _:
             return None
-    return was == said, guard, was, said
+    said += other
+    return _Again(was == said, guard, was, said, kind, why, alike=kind == then)

@@ -31,6 +31,8 @@ class Unread:
     ts: float
     """Seconds since the epoch; 0: nobody knows."""
     why: str
+    unknown: bool = False
+    """It is of a kind that a later version may know; nothing of today's depends on it."""
 
 
 @dataclass(frozen=True, slots=True)

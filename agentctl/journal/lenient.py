@@ -37,6 +37,6 @@ def _events(
             yield Unread(seq, ts, f"can't be read: {said}")
             continue
         if event is None:
-            yield Unread(seq, ts, f"a `{tag}` event, which this agentctl does not know")
+            yield Unread(seq, ts, f"a `{tag}` event, which this agentctl does not know", unknown=True)
         else:
             yield Stamped(run_id, seq, session, step, ts, event)
