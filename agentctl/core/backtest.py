@@ -79,12 +79,19 @@ class _Again:
 
 
 def first_divergence(
-    setup: Setup, events: Sequence[e.Stamped], first: int = 1, last: int | None = None, *, effects: bool = False
+    setup: Setup,
+    events: Sequence[e.Stamped],
+    first: int = 1,
+    last: int | None = None,
+    *,
+    effects: bool = False,
+    answers: bool = True,
 ) -> Verdict:
     """Decide a run again from the event `first` to `last`; those before are only folded.
 
     `effects`: only what changes the run counts. A call that runs all the same does not differ by its tier, nor a
-    request by the room for its reply where the reply fits into it; one to another model does.
+    request by the room for its reply where the reply fits into it; one to another model does. `answers`: what an answer
+    has to be is known.
     """
     state, before, same, passed = State(), None, 0, 0
     edited: dict[str, Json] = {}
@@ -95,7 +102,8 @@ def first_divergence(
             edited[at.event.call_id] = at.event.args
         if at.seq >= first and _is_decision(state, before, at.event):
             following = events[number + 1].event if number + 1 < len(events) else None
-            again = _again(setup, state, at, following, edited)
+            judged = answers or not _of_an_answer(at.event)
+            again = _again(setup, state, at, following, edited) if judged else None
             if again is not None and effects:
                 again = _by_effect(setup, again, events, number)
             if again is None:
@@ -132,6 +140,11 @@ def _is_decision(state: State, before: e.Event | None, event: e.Event) -> bool:
             return call is not None and not call.attempts and not call.approved  # what has drifted since is not told
         case _:
             return False
+
+
+def _of_an_answer(event: e.Event) -> bool:
+    """Whether it may hang on the task's `[output]` or `[check]`."""
+    return isinstance(event, e.Completed) or (isinstance(event, e.Decided) and event.decision == "say")
 
 
 def _again(

@@ -152,16 +152,17 @@ def judge(setups: Setups, recorded: Recorded, heard: Heard | None = None) -> Jud
     if recorded.why_not:
         return Judged(*about, None, unread=recorded.unread, why_not=recorded.why_not)
     try:
-        setup, notes = setups.of(recorded.order, events)
+        ready = setups.of(recorded.order, events)
     except Defect:
         raise
     except AgentctlError as error:
         return Judged(*about, None, unread=recorded.unread, why_not=f"it would not start: {invalid(error)}")
+    setup, notes = ready.setup, ready.notes
     if heard is not None:
         for tool, args in backtests.calls([*events, *recorded.later]):
             heard.hear(setup.policy, setup.reader, setups.contract(setup, tool), args)
     first = forking.own_from(events)  # what a fork has copied was decided by its parent
-    verdict = first_divergence(setup, events, first, effects=True)
+    verdict = first_divergence(setup, events, first, effects=True, answers=ready.whole)
     if recorded.unread:
         notes = (*notes, "judged up to the first event that can't be read")
     unspent = backtests.unspent(verdict.divergence, [*events, *recorded.later])

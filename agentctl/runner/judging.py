@@ -41,7 +41,9 @@ class Ready:
     setup: Setup
     then: frozenset[str] | None = None
     """The providers that the run's own policy named; None: it has changed since, or is gone."""
-    note: str = ""
+    notes: tuple[str, ...] = ()
+    whole: bool = True
+    """The task was there to be read."""
 
 
 @dataclass(slots=True)
@@ -56,10 +58,10 @@ class Setups:
     _made: dict[tuple[object, ...], Ready] = field(default_factory=dict[tuple[object, ...], Ready])
     _offhand: dict[str, Contract] = field(default_factory=dict[str, Contract])
 
-    def of(self, order: Order | None, events: Sequence[Stamped]) -> tuple[Setup, tuple[str, ...]]:
-        """The setup of one run, and notes. Invalid, Usage: nothing can be started so under this policy."""
+    def of(self, order: Order | None, events: Sequence[Stamped]) -> Ready:
+        """The setup of one run. Invalid, Usage: nothing can be started so under this policy."""
         found = self._found(order, events)
-        setup, notes = found.setup, [found.note] if found.note else []
+        setup, notes = found.setup, [*found.notes]
         started = next((at.event for at in events if isinstance(at.event, RunStarted)), None)
         if started is not None and setup.contracts:
             other = sorted(
@@ -72,7 +74,8 @@ class Setups:
                 setup = dataclasses.replace(setup, contracts=kept)
                 notes.append(f"changed since, and not judged: {', '.join(other)}")
         rehearsed = started is not None and started.rehearsed
-        return dataclasses.replace(setup, ready=_ready(setup, found.then, events, rehearsed=rehearsed)), tuple(notes)
+        setup = dataclasses.replace(setup, ready=_ready(setup, found.then, events, rehearsed=rehearsed))
+        return dataclasses.replace(found, setup=setup, notes=tuple(notes))
 
     def contract(self, setup: Setup, tool: str) -> Contract:
         """A tool's contract, for rules and tiers alone: of one that nobody knows any more, what its name says."""
@@ -97,12 +100,12 @@ class Setups:
 
     def _made_of(self, order: Order | None, digest: str) -> Ready:
         if order is None:
-            return Ready(self._bare(), note="what it was started with is lost: calls are not judged")
+            return Ready(self._bare(), notes=("what it was started with is lost: calls are not judged",), whole=False)
         try:
             loaded = task.load_task(order.task)
         except AgentctlError as error:
             why = "is gone" if not Path(order.task).exists() else f"can't be read ({error.message.splitlines()[0]})"
-            return Ready(self._bare(), note=f"its task {order.task} {why}: calls are not judged")
+            return Ready(self._bare(), notes=(f"its task {order.task} {why}: calls are not judged",), whole=False)
         # What a flag lowered stays lowered, unless this policy allows less by now.
         raised = order.auto_approve and Tier.of(order.auto_approve) > self.under.policy.risk.auto_approve
         asked = dataclasses.replace(
