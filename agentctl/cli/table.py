@@ -59,6 +59,7 @@ GROUPS: tuple[nouns.Group, ...] = (
             ),
             ("diff", "policy_diff.diff", "agentctl policy diff standard strict"),
             ("backtest", "policy_backtest.backtest", "agentctl policy backtest strict --since 30d --fail-on stop"),
+            ("suggest", "policy_suggest.suggest", "agentctl policy suggest demo/policy.toml --since 7d"),
             ("new", "policy.new", "agentctl policy new policy.toml"),
             ("schema", "policy.schema", "agentctl policy schema > policy.schema.json"),
         ),
