@@ -51,7 +51,10 @@ def amended(text: str, change: Change) -> str | None:
 
 def _placed(text: str, lines: list[str], data: Mapping[str, Any], change: Change) -> bool:
     written, remark = value(change.value), f"# suggested: {change.comment}"
-    if change.key in data.get(change.table, {}):
+    table = data.get(change.table, {})
+    if not is_object(table):
+        return False
+    if change.key in table:
         at = positions(text).key((change.table, change.key))[0] - 1
         found = LINE.match(lines[at])
         if found is None:

@@ -149,8 +149,8 @@ def _written(found: Suggestion) -> None:
     text = f'version = 1\nextends = "{under.name}"\n' if shipped else before
     for limit in list(found.limits):
         table, _, key = limit.key.partition(".")
-        kind = type(getattr(getattr(under.policy, table), key))
-        made = amending.amended(text, amending.Change(table, key, kind(limit.value), limit.comment))
+        figure = by_limits.typed(under.policy, limit.key, limit.value)
+        made = amending.amended(text, amending.Change(table, key, figure, limit.comment))
         if made is None:
             found.limits.remove(limit)
             found.kept.append(Kept(limit.key, f"write {by_limits.number(limit.value)} by hand ({limit.comment})"))

@@ -150,9 +150,15 @@ def changed(policy: Policy, found: Sequence[Limit]) -> Policy:
     for limit in found:
         table, _, name = limit.key.partition(".")
         kept = min(limit.value, value(policy, limit.key)) if not limit.raises else limit.value
-        kind = type(getattr(getattr(policy, table), name))
-        policy = replace(policy, **{table: replace(getattr(policy, table), **{name: kind(kept)})})
+        changes = {name: typed(policy, limit.key, kept)}
+        policy = replace(policy, **{table: replace(getattr(policy, table), **changes)})
     return policy
+
+
+def typed(policy: Policy, key: str, figure: float) -> float:
+    """A figure as the limit's own type: a whole number where the limit is one."""
+    table, _, name = key.partition(".")
+    return int(figure) if isinstance(getattr(getattr(policy, table), name), int) else figure
 
 
 def rank(ordered: Sequence[float], share: float) -> float:
