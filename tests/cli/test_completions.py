@@ -34,7 +34,7 @@ def test_they_are_what_the_program_makes(shell):
     ("line", "word", "offered"),
     [
         ("agentctl ru", 1, ["run", "runs"]),
-        ("agentctl policy s", 2, ["show", "schema"]),
+        ("agentctl policy s", 2, ["show", "suggest", "schema"]),
         ("agentctl runs --s", 2, ["--status", "--session", "--since", "--store"]),
     ],
 )

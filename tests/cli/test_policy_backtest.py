@@ -173,7 +173,6 @@ def test_a_tool_that_has_changed_since_is_not_judged(agentctl, policy, demo, reh
 
 @pytest.mark.parametrize("broken", ["order", "beginning", "nothing"])
 def test_what_can_not_be_judged_is_listed_with_the_reason(agentctl, policy, record, broken):
-    """H10"""
     begun = () if broken == "nothing" else (e.Thought("…"),) if broken == "beginning" else (started(), *steps(2))
     if begun:
         record("r_aaa1", *begun)
@@ -201,7 +200,6 @@ def alter(statement):
 
 
 def test_an_event_that_can_not_be_read_is_counted_and_what_comes_before_it_is_judged(agentctl, policy, record):
-    """H10"""
     record("r_aaa1", started(), *steps(4), DONE)
     alter("UPDATE events SET data = '{' WHERE seq = 7")
     called = agentctl("policy", "backtest", policy("[budget]\nmax_steps = 1\n"))
@@ -239,7 +237,7 @@ def test_rules_that_no_recorded_call_was_about_are_named_with_their_place(agentc
 
 @pytest.mark.parametrize("version", EXPECTED)
 def test_the_journal_of_a_release_can_be_judged(agentctl, record, version):
-    """G30 C75: whatever it holds, and what is left of it."""
+    """C75: whatever it holds, and what is left of it."""
     lines = (FOLDER / f"{version}.jsonl").read_text().splitlines()
     events = [codec.decode(each["tag"], each["version"], json.dumps(each["data"])) for each in map(json.loads, lines)]
     record("r_aaa1", *events)
