@@ -294,14 +294,22 @@ def test_runs_under_another_policy_say_nothing_of_this_one(agentctl, folder, put
     assert "runs under other policies say nothing of this one: mine (21)" in called.err
 
 
-def test_a_shipped_policy_is_extended_and_the_tasks_own_is_found(agentctl, folder, put):
+def test_the_tasks_own_policy_is_found(agentctl, put):
     put(*(run(number) for number in range(21)))
-    own = agentctl("policy", "suggest", "--task", "task.toml")
-    (folder / "mine.toml").unlink()
-    (folder / "standard.toml").write_text(POLICY)
 
-    assert own.out.startswith("--- mine.toml\n+++ mine.toml\n")
-    assert 0 == agentctl("policy", "suggest", "standard").code
+    assert agentctl("policy", "suggest", "--task", "task.toml").out.startswith("--- mine.toml\n+++ mine.toml\n")
+
+
+def test_a_shipped_policy_is_extended_by_a_file_of_ones_own(agentctl, folder, put):
+    """C75"""
+    runs = [run(number) for number in range(21)]
+    put(*([dataclasses.replace(first, policy="standard"), *rest] for first, *rest in runs))
+    called = agentctl("policy", "suggest")
+    applied(folder, called.out)
+
+    assert called.out.startswith("--- /dev/null\n+++ suggested.toml\n")
+    assert 'extends = "standard"\n' in (folder / "suggested.toml").read_text()
+    assert 0 == agentctl("policy", "check", "suggested.toml").code
 
 
 @pytest.mark.parametrize(
