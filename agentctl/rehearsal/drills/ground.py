@@ -83,10 +83,14 @@ class Ground:
             if contract.check(target.args()) is None:
                 yield target
 
+    def readers(self) -> list[Target]:
+        """The tools that only read, the freest first."""
+        found = [each for each in self.targets() if each.contract.read_only and not each.contract.requires_check]
+        return sorted(found, key=_bound)
+
     def reader(self) -> Target | None:
         """A tool that only reads, the freest first; None: the task has none."""
-        found = [each for each in self.targets() if each.contract.read_only and not each.contract.requires_check]
-        return min(found, key=_bound, default=None)
+        return next(iter(self.readers()), None)
 
     def effect(self) -> Target | None:
         """A tool that changes something, the gravest first; None: the task has none."""

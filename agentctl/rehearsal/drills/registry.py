@@ -6,7 +6,17 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from agentctl.records import dataclass
-from agentctl.rehearsal.drills import bad_args, outage, slow_tool
+from agentctl.rehearsal.drills import (
+    bad_args,
+    context_overflow,
+    malformed_replies,
+    outage,
+    output_format,
+    rate_limits,
+    search_loop,
+    slow_tool,
+    unknown_tool,
+)
 from agentctl.rehearsal.drills.ground import Ground
 from agentctl.rehearsal.drills.scene import Finding, Scene, Seen, Skip
 
@@ -27,6 +37,12 @@ class Drill:
 
 DRILLS: tuple[Drill, ...] = (
     Drill("bad-args", bad_args.INJECTED, bad_args.scene, bad_args.judge),
+    Drill("rate-limits", rate_limits.INJECTED, rate_limits.scene, rate_limits.judge),
+    Drill("context-overflow", context_overflow.INJECTED, context_overflow.scene, context_overflow.judge),
+    Drill("search-loop", search_loop.INJECTED, search_loop.scene, search_loop.judge),
     Drill("outage", outage.INJECTED, outage.scene, outage.judge),
     Drill("slow-tool", slow_tool.INJECTED, slow_tool.scene, slow_tool.judge),
+    Drill("malformed-replies", malformed_replies.INJECTED, malformed_replies.scene, malformed_replies.judge),
+    Drill("unknown-tool", unknown_tool.INJECTED, unknown_tool.scene, unknown_tool.judge),
+    Drill("output-format", output_format.INJECTED, output_format.scene, output_format.judge),
 )

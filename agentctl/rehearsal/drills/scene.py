@@ -53,6 +53,9 @@ class Act:
     warm: bool = False
     """The cache is warmed first, as by `cache warm`."""
 
+    goal: str = ""
+    """What is added to the task's goal."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -126,6 +129,8 @@ class Request:
     fault: str
     at: float
     body: Mapping[str, object]
+    api: str = ""
+    """messages, chat or responses."""
 
 
 @dataclass(frozen=True, slots=True)

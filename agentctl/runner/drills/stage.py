@@ -102,7 +102,7 @@ class Stage:
                 for each in going:
                     each.cancel()
             self.requests += (
-                Request(number, seen.provider, seen.run, seen.status, seen.fault, seen.at, seen.body or {})
+                Request(number, seen.provider, seen.run, seen.status, seen.fault, seen.at, seen.body or {}, seen.api)
                 for seen in standin.requests
             )
         self.uses += props.uses
@@ -136,7 +136,7 @@ class Stage:
 
     def _plan(self, act: Act, staged: Stagecraft) -> Plan:
         plan = self.prepared.plan
-        loaded = replace(plan.task, task=replace(plan.task.task, check=None))
+        loaded = replace(plan.task, task=replace(plan.task.task, check=None), goal=plan.task.goal + act.goal)
         plan = replace(
             plan, script=act.script, staged=staged, task=loaded, setup=replace(plan.setup, check_retries=None)
         )

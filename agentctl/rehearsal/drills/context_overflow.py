@@ -1,0 +1,143 @@
+"""More than any window holds: results on results, and then a goal that is too large by itself. A22, A28, D14, C11"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from agentctl.core import envelope
+from agentctl.core.envelope import Envelope
+from agentctl.core.guards.context import limits
+from agentctl.core.messages import JsonObject
+from agentctl.rehearsal.drills import bodies
+from agentctl.rehearsal.drills.ground import Ground, Target
+from agentctl.rehearsal.drills.scene import Act, Change, Client, Finding, Request, Scene, Seen, Skip, failed, held
+from agentctl.rehearsal.script import Reply
+
+INJECTED = "results that are larger together than the model's window; then a goal that is"
+WINDOW = 100_000
+"""Tokens that are taken for a model's window where nobody knows it, or it is larger than the policy uses."""
+STEP, RESULT, MOST_CALLS = 24_000, 10_000, 8
+BYTES = 4
+"""Of a token, as the stand-in counts."""
+OVERFLOW = 1.6
+"""How much of the window comes in all."""
+SYLLABLES = ("ba", "de", "fi", "go", "hu", "ka", "le", "mi", "no", "pu")
+ENDINGS = frozenset({0, 10, 11, 13, 19})
+
+
+def scene(ground: Ground) -> Scene | Skip:
+    """A model that reads on and on, or talks on where there is nothing to read."""
+    window = _window(ground)
+    step = min(STEP, window // 4)
+    target = _target(ground)
+    replies = _talking(ground, window) if target is None else _reading(ground, target, window, step)
+    size = min(_most(ground), step)
+    tools = {} if target is None else {target.name: _large(size * BYTES)}
+    goal = f"\n{_words(0, int(window * 1.1) * BYTES)}"
+    script = ground.script(*replies, person=ground.yes() * 4)
+    return Scene((Act(script, tools, shared=False), Act(ground.script(), shared=False, goal=goal)), window=window)
+
+
+def _window(ground: Ground) -> int:
+    """Of the smallest model that answers; no more than the policy would fill."""
+    known = [size for each in ground.answering if (size := ground.setup.windows.get(each.name))]
+    return min([*known, max(WINDOW, ground.policy.context.hard_limit_tokens if known else 0)])
+
+
+def _target(ground: Ground) -> Target | None:
+    """A tool that may be read from again and again."""
+    for each in ground.readers():
+        contract = each.contract
+        if each.varies and contract.max_calls_per_session is None and contract.max_calls_per_minute is None:
+            return each
+    return None
+
+
+def _most(ground: Ground) -> int:
+    """Tokens of a result."""
+    rules = ground.policy.results
+    return min(rules.max_tokens, RESULT) if rules.enabled else RESULT
+
+
+def _reading(ground: Ground, target: Target, window: int, step: int) -> Iterator[Reply]:
+    """Calls side by side, none of which was made before."""
+    many = max(1, min(MOST_CALLS, -(-step // _most(ground))))
+    each = min(_most(ground), step)
+    for turn in range(int(window * OVERFLOW) // (many * each) + 2):
+        calls = tuple(target.call(turn * many + number + 1) for number in range(many))
+        yield Reply(text=f"I read on, part {turn + 1}.", calls=calls)
+
+
+def _talking(ground: Ground, window: int) -> Iterator[Reply]:
+    """Long texts, each cut at the output limit."""
+    size = min(ground.answering[0].max_output_tokens, STEP)
+    for turn in range(int(window * OVERFLOW) // size + 2):
+        yield Reply(text=_words(turn, size * BYTES), stop="max_tokens")
+
+
+def _large(size: int) -> Callable[[JsonObject, int], Envelope]:
+    """A tool whose every result is long and like no other."""
+
+    def behave(_: JsonObject, number: int) -> Envelope:
+        return envelope.success({"text": _words(number + 1, size)})
+
+    return behave
+
+
+def _words(seed: int, size: int) -> str:
+    """So many characters of words that no other seed gives."""
+    stem, ends = _word(seed + 1_000), [_word(number) for number in range(100)]
+    page = " ".join(f"{stem}{first}{second}" for first in ends for second in ends)
+    return f"{page} " * (size // len(page)) + page[: size % len(page)]
+
+
+def _word(number: int) -> str:
+    return "".join(SYLLABLES[int(digit)] for digit in str(number))
+
+
+def judge(ground: Ground, seen: Seen) -> Finding:
+    """No request is larger than the window, the goal stands in each, and the run comes to an end that it knows."""
+    window = _window(ground)
+    first, second = seen.of(0)[0], seen.of(1)[0]
+    sent = [request for request in seen.requests if request.run_id == first.run_id]
+    largest = max(map(bodies.size, sent), default=0)
+    counted = f"{len(sent)} requests, the largest {largest:,} of {window:,} tokens"
+    refused = [request for request in seen.requests if bodies.size(request) > window]
+    if refused:
+        return _failed(ground, f"{counted}; {len(refused)} larger than that and refused by the provider", window)
+    forgetful = [request for request in sent if not _knows_goal(ground, request, sent[0])]
+    if forgetful:
+        return failed(f"{counted}; {len(forgetful)} without the goal", advice="this is a defect: please report it")
+    if not _ended(ground, first):
+        return _failed(ground, f"{counted}; {first.status}, {first.reason}", window)
+    if [request for request in seen.requests if request.act == 1]:
+        return _failed(ground, f"{counted}; a goal of more than {window:,} tokens was sent", window)
+    early = f"; ended by {first.reason}" if first.exit_code else ", done"
+    return held(f"{counted}, the goal in each{early}. Too large a goal: {_said(second)}, nothing sent")
+
+
+def _failed(ground: Ground, observed: str, window: int) -> Finding:
+    _, hard = limits(ground.policy.context, window, ground.answering[0].max_output_tokens)
+    return failed(
+        observed,
+        Change("context.enabled", value=True),
+        Change("context.max_tokens", int(hard * 0.8)),
+        Change("context.hard_limit_tokens", hard),
+        Change("results.enabled", value=True),
+    )
+
+
+def _knows_goal(ground: Ground, request: Request, first: Request) -> bool:
+    """As far as the first request said it in the task's words; a summary is asked for without it."""
+    goal = ground.goal.strip()
+    return bodies.says(request, goal) or bodies.summarises(request) or not bodies.says(first, goal)
+
+
+def _ended(ground: Ground, client: Client) -> bool:
+    """Done, or stopped by a limit; talked into an answer that has lost its shape is the task's own matter."""
+    shapeless = ground.output is not None and client.reason == "output"
+    return not client.error and (client.exit_code in ENDINGS or shapeless)
+
+
+def _said(client: Client) -> str:
+    return client.message.split(" tokens")[0] if client.reason == "context" else f"stopped by {client.reason}"
