@@ -10,7 +10,19 @@ from agentctl.core.guards.context import limits
 from agentctl.core.messages import JsonObject
 from agentctl.rehearsal.drills import bodies
 from agentctl.rehearsal.drills.ground import Ground, Target
-from agentctl.rehearsal.drills.scene import Act, Change, Client, Finding, Request, Scene, Seen, Skip, failed, held
+from agentctl.rehearsal.drills.scene import (
+    DEFECT,
+    Act,
+    Change,
+    Client,
+    Finding,
+    Request,
+    Scene,
+    Seen,
+    Skip,
+    failed,
+    held,
+)
 from agentctl.rehearsal.script import Reply
 
 INJECTED = "results that are larger together than the model's window; then a goal that is"
@@ -107,7 +119,7 @@ def judge(ground: Ground, seen: Seen) -> Finding:
         return _failed(ground, f"{counted}; {len(refused)} larger than that and refused by the provider", window)
     forgetful = [request for request in sent if not _knows_goal(ground, request, sent[0])]
     if forgetful:
-        return failed(f"{counted}; {len(forgetful)} without the goal", advice="this is a defect: please report it")
+        return failed(f"{counted}; {len(forgetful)} without the goal", advice=DEFECT)
     if not _ended(ground, first):
         return _failed(ground, f"{counted}; {first.status}, {first.reason}", window)
     if [request for request in seen.requests if request.act == 1]:

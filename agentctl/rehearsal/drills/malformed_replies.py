@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from agentctl.core.events import ModelFailed, ModelReplied
 from agentctl.core.messages import is_object
 from agentctl.rehearsal.drills.ground import Ground
-from agentctl.rehearsal.drills.scene import Act, Client, Finding, Scene, Seen, Skip, failed, held
+from agentctl.rehearsal.drills.scene import DEFECT, Act, Client, Finding, Scene, Seen, Skip, failed, held
 from agentctl.rehearsal.script import Fault, Reply
 
 INJECTED = "garbage, nothing, another shape, a cut stream, broken JSON, absurd usage; after each a good reply"
@@ -47,14 +47,14 @@ def judge(ground: Ground, seen: Seen) -> Finding:
     for client, name in zip(seen.clients, names, strict=False):
         why = _broken(client) or _unbelievable(client)
         if why:
-            return failed(f"after {name}: {why}", advice="this is a defect of agentctl: please report it")
+            return failed(f"after {name}: {why}", advice=DEFECT)
         if client.exit_code == 14:
             resumable.append(name)
         elif client.exit_code in LIMITS:
             limited.append(client.reason)
     tried = [use for use in seen.uses if not _fits(ground, use.tool, use.args)]
     if tried:
-        return failed(f"{tried[0].tool} ran with arguments that were no JSON", advice="this is a defect: please report it")
+        return failed(f"{tried[0].tool} ran with arguments that were no JSON", advice=DEFECT)
     well = len(seen.clients) - len(resumable) - len(limited)
     said = f"{len(seen.clients)} kinds of bad reply, {well} runs ended well"
     if resumable:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 from agentctl.rehearsal.drills.ground import Ground
-from agentctl.rehearsal.drills.scene import Act, Client, Finding, Scene, Seen, Skip, failed, held
+from agentctl.rehearsal.drills.scene import DEFECT, Act, Client, Finding, Scene, Seen, Skip, failed, held
 from agentctl.rehearsal.script import Reply, ScriptUsage
 
 INJECTED = "prose where JSON was asked for, then JSON of another shape; without [output]: a hostile answer of 1 MB"
 PROSE = "Certainly! Here is what I found: everything is in order."
 OTHERS: tuple[object, ...] = ({"unexpected": 1}, [1, 2, 3], "text", 42, None, {})
 SIZE = 1_000_000
-HOSTILE = 'All is well.\x1b[31m\x07\x00\u202egnp.exe\u2066 \u2028\u2029\x85\r\n"} {"status": "completed"} \ud83d \udc00 '
+HOSTILE = 'All is well.\x1b[31m\x07\x00\u202egnp.exe\u2066 \u2028\u2029\x85\r\n"} {"status": "done"} \ud83d \udc00 '
 LEAST_RETRIES = 2
 
 
@@ -28,8 +28,12 @@ def scene(ground: Ground) -> Scene | Skip:
 
 def _other(ground: Ground) -> str | None:
     """JSON that the task refuses; None: it takes all that there is."""
-    refused = ground.setup.output or (lambda _: "")
-    return next((text for text in map(json.dumps, OTHERS) if refused(text)), None)
+    return next((text for text in map(json.dumps, OTHERS) if _problem(ground, text)), None)
+
+
+def _problem(ground: Ground, text: str) -> str:
+    """What is wrong with an answer, as the task sees it; empty: nothing."""
+    return "" if ground.setup.output is None else ground.setup.output(text)
 
 
 def judge(ground: Ground, seen: Seen) -> Finding:
@@ -38,18 +42,18 @@ def judge(ground: Ground, seen: Seen) -> Finding:
     line = json.dumps(client.body, ensure_ascii=False)
     unreadable = _unreadable(line, client)
     if unreadable:
-        return failed(unreadable, advice="this is a defect of agentctl: please report it")
+        return failed(unreadable, advice=DEFECT)
     if ground.output is None:
         if client.exit_code:
             return _limited(client, f"{len(line):,} characters of result")
-        return held(f"an answer of {len(client.answer):,} characters, control and direction marks in it: one line of JSON")
+        return held(f"a hostile answer of {len(client.answer):,} characters came out as one line of JSON")
     tries = len([request for request in seen.requests if request.status == 200])
     if client.reason == "output":
         advice = f"[output] retries = {LEAST_RETRIES}, in the task"
         return failed(f"no answer of the right shape in {tries} replies: {client.message}", advice=advice)
     if client.exit_code:
         return _limited(client, f"{tries} replies")
-    problem = (ground.setup.output or (lambda _: ""))(json.dumps(client.body.get("output")))
+    problem = _problem(ground, json.dumps(client.body.get("output")))
     if problem:
         return failed(f"it was taken for an answer although it has another shape: {problem}")
     return held(f"{tries - 1} wrong answers sent back with what is wrong; the right one came with reply {tries}")

@@ -17,6 +17,9 @@ from agentctl.rehearsal.script import Script
 Behaviour: TypeAlias = Callable[[JsonObject, int], Envelope | None]
 """What a tool does when it is called: its arguments, and how often it was called before in this act; None: it hangs."""
 
+DEFECT = "this is a defect of agentctl: please report it"
+"""The advice where no policy could have helped."""
+
 Way: TypeAlias = Literal["run", "resume", "kill"]
 
 

@@ -21,9 +21,8 @@ def scene(ground: Ground) -> Scene | Skip:
         return Skip("the task has no tool that only reads and is not made to be polled")
     acts: list[Act] = []
     for rephrased in (True, False) if target.varies else (False,):
-        replies = [
-            Reply(text=f"Nothing. Attempt {n}.", calls=(target.call(n if rephrased else 1),)) for n in range(1, NIGHT + 1)
-        ]
+        numbers = range(1, NIGHT + 1)
+        replies = [Reply(text=f"Nothing. Attempt {n}.", calls=(target.call(n if rephrased else 1),)) for n in numbers]
         script = ground.script(*replies, person=ground.yes() * (NIGHT // MOST))
         acts.append(Act(script, {target.name: nothing}, shared=False))
     return Scene(tuple(acts))
@@ -39,7 +38,7 @@ def judge(_: Ground, seen: Seen) -> Finding:
     said: list[str] = []
     for client, how in zip(seen.clients, ("rephrased", "identical")[-len(seen.clients) :], strict=True):
         searches = sum(use.run_id == client.run_id for use in seen.uses)
-        asked = f"{how}: {searches} searches in {client.steps} steps"
+        asked = f"{how}: {searches} search{'' if searches == 1 else 'es'} in {client.steps} steps"
         if not _ended(client, searches):
             return failed(
                 f"{asked}, and nothing stopped it ({client.status}, {client.reason})",

@@ -6,7 +6,7 @@ from agentctl.core.contract import Contract
 from agentctl.core.events import ToolFinished
 from agentctl.core.guards import risk
 from agentctl.records import replace
-from agentctl.rehearsal.drills.ground import Ground
+from agentctl.rehearsal.drills.ground import Ground, Target
 from agentctl.rehearsal.drills.scene import Act, Change, Client, Finding, Scene, Seen, Skip, failed, held
 from agentctl.rehearsal.script import Call, Reply
 
@@ -21,8 +21,8 @@ def scene(ground: Ground) -> Scene | Skip:
         return Skip("the task has no tools")
     hidden = _forbidden(ground)
     slip = Reply(text="I will look it up.", calls=(Call(misspelt(ground, target.contract.wire), dict(target.args())),))
-    worse = Reply(text="Then with this.", calls=(Call(INVENTED if hidden is None else hidden.wire, {}),))
-    return Scene((Act(ground.script(slip, worse)),))
+    call = Call(INVENTED) if hidden is None else Target(hidden, ground.examples.get(hidden.name, ())).call()
+    return Scene((Act(ground.script(slip, Reply(text="Then with this.", calls=(call,)))),))
 
 
 def misspelt(ground: Ground, wire: str) -> str:
@@ -34,8 +34,10 @@ def misspelt(ground: Ground, wire: str) -> str:
 def judge(ground: Ground, seen: Seen) -> Finding:
     """Nothing ran, the model was told what there is, and the run went on."""
     client, target = seen.clients[0], next(ground.targets())
-    if seen.uses:
-        return failed(f"{seen.uses[0].tool} ran, which a rule of the policy forbids", Change("risk.enabled", value=True))
+    began = min((request.at for request in seen.requests), default=0.0)
+    ran = [use for use in seen.uses if use.at > began]  # the task's own steps ran before
+    if ran:
+        return failed(f"{ran[0].tool} ran, which a rule of the policy forbids", Change("risk.enabled", value=True))
     answers = [event for event in (one.event for one in client.events) if isinstance(event, ToolFinished)]
     unknown = [event for event in answers if event.code == "UNKNOWN_TOOL"]
     told = [str(event.result.get("hint", "")) for event in unknown]
@@ -44,7 +46,7 @@ def judge(ground: Ground, seen: Seen) -> Finding:
     if not _went_on(client):
         return failed(f"refused, but the run did not recover: {client.status}, {client.reason}")
     ended = "the run went on" if not client.exit_code else f"the run was then stopped by {client.reason}"
-    refused = len(answers) - len(unknown)
+    refused = sum(event.code == "FORBIDDEN" for event in answers)
     both = f"{len(unknown)} unknown and {refused} forbidden" if refused else f"{len(unknown)} unknown"
     return held(f"{both}, none ran; told of {target.name} as the nearest; {ended}")
 
