@@ -47,7 +47,7 @@ def test_twenty_clients_survive_a_provider_that_is_too_busy(sound):
 
 
 def test_a_client_that_comes_back_before_its_time_is_found(sound):
-    """A14"""
+    """A21: no sooner than it was asked to."""
     played = sound["rate-limits"]
     hurried = [
         replace(request, at=request.at - 1.5) if request.act == 1 and not request.fault else request
@@ -61,7 +61,7 @@ def test_a_client_that_comes_back_before_its_time_is_found(sound):
 
 
 def test_a_client_that_asks_more_often_than_it_may_is_found(sound):
-    """A12"""
+    """C42"""
     played = sound["rate-limits"]
 
     finding = played.judged(requests=played.seen.requests * 3)
@@ -95,7 +95,7 @@ def test_who_does_not_try_again_loses_its_clients(task, tmp_path, key, value, fi
 
 
 def test_what_is_larger_than_the_window_never_reaches_the_provider(sound):
-    """A22, A28, D14: trimmed before it is sent; a goal that can't be trimmed is not sent at all."""
+    """A22, D14: trimmed before it is sent; a goal that can't be trimmed is not sent at all."""
     played = sound["context-overflow"]
 
     assert {200} == {request.status for request in played.seen.requests}

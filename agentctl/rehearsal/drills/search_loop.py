@@ -18,7 +18,7 @@ def scene(ground: Ground) -> Scene | Skip:
     """A model that does not give up; with other words where the tool can be asked in other words."""
     target = next((each for each in ground.readers() if not each.contract.pollable), None)
     if target is None:
-        return Skip("the task has no tool that only reads and is not made to be polled")
+        return Skip('no tool of the task is known to only read (side_effects = "none"), but for those that are polled')
     acts: list[Act] = []
     for rephrased in (True, False) if target.varies else (False,):
         numbers = range(1, NIGHT + 1)

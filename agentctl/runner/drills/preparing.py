@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from agentctl.core.messages import JsonObject, is_object
 from agentctl.core.policy import Policy
 from agentctl.core.task import Var
 from agentctl.errors import Invalid, Usage
-from agentctl.journal.store import open_store
+from agentctl.journal.store import Store, open_store
 from agentctl.rehearsal.drills.ground import Ground
 from agentctl.rehearsal.script import Reply, Script
 from agentctl.runner import plan
@@ -23,6 +23,7 @@ from agentctl.runner.drills.props import Listening
 from agentctl.runner.drills.skipping import Skipping
 from agentctl.runner.drills.stage import TENANT, USER, Prepared
 from agentctl.runner.order import Order
+from agentctl.runner.plan import Plan
 from agentctl.runner.servers import served
 
 Alter = Callable[[Policy], Policy]
@@ -47,7 +48,7 @@ async def prepared(
     planned = plan.make(order, played=Script(reply=(Reply(text="Done."),)), changed=altered)
     url = f"sqlite:///{(folder / 'servers.db').absolute()}"
     with closing(open_store(url, seal_dir=folder, clock=loop.now)) as journal:
-        async with served(planned, journal, Listening()) as complete:
+        async with _started(planned, journal, loop, listened=real_tools) as complete:
             filled = task.fill(complete.task, given)
             output = complete.task.task.output
             ground = Ground(
@@ -60,6 +61,23 @@ async def prepared(
                 seed,
             )
             yield Prepared(complete, order, seed, real_tools), ground
+
+
+@asynccontextmanager
+async def _started(planned: Plan, journal: Store, loop: Skipping, *, listened: bool) -> AsyncGenerator[Plan]:
+    """The plan with its servers' tools.
+
+    A server may be silent while it starts or ends, and no time is skipped then. In between nobody waits for its words
+    unless it is `listened` to: where its tools are played, it is not asked.
+    """
+    async with AsyncExitStack() as stack:
+        with loop.still(forget=not listened):
+            complete = await stack.enter_async_context(served(planned, journal, Listening()))
+        try:
+            yield complete
+        finally:
+            with loop.still():
+                await stack.aclose()
 
 
 def _quiet(policy: Policy, *, real_tools: bool) -> Policy:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import selectors
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 QUIET_S: Final = 0.25
@@ -74,6 +75,18 @@ class Skipping(asyncio.SelectorEventLoop):
     def unwatch(self, busy: Callable[[], bool]) -> None:
         """It is closed."""
         self._busy.remove(busy)
+
+    @contextmanager
+    def still(self, *, forget: bool = False) -> Iterator[None]:
+        """Time runs as it does. `forget`: what is started meanwhile is not listened to afterwards."""
+        busy = lambda: True  # noqa: E731 -- the same object is taken back
+        known = list(self._programs)
+        self.watch(busy)
+        try:
+            yield
+        finally:
+            self.unwatch(busy)
+            self._programs = known if forget else self._programs
 
     def children(self) -> bool:
         """Whether a program lives that may speak at any time."""
