@@ -249,7 +249,7 @@ def test_a_task_without_tools_is_spared_what_needs_one(tmp_path):
 
 
 def test_the_same_seed_says_the_same(sound, task, tmp_path):
-    again = play(task, tmp_path / "stores", "context-overflow", *LIGHT)
+    again = play(task, tmp_path / "stores", *LIGHT)
 
     assert {name: sound[name].outcome.observed for name in again} == {
         name: each.outcome.observed for name, each in again.items()
