@@ -12,6 +12,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     (RUN, "pause", "stopping.pause", "agentctl pause r_a3f7b2"),
     (RUN, "cancel", "stopping.cancel", "agentctl cancel r_a3f7b2"),
     (RUN, "fork", "fork.fork", "agentctl fork r_a3f7b2 --at 15 --policy strict"),
+    (POLICY, "drill", "drill.drill", "agentctl drill demo/task.toml"),
     (PEOPLE, "approvals", "approvals.approvals", "agentctl approvals --json"),
     (PEOPLE, "approve", "deciding.approve", "agentctl approve r_a3f7b2"),
     (PEOPLE, "deny", "deciding.deny", 'agentctl deny r_a3f7b2 c3.0 --why "ask the customer first"'),

@@ -89,6 +89,17 @@ def tools_or_builtins(ctx: typer.Context, incomplete: str) -> Offers:
     return silent(found)
 
 
+def drills(incomplete: str) -> Offers:
+    """Drills that come with the program."""
+
+    def found() -> Offers:
+        from agentctl.rehearsal.drills.names import NAMES
+
+        return [(name, "drill") for name in NAMES if name.startswith(incomplete)]
+
+    return silent(found)
+
+
 def topics(incomplete: str) -> Offers:
     """Topics of `help`."""
 

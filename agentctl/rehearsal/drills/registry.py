@@ -33,6 +33,8 @@ class Drill:
     """What goes wrong, in one line."""
     scene: Plays
     judge: Judges
+    file: str = ""
+    """Where it is written; empty: it came with the program."""
 
 
 DRILLS: tuple[Drill, ...] = (

@@ -27,3 +27,9 @@ def naive(policy: Policy) -> Policy:
         if is_dataclass(table) and not isinstance(table, type) and hasattr(table, "enabled"):
             off[each.name] = replace(cast("Any", table), enabled=False)
     return replace(policy, **off)
+
+
+def switched_off(policy: Policy) -> tuple[str, ...]:
+    """The tables whose guard does not work."""
+    tables = ((each.name, getattr(policy, each.name)) for each in fields(policy))
+    return tuple(name for name, table in tables if getattr(table, "enabled", True) is False)

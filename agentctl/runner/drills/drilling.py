@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from agentctl.config.problems import invalid
+from agentctl.errors import AgentctlError, Invalid, Problem
 from agentctl.records import dataclass
 from agentctl.rehearsal.drills.ground import Ground
 from agentctl.rehearsal.drills.registry import Drill
 from agentctl.rehearsal.drills.scene import Finding, Seen, Skip
 from agentctl.runner.drills.altering import with_change
+from agentctl.runner.drills.limiting import OverrunError, within
 from agentctl.runner.drills.preparing import Alter, prepared
 from agentctl.runner.drills.skipping import Skipping
 from agentctl.runner.drills.stage import Prepared, Stage, under
 from agentctl.runner.order import Order
 from agentctl.runner.plan import unchanged
+
+LIMIT_S = 120.0
+"""Real seconds that a drill may take, with all its remedies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,10 @@ class Wanted:
     seed: int = 0
     real_tools: bool = False
     alter: Alter = unchanged
+    mend: bool = True
+    """Whether a drill that fails is played again with its remedies."""
+    report: Callable[[Exception], str] = repr
+    """Writes down a defect in a drill; what a person is told of it."""
 
 
 def run(wanted: Wanted, watcher: Watcher) -> list[Outcome]:
@@ -86,22 +97,58 @@ async def _all(wanted: Wanted, watcher: Watcher) -> list[Outcome]:
     outcomes: list[Outcome] = []
     at = prepared(wanted.order, wanted.folder, loop, wanted.alter, seed=wanted.seed, real_tools=wanted.real_tools)
     async with at as (ready, ground):
+        _refuse(ground, wanted.drills)
         for number, drill in enumerate(wanted.drills, 1):
             watcher.begun(drill, number, len(wanted.drills))
-            outcome = await _one(ready, ground, drill, wanted.folder, loop)
+            outcome = await _safely(ready, ground, drill, wanted, loop)
             watcher.ended(outcome)
             outcomes.append(outcome)
     return outcomes
 
 
-async def _one(ready: Prepared, ground: Ground, drill: Drill, folder: Path, loop: Skipping) -> Outcome:
+def _refuse(ground: Ground, drills: Iterable[Drill]) -> None:
+    """Drills of the user's own must fit the task, before anything is played.
+
+    Raises:
+        Invalid: with everything that does not.
+    """
+    problems: list[Problem] = []
+    for drill in drills:
+        if drill.file:
+            try:
+                drill.scene(ground)
+            except Invalid as error:
+                problems += error.problems
+    if problems:
+        raise invalid(problems)
+
+
+async def _safely(ready: Prepared, ground: Ground, drill: Drill, wanted: Wanted, loop: Skipping) -> Outcome:
+    """One drill. Whatever goes wrong in it, the others are played."""
+    began, then = time.monotonic(), loop.time()
+    try:
+        with within(loop, LIMIT_S):
+            return await _one(ready, ground, drill, wanted, loop)
+    except OverrunError:
+        observed = f"it did not end within {LIMIT_S:.0f} s"
+    except AgentctlError as error:
+        observed = error.message
+    except Exception as error:  # noqa: BLE001 -- a defect: it is reported, and fails this drill alone
+        observed = wanted.report(error)
+    return Outcome(
+        drill, passed=False, observed=observed, duration_s=time.monotonic() - began, waited_s=loop.time() - then
+    )
+
+
+async def _one(ready: Prepared, ground: Ground, drill: Drill, wanted: Wanted, loop: Skipping) -> Outcome:
+    folder = wanted.folder
     began, then = time.monotonic(), loop.time()
     played = await _played(ready, ground, drill, folder, loop, drill.name)
     if isinstance(played, Skip):
         return Outcome(drill, None, played.why)
     finding, seen = played
     waited = loop.time() - then
-    fix = "" if finding.held else await _fix(ready, ground, drill, folder, loop, finding)
+    fix = "" if finding.held or not wanted.mend else await _fix(ready, ground, drill, folder, loop, finding)
     return Outcome(
         drill,
         finding.held,

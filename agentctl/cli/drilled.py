@@ -1,0 +1,194 @@
+"""What drills came to, in words: the table, the fixes, the JSON. It reads well in 80 columns."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from agentctl.cli.drill_watch import RESULTS
+from agentctl.cli.render import Tone, dollars, span
+from agentctl.records import dataclass
+
+if TYPE_CHECKING:
+    from agentctl.config.load import LoadedPolicy
+    from agentctl.core.messages import JsonObject
+    from agentctl.runner.drills.drilling import Outcome
+
+Line: TypeAlias = tuple[str, Tone]
+TONES: dict[bool | None, Tone] = {True: "good", False: "bad", None: "quiet"}
+NARROWEST, WIDEST = 60, 110
+a_key = re.compile(r"[a-z_]+(\.[a-z_]+)+ = ")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that one `drill` came to."""
+
+    name: str
+    """The task's."""
+    task: Path
+    under: LoadedPolicy
+    seed: int
+    outcomes: tuple[Outcome, ...]
+    bare: tuple[Outcome, ...]
+    """The same without any guard; empty: nobody asked."""
+    compared: tuple[Any, ...]
+    """Rows of the comparison."""
+    folder: Path
+
+    @property
+    def held(self) -> int:
+        """How many held."""
+        return sum(each.passed is True for each in self.outcomes)
+
+    @property
+    def failed(self) -> int:
+        """How many did not."""
+        return sum(each.passed is False for each in self.outcomes)
+
+    @property
+    def skipped(self) -> int:
+        """How many do not apply."""
+        return sum(each.passed is None for each in self.outcomes)
+
+    def without(self, name: str) -> Outcome | None:
+        """The drill of this name without any guard."""
+        return next((each for each in self.bare if each.drill.name == name), None)
+
+    def summary(self) -> str:
+        """`14 of 15 held under policy customer-facing (seed 0)`."""
+        not_here = f", {self.skipped} {'does' if self.skipped == 1 else 'do'} not apply" if self.skipped else ""
+        played = len(self.outcomes) - self.skipped
+        return f"{self.held} of {played} held under policy {self.policy} (seed {self.seed}){not_here}"
+
+    @property
+    def policy(self) -> str:
+        """As one would name it: what came with the program by its name, else the file."""
+        from agentctl.config import paths
+        from agentctl.config.text import display
+
+        return self.under.name if paths.is_shipped(self.under.path) else display(self.under.path.absolute())
+
+
+def width() -> int:
+    """Columns to write in."""
+    return max(NARROWEST, min(WIDEST, shutil.get_terminal_size().columns))
+
+
+def fix(outcome: Outcome, report: Report) -> str:
+    """The key with its file, else what helps; empty: nothing is known to."""
+    if not a_key.match(outcome.fix):
+        return outcome.fix
+    if report.policy == report.under.name:
+        return f'{outcome.fix} in a policy of yours with extends = "{report.policy}"'
+    return f"{outcome.fix} in {report.policy}"
+
+
+def command(outcome: Outcome) -> str:
+    """What shows the run that matters: the first that did not end well, else the last; empty: there is none."""
+    seen = outcome.seen
+    runs = [client for client in seen.clients if client.run_id] if seen else []
+    if not runs:
+        return ""
+    run = next((client for client in runs if client.exit_code), runs[-1])
+    return f"agentctl trace {run.run_id} --store {shlex.quote(outcome.store)}"
+
+
+def as_json(report: Report) -> JsonObject:
+    """The contract's list, and what holds for all of it."""
+    body: JsonObject = {"items": [_item(each, report) for each in report.outcomes], "truncated": False}
+    body |= {"task": report.name, "policy": report.under.name, "seed": report.seed}
+    body |= {"held": report.held, "failed": report.failed, "skipped": report.skipped}
+    body |= {"waited_s": round(sum(each.waited_s for each in report.outcomes), 3), "folder": str(report.folder)}
+    if report.bare:
+        names = ("metric", "naive", "resilient", "delta", "naive_value", "resilient_value", "unit", "note")
+        body["comparison"] = [{name: getattr(row, name, None) for name in names} for row in report.compared]
+    return body
+
+
+def _item(outcome: Outcome, report: Report) -> JsonObject:
+    item: JsonObject = {
+        "name": outcome.drill.name,
+        "passed": outcome.passed,
+        "injected": outcome.drill.injected,
+        "observed": outcome.observed,
+        "cost_usd": round(outcome.cost_usd, 6),
+        "duration_s": round(outcome.duration_s, 3),
+        "fix": outcome.fix or None,
+        "waited_s": round(outcome.waited_s, 3),
+        "runs": [client.run_id for client in outcome.seen.clients if client.run_id] if outcome.seen else [],
+        "store": outcome.store or None,
+    }
+    if (bare := report.without(outcome.drill.name)) is not None:
+        item |= {
+            "naive_passed": bare.passed,
+            "naive_observed": bare.observed,
+            "naive_cost_usd": round(bare.cost_usd, 6),
+        }
+    return item
+
+
+def lines(report: Report, columns: int) -> Iterator[Line]:
+    """Everything that is printed."""
+    wide = max((len(each.drill.name) for each in report.outcomes), default=5)
+    naive = f"{'WITHOUT':<10}" if report.bare else ""
+    yield f"  {'DRILL':<{wide}}  {'RESULT':<15}{naive}{'COST':>10}{'TIME':>8}{'PLAYED':>8}", "bold"
+    for each in report.outcomes:
+        yield _head(each, report, wide), TONES[each.passed]
+        if each.passed is not None:
+            yield from _wrapped(each.drill.injected, "  ", "  ", columns, "quiet")
+        yield from _wrapped(each.observed, "  → ", "    ", columns)
+    yield from _fixes(report, columns)
+    yield from _comparison(report, columns)
+    yield "", "plain"
+    yield f"drill: {report.summary()}", "bad" if report.failed else "good"
+
+
+def _head(outcome: Outcome, report: Report, wide: int) -> str:
+    sign, result = RESULTS[outcome.passed]
+    bare = report.without(outcome.drill.name)
+    naive = f"{RESULTS[bare.passed][1] if bare and bare.passed is not None else '':<10}" if report.bare else ""
+    head = f"{sign} {outcome.drill.name:<{wide}}  {result:<15}{naive}"
+    if outcome.passed is None:
+        return head.rstrip()
+    time, played = f"{outcome.duration_s:.1f}s", span(outcome.waited_s)
+    return f"{head}{dollars(outcome.cost_usd):>10}{time:>8}{played:>8}"
+
+
+def _fixes(report: Report, columns: int) -> Iterator[Line]:
+    for each in report.outcomes:
+        if each.passed is False:
+            yield "", "plain"
+            yield f"FAILED {each.drill.name}", "bad"
+            said = fix(each, report) or "no key of the policy was seen to hold"
+            yield from _wrapped(said, "  fix: ", "       ", columns)
+            if run := command(each):
+                yield f"  run: {run}", "hint"
+
+
+def _comparison(report: Report, columns: int) -> Iterator[Line]:
+    """As wide as its cells: a narrow terminal folds the note."""
+    if not report.compared:
+        return
+    rows = [("METRIC", "NAIVE", "RESILIENT", "DELTA")]
+    rows += [(str(row.metric), str(row.naive), str(row.resilient), str(row.delta)) for row in report.compared]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    yield "", "plain"
+    for number, row in enumerate(rows):
+        cells = (cell.ljust(wide) for cell, wide in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip(), "plain" if number else "bold"
+        note = str(getattr(report.compared[number - 1], "note", "")) if number else ""
+        yield from _wrapped(note, "  ", "  ", columns, "quiet") if note else ()
+
+
+def _wrapped(text: str, first: str, then: str, columns: int, tone: Tone = "plain") -> Iterator[Line]:
+    from agentctl.approvals.printable import printable
+
+    shown = printable(text, lines=False)
+    found = textwrap.wrap(shown, columns, initial_indent=first, subsequent_indent=then, break_on_hyphens=False)
+    yield from ((line, tone) for line in found)
