@@ -71,10 +71,17 @@ def _say(standin: StandIn, script: Path, *, as_json: bool) -> None:
     render.say(f"plays {script} for anybody on this machine; any key will do; Ctrl-C ends it", "quiet")
 
 
-def describe(as_json: OneLine = False) -> None:
+def describe(
+    drill: Annotated[bool, typer.Option("--drill", help="That of drills of your own")] = False, as_json: OneLine = False
+) -> None:
     """Print the JSON Schema of rehearsal scripts, for editors"""
     from agentctl.config import json_schema
+    from agentctl.rehearsal.drills.own import OwnDrill
     from agentctl.rehearsal.script import Script
 
-    made = json_schema.of(Script, "A rehearsal: what the stand-in model answers, and how it misbehaves")
+    made = (
+        json_schema.of(OwnDrill, "A drill: a rehearsal, how tools misbehave in it, and what is expected")
+        if drill
+        else json_schema.of(Script, "A rehearsal: what the stand-in model answers, and how it misbehaves")
+    )
     printed(made, one_line=as_json)

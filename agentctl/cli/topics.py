@@ -16,8 +16,8 @@ from agentctl.cli.options import AsJson
 FOLDER = Path(__file__).parent / "help"
 ORDER = (
     *("start", "tasks", "tools", "mcp", "policies", "rules", "backtest", "approvals", "trust", "sandbox"),
-    *("scrubbing", "budgets", "circuits", "cache", "resume", "replay", "sessions", "rehearse", "store", "upkeep"),
-    *("bundles", "monitor", "stats", "alerts", "telemetry", "audit", "exit-codes"),
+    *("scrubbing", "budgets", "circuits", "cache", "resume", "replay", "sessions", "rehearse", "drills", "store"),
+    *("upkeep", "bundles", "monitor", "stats", "alerts", "telemetry", "audit", "exit-codes"),
 )
 """As one would read them."""
 CODES = "<!-- exit codes -->"

@@ -30,7 +30,7 @@ MOST_OPEN = 8
 
 def render(page: Page, shown: Callable[[str], str]) -> str:
     """The page as HTML, the same text for the same run. `shown` makes each character of a run's text visible."""
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = asset("page.css"), asset("page.js")
     template = _template(shown)
     trouble = [entry.row.seq for entry in page.entries if entry.word in {"failed", "open"}]
     words = [entry.word for entry in page.entries]
@@ -46,7 +46,7 @@ def render(page: Page, shown: Callable[[str], str]) -> str:
         trouble=trouble,
         open=frozenset(trouble[-MOST_OPEN:]),
         counts={word: words.count(word) for word in ("failed", "open", "warning")},
-        policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; "
+        policy=f"default-src 'none'; style-src '{hashed(style)}'; script-src '{hashed(script)}'; base-uri 'none'; "
         "form-action 'none'",
         style=style,
         script=script,
@@ -63,15 +63,18 @@ def _steps(entries: tuple[Entry, ...]) -> list[tuple[int, list[Entry], int]]:
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file beside this one."""
     return files(__name__).joinpath(name).read_text("utf-8")
 
 
-def _hash(text: str) -> str:
+def hashed(text: str) -> str:
+    """As a content policy names a style or a script."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 
 
-def _environment(shown: Callable[[str], str]) -> Environment:
+def environment(shown: Callable[[str], str]) -> Environment:
+    """Templates in which every text is shown and escaped."""
     from jinja2 import Environment, StrictUndefined
 
     def visible(value: object) -> object:
@@ -95,4 +98,4 @@ def _environment(shown: Callable[[str], str]) -> Environment:
 
 @cache
 def _template(shown: Callable[[str], str]) -> Template:
-    return _environment(shown).from_string(_asset("page.html"))
+    return environment(shown).from_string(asset("page.html"))
