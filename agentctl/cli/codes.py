@@ -23,7 +23,7 @@ CODES: Final[tuple[Row, ...]] = (
     ("14", "failed", "providers", "every provider failed, or refused the key; resume tries again"),
     ("15", "failed", "output, check, invalid_args, system_prompt", "the answer did not hold"),
     ("16", "failed", "sandbox", "required, and not available"),
-    ("17", "-", "gate", "a check that was asked for did not hold: drill, cache warm, policy test, alerts check and more"),
+    ("17", "-", "gate", "a check that was asked for did not hold: drill, cache warm, policy test and more"),
     ("18", "failed", "refusal", "the model declined"),
     ("19", "stopped", "handoff", "handed to a person"),
     ("20", "-", "forbidden", "the run's state forbids it: unknown, finished, decided, driven elsewhere"),

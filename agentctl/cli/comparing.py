@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentctl.cli import render
+
 if TYPE_CHECKING:
     from agentctl.runner.drills.drilling import Wanted
 
@@ -27,8 +29,10 @@ def compared(wanted: Wanted, folder: Path) -> tuple[Any, ...]:
         return ()
     from importlib import import_module
 
-    from agentctl.cli import render
-
     folder.mkdir()
-    found = import_module(FIGURES).compare(replace(wanted, folder=folder), lambda text: render.say(text, "quiet"))
+    found = import_module(FIGURES).compare(replace(wanted, folder=folder), _tell)
     return tuple(found.rows)
+
+
+def _tell(text: str) -> None:
+    render.say(text, "quiet")

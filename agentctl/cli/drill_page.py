@@ -26,7 +26,7 @@ TOO_MANY = 429
 def made(report: Report) -> bytes:
     """The page."""
     from agentctl.approvals.printable import printable
-    from agentctl.telemetry.drillpage import render
+    from agentctl.telemetry import drillpage
 
     rows = (
         Row(str(row.metric), str(row.naive), str(row.resilient), str(row.delta), str(getattr(row, "note", "")))
@@ -40,13 +40,15 @@ def made(report: Report) -> bytes:
         tuple(rows),
         time.time(),
     )
-    return render(page, printable).encode()
+    html = drillpage.render(page, printable)
+    return html.encode()
 
 
 def _card(outcome: Outcome, report: Report) -> Card:
     seen, bare = outcome.seen, report.without(outcome.drill.name)
     # From the first that is drawn: before it libraries are loaded, which says nothing of a policy.
-    began = min((each.at for each in (*seen.requests, *seen.uses)), default=0.0) if seen else 0.0
+    moments = [*(each.at for each in seen.requests), *(each.at for each in seen.uses)] if seen else []
+    began = min(moments, default=0.0)
     ended = max((client.ended for client in seen.clients), default=0.0) if seen else 0.0
     marks = (*_requests(seen.requests, began), *_uses(seen, began)) if seen else ()
     lanes = tuple(dict.fromkeys(mark.lane for mark in marks))

@@ -191,4 +191,5 @@ def _wrapped(text: str, first: str, then: str, columns: int, tone: Tone = "plain
 
     shown = printable(text, lines=False)
     found = textwrap.wrap(shown, columns, initial_indent=first, subsequent_indent=then, break_on_hyphens=False)
-    yield from ((line, tone) for line in found)
+    for line in found:
+        yield line, tone
