@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from agentctl.core.bounds import Bound, Count, Name, Natural, table
 from agentctl.core.events.run import Status
-from agentctl.rehearsal.script import Fault, Person, Reply, parse_range
+from agentctl.core.messages import Json, JsonObject
+from agentctl.rehearsal.script import Fault, Person, Reply
 
 MOST_CLIENTS = 200
 AtLeastNothing = Annotated[float, Bound(ge=0)]
@@ -29,7 +30,7 @@ class About:
     """One user and one session for all of them; false: each has their own"""
     window_tokens: Count | None = None
     """The context window of every model, in tokens; without it there is no end to it"""
-    remedies: dict[str, bool | float | str] = field(default_factory=dict[str, bool | float | str])
+    remedies: JsonObject = field(default_factory=dict[str, Json])
     """Keys of a policy and values that may help where it fails; without it each guard that is switched off is tried"""
 
 
@@ -49,10 +50,6 @@ class ToolAct:
     """It fails in this way"""
     message: str = ""
     """The words of its failure"""
-
-    def __post_init__(self) -> None:
-        """Refuse a range that says nothing."""
-        parse_range(self.calls)
 
 
 @table

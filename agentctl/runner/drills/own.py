@@ -14,7 +14,7 @@ from agentctl.config.toml import Document
 from agentctl.core import envelope
 from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
-from agentctl.core.messages import JsonObject
+from agentctl.core.messages import JsonObject, is_list, is_object
 from agentctl.core.policy import Policy
 from agentctl.errors import Problem
 from agentctl.journal.codec import TAGS
@@ -39,6 +39,8 @@ def load(paths: Iterable[Path]) -> tuple[Drill, ...]:
     found: dict[str, Drill] = {}
     for path in (file for each in paths for file in _files(each)):
         document = toml.load(path)
+        if problems := [*_ranges(document)]:
+            raise invalid(problems)
         own = schema.validate(OwnDrill, document)
         if problems := [*_problems(own, document, found)]:
             raise invalid(problems)
@@ -54,6 +56,18 @@ def load(paths: Iterable[Path]) -> tuple[Drill, ...]:
 
 def _files(path: Path) -> list[Path]:
     return sorted(path.glob("*.toml")) or [path / "*.toml"] if path.is_dir() else [path]
+
+
+def _ranges(document: Document) -> Iterator[Problem]:
+    """Ranges that say nothing; whatever else may be wrong is told later."""
+    for table, key in (("fault", "requests"), ("tool", "calls")):
+        listed = document.data.get(table)
+        for number, each in enumerate(listed if is_list(listed) else ()):
+            text = each.get(key) if is_object(each) else None
+            try:
+                parse_range(text if isinstance(text, str) else "1-")
+            except ValueError as error:
+                yield document.problem((table, number, key), str(error))
 
 
 def _problems(own: OwnDrill, document: Document, others: Mapping[str, Drill]) -> Iterator[Problem]:
@@ -167,6 +181,7 @@ def _answer(act: ToolAct, number: int) -> Envelope | None:
 
 
 def _judge(own: OwnDrill, ground: Ground, seen: Seen) -> Finding:
-    given = [Change(key, value) for key, value in own.drill.remedies.items()]
+    remedies = own.drill.remedies.items()
+    given = [Change(key, value) for key, value in remedies if isinstance(value, bool | int | float | str)]
     off = altering.switched_off(ground.policy)
     return judged(own.expect, seen, given or [Change(f"{name}.enabled", value=True) for name in off])

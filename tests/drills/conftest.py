@@ -1,0 +1,6 @@
+"""What the tests of drills share."""
+
+from tests.cli.conftest import agentctl, demo
+
+assert agentctl
+assert demo
