@@ -15,7 +15,7 @@ from agentctl.errors import GateFailed, Usage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from agentctl.cli.drilled import Report
+    from agentctl.cli.drill_report import Report
     from agentctl.rehearsal.drills.registry import Drill
     from agentctl.runner.drills.drilling import Outcome
     from agentctl.runner.order import Order
@@ -100,7 +100,7 @@ def _list(drills: Sequence[Drill], *, as_json: bool) -> None:
 
 def _played(order: Order, drills: tuple[Drill, ...], seed: int, *, naive: bool) -> Report:
     from agentctl.cli import comparing, drill_folder, drill_watch
-    from agentctl.cli.drilled import Report
+    from agentctl.cli.drill_report import Report
     from agentctl.config import load
     from agentctl.config.task import load_task
     from agentctl.runner.drills.drilling import Wanted

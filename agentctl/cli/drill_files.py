@@ -8,7 +8,7 @@ from agentctl.cli import pages, render
 from agentctl.errors import Usage
 
 if TYPE_CHECKING:
-    from agentctl.cli.drilled import Report
+    from agentctl.cli.drill_report import Report
 
 
 def check(html: str | None, junit: str | None) -> None:

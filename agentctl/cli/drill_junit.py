@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from agentctl.cli import drilled
+from agentctl.cli import drill_report
 
 if TYPE_CHECKING:
-    from agentctl.cli.drilled import Report
+    from agentctl.cli.drill_report import Report
     from agentctl.runner.drills.drilling import Outcome
 
 unspeakable = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -47,10 +47,12 @@ def _case(suite: ET.Element, outcome: Outcome, report: Report) -> None:
     if outcome.passed is None:
         ET.SubElement(case, "skipped", _clean({"message": outcome.observed}))
     if outcome.passed is False:
-        fix = drilled.fix(outcome, report)
+        fix = drill_report.fix(outcome, report)
         said = f"{outcome.observed}; fix: {fix}" if fix else outcome.observed
         failure = ET.SubElement(case, "failure", _clean({"message": said, "type": "drill"}))
-        failure.text = _spoken(f"{said}\nrun: {drilled.command(outcome)}" if drilled.command(outcome) else said)
+        failure.text = _spoken(
+            f"{said}\nrun: {drill_report.command(outcome)}" if drill_report.command(outcome) else said
+        )
     out = ET.SubElement(case, "system-out")
     out.text = _spoken(f"injected: {outcome.drill.injected}\nobserved: {outcome.observed}\n")
 

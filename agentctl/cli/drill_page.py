@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from agentctl.cli import drilled
+from agentctl.cli import drill_report
 from agentctl.cli.drill_watch import RESULTS
 from agentctl.core import events as e
 from agentctl.telemetry.drillpage.values import Card, Mark, Page, Phase, Row, Word
 from agentctl.telemetry.page.words import span
 
 if TYPE_CHECKING:
-    from agentctl.cli.drilled import Report
+    from agentctl.cli.drill_report import Report
     from agentctl.rehearsal.drills.scene import Request, Seen
     from agentctl.runner.drills.drilling import Outcome
 
@@ -60,8 +60,8 @@ def _card(outcome: Outcome, report: Report) -> Card:
         RESULTS[bare.passed][1] if bare else "",
         outcome.drill.injected,
         outcome.observed,
-        drilled.fix(outcome, report) if failed else "",
-        drilled.command(outcome) if failed else "",
+        drill_report.fix(outcome, report) if failed else "",
+        drill_report.command(outcome) if failed else "",
         outcome.cost_usd,
         outcome.duration_s,
         max(0.0, ended - began),

@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from agentctl.cli import drill_folder, drill_junit, drilled
-from agentctl.cli.drilled import Report
+from agentctl.cli import drill_folder, drill_junit, drill_report, drilled
+from agentctl.cli.drill_report import Report
 from agentctl.config import load
 from agentctl.rehearsal.drills.registry import DRILLS, Drill
 from agentctl.runner.drills.drilling import Outcome
@@ -175,10 +175,10 @@ def test_it_reads_well_in_80_columns_and_nothing_of_it_reaches_the_terminal(repo
 def test_the_fix_of_a_shipped_policy_goes_into_one_of_yours(report):
     shipped = replace(report, under=load.load_policy("strict"))
 
-    assert 'circuit.enabled = true in a policy of yours with extends = "strict"' == drilled.fix(
+    assert 'circuit.enabled = true in a policy of yours with extends = "strict"' == drill_report.fix(
         report.outcomes[1], shipped
     )
-    assert "[[providers]]: a second one" == drilled.fix(
+    assert "[[providers]]: a second one" == drill_report.fix(
         replace(report.outcomes[1], fix="[[providers]]: a second one"), shipped
     )
 
