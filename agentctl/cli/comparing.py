@@ -12,7 +12,7 @@ from agentctl.cli import render
 if TYPE_CHECKING:
     from agentctl.runner.drills.drilling import Wanted
 
-FIGURES = "agentctl.runner.drills.figures"
+FIGURES = "agentctl.runner.drills.figures.compare"
 
 
 def without_guards(wanted: Wanted, folder: Path) -> Wanted:
@@ -23,15 +23,14 @@ def without_guards(wanted: Wanted, folder: Path) -> Wanted:
     return replace(wanted, folder=folder, alter=naive, mend=False)
 
 
-def compared(wanted: Wanted, folder: Path) -> tuple[Any, ...]:
-    """The rows of the comparison: metric, naive, resilient, delta, naive_value, resilient_value, unit, note."""
-    if find_spec(FIGURES) is None:
-        return ()
+def compared(wanted: Wanted, folder: Path) -> Any:  # noqa: ANN401 -- the figures' own `Comparison`
+    """The comparison: `rows` of metric, naive, resilient, delta and note, and `as_json`; None where there is none."""
+    if find_spec(FIGURES.rpartition(".")[0]) is None:
+        return None
     from importlib import import_module
 
     folder.mkdir()
-    found = import_module(FIGURES).compare(replace(wanted, folder=folder), _tell)
-    return tuple(found.rows)
+    return import_module(FIGURES).compare(replace(wanted, folder=folder), _tell)
 
 
 def _tell(text: str) -> None:

@@ -115,7 +115,7 @@ def _played(order: Order, drills: tuple[Drill, ...], seed: int, *, naive: bool) 
         bare: tuple[Outcome, ...] = ()
         if naive:
             bare = drill_watch.played(comparing.without_guards(wanted, folder / "naive"), folder, "naive ")
-        compared = comparing.compared(wanted, folder / "compared") if naive else ()
+        compared = comparing.compared(wanted, folder / "compared") if naive else None
     return Report(loaded.task.name, order.task, under, seed, outcomes, bare, compared, folder)
 
 

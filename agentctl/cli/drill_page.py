@@ -28,10 +28,8 @@ def made(report: Report) -> bytes:
     from agentctl.approvals.printable import printable
     from agentctl.telemetry import drillpage
 
-    rows = (
-        Row(str(row.metric), str(row.naive), str(row.resilient), str(row.delta), str(getattr(row, "note", "")))
-        for row in report.compared
-    )
+    compared = () if report.compared is None else report.compared.rows
+    rows = (Row(each.metric, each.naive, each.resilient, each.delta, each.note) for each in compared)
     page = Page(
         f"{report.name} under {report.policy}",
         report.summary(),

@@ -28,8 +28,8 @@ class Report:
     outcomes: tuple[Outcome, ...]
     bare: tuple[Outcome, ...]
     """The same without any guard; empty: nobody asked."""
-    compared: tuple[Any, ...]
-    """Rows of the comparison."""
+    compared: Any
+    """The figures' `Comparison`; None: nobody asked."""
     folder: Path
 
     @property

@@ -31,9 +31,8 @@ def as_json(report: Report) -> JsonObject:
     body |= {"task": report.name, "policy": report.under.name, "seed": report.seed}
     body |= {"held": report.held, "failed": report.failed, "skipped": report.skipped}
     body |= {"waited_s": round(sum(each.waited_s for each in report.outcomes), 3), "folder": str(report.folder)}
-    if report.bare:
-        names = ("metric", "naive", "resilient", "delta", "naive_value", "resilient_value", "unit", "note")
-        body["comparison"] = [{name: getattr(row, name, None) for name in names} for row in report.compared]
+    if report.compared is not None:
+        body["comparison"] = report.compared.as_json()
     return body
 
 
@@ -99,17 +98,16 @@ def _fixes(report: Report, columns: int) -> Iterator[Line]:
 
 def _comparison(report: Report, columns: int) -> Iterator[Line]:
     """As wide as its cells: a narrow terminal folds the note."""
-    if not report.compared:
+    if report.compared is None:
         return
-    rows = [("METRIC", "NAIVE", "RESILIENT", "DELTA")]
-    rows += [(str(row.metric), str(row.naive), str(row.resilient), str(row.delta)) for row in report.compared]
+    rows = [("METRIC", "NAIVE", "RESILIENT", "DELTA"), *(row.cells for row in report.compared.rows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    notes = ("", *(row.note for row in report.compared.rows))
     yield "", "plain"
-    for number, row in enumerate(rows):
+    for number, (row, note) in enumerate(zip(rows, notes, strict=True)):
         cells = (cell.ljust(wide) for cell, wide in zip(row, widths, strict=True))
         yield "  ".join(cells).rstrip(), "plain" if number else "bold"
-        note = str(getattr(report.compared[number - 1], "note", "")) if number else ""
-        yield from _wrapped(note, "  ", "  ", columns, "quiet") if note else ()
+        yield from _wrapped(note, "  ", "  ", columns, "quiet")
 
 
 def _wrapped(text: str, first: str, then: str, columns: int, tone: Tone = "plain") -> Iterator[Line]:
