@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias
 
 from agentctl.cli.drill_report import Report, command, fix
 from agentctl.cli.drill_watch import RESULTS
-from agentctl.cli.render import Tone, dollars, span
+from agentctl.cli.render import Tone, clipped, dollars, span
 
 if TYPE_CHECKING:
     from agentctl.core.messages import JsonObject
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 Line: TypeAlias = tuple[str, Tone]
 TONES: dict[bool | None, Tone] = {True: "good", False: "bad", None: "quiet"}
 NARROWEST, WIDEST = 60, 110
+LONGEST = 24
+"""Characters of a name in the table."""
 
 
 def width() -> int:
@@ -60,7 +63,7 @@ def _item(outcome: Outcome, report: Report) -> JsonObject:
 
 def lines(report: Report, columns: int) -> Iterator[Line]:
     """Everything that is printed."""
-    wide = max((len(each.drill.name) for each in report.outcomes), default=5)
+    wide = min(LONGEST, max((len(each.drill.name) for each in report.outcomes), default=5))
     naive = f"{'WITHOUT':<10}" if report.bare else ""
     yield f"  {'DRILL':<{wide}}  {'RESULT':<15}{naive}{'COST':>10}{'TIME':>8}{'PLAYED':>8}", "bold"
     for each in report.outcomes:
@@ -78,7 +81,7 @@ def _head(outcome: Outcome, report: Report, wide: int) -> str:
     sign, result = RESULTS[outcome.passed]
     bare = report.without(outcome.drill.name)
     naive = f"{RESULTS[bare.passed][1] if bare and bare.passed is not None else '':<10}" if report.bare else ""
-    head = f"{sign} {outcome.drill.name:<{wide}}  {result:<15}{naive}"
+    head = f"{sign} {clipped(outcome.drill.name, wide):<{wide}}  {result:<15}{naive}"
     if outcome.passed is None:
         return head.rstrip()
     time, played = f"{outcome.duration_s:.1f}s", span(outcome.waited_s)
@@ -90,23 +93,27 @@ def _fixes(report: Report, columns: int) -> Iterator[Line]:
         if each.passed is False:
             yield "", "plain"
             yield f"FAILED {each.drill.name}", "bad"
-            said = fix(each, report) or "no key of the policy was seen to hold"
-            yield from _wrapped(said, "  fix: ", "       ", columns)
+            # Where it broke rather than failed nothing is known of the policy.
+            said = fix(each, report) or ("no key of the policy was seen to hold" if each.seen else "")
+            yield from _wrapped(said, "  fix: ", "       ", columns) if said else ()
             if run := command(each):
                 yield f"  run: {run}", "hint"
 
 
 def _comparison(report: Report, columns: int) -> Iterator[Line]:
-    """As wide as its cells: a narrow terminal folds the note."""
+    """A cell that has no room goes on below itself."""
     if report.compared is None:
         return
     rows = [("METRIC", "NAIVE", "RESILIENT", "DELTA"), *(row.cells for row in report.compared.rows)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    widths = (first, *(min(other, (columns - first - 6) // 3) for other in others))
     notes = ("", *(row.note for row in report.compared.rows))
     yield "", "plain"
     for number, (row, note) in enumerate(zip(rows, notes, strict=True)):
-        cells = (cell.ljust(wide) for cell, wide in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip(), "plain" if number else "bold"
+        cells = [textwrap.wrap(cell, wide) for cell, wide in zip(row, widths, strict=True)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            line = "  ".join(part.ljust(wide) for part, wide in zip(parts, widths, strict=True))
+            yield line.rstrip(), "plain" if number else "bold"
         yield from _wrapped(note, "  ", "  ", columns, "quiet")
 
 

@@ -1,12 +1,13 @@
 """`drill`: the table in 80 columns, the fix and its command, JSON, JUnit, the codes, and where the stores go."""
 
 import os
+import re
 import signal
 import stat
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -83,11 +84,43 @@ def test_json_says_the_same(agentctl, demo, mine):
     assert "comparison" not in said
 
 
-def test_naive_stands_beside_it(agentctl, demo):
-    """The same without any guard; what holds with them still is 0."""
-    called = agentctl("drill", demo / "task.toml", "--only", "bad-args", "--naive")
+@dataclass
+class Row:
+    metric: str
+    naive: str
+    resilient: str
+    delta: str
+    note: str = ""
+
+    @property
+    def cells(self):
+        return self.metric, self.naive, self.resilient, self.delta
+
+
+class Compared:
+    rows = (
+        Row("Error recovery rate", "16%", "100%", "+84%", "100 runs"),
+        Row("Outage tolerance", "0% failed, 7.0x latency", "0% failed, 1.0x latency", "+0% failed, -6.0x latency"),
+    )
+
+    def as_json(self):
+        return {"items": [{"metric": row.metric} for row in self.rows]}
+
+
+def test_naive_stands_beside_it(agentctl, demo, monkeypatch, tmp_path):
+    """What holds under the policy is still 0. The figures, which take a minute, are made up here. C88"""
+    monkeypatch.setattr("agentctl.cli.comparing.compared", lambda *_: Compared())
+    monkeypatch.setenv("COLUMNS", "80")
+    called = agentctl("drill", demo / "task.toml", "--only", "bad-args", "--naive", "--html", tmp_path / "p.html")
 
     assert called.code == 0
+    assert ["METRIC", "NAIVE", "RESILIENT", "DELTA"] in [line.split() for line in called.out.splitlines()]
+    assert [*Row("Error recovery rate", "16%", "100%", "+84%").cells] in [
+        re.split(r" {2,}", line) for line in called.out.splitlines()
+    ]
+    assert "+0% failed, -6.0x\n" in called.out
+    assert max(len(line) for line in called.out.splitlines() if not line.startswith("drill: ")) <= 80
+    assert "Error recovery rate" in (tmp_path / "p.html").read_text()
     assert "WITHOUT" in called.out
     assert [["✓", "bad-args", "held", "FAILED"]] == [
         line.split()[:4] for line in called.out.splitlines() if line.startswith("✓")
@@ -157,7 +190,7 @@ def report(demo):
         Outcome(drills[1], passed=False, observed=odd * 4, fix="circuit.enabled = true", duration_s=0.5),
         Outcome(drills[2], passed=None, observed=f"no tool {odd}"),
     )
-    return Report("order-triage", demo / "task.toml", under, 7, outcomes, (), (), demo)
+    return Report("order-triage", demo / "task.toml", under, 7, outcomes, (), None, demo)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 110])
