@@ -45,7 +45,6 @@ def mine(demo):
 
 
 def test_each_drill_is_told_and_what_holds_is_0(agentctl, demo, mine):
-    """E27"""
     called = agentctl("drill", demo / "task.toml", *mine(), "--only", "slow-tool")
 
     assert called.code == 0

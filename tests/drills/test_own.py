@@ -107,7 +107,6 @@ def play(demo, tmp_path):
 
 
 def test_what_is_expected_holds_or_is_named_with_what_came_instead(play):
-    """E27"""
     good = """
         status = "completed"
         reason = "done"

@@ -176,8 +176,9 @@ def _answer(act: ToolAct, number: int) -> Envelope | None:
     if act.error is not None:
         said = act.message or f"The drill lets it fail: {act.error}."
         return Envelope("error", error_type=act.error, retry_safe=act.error != "permanent", message=said)
-    plain: JsonObject = {"drilled": True, "call": number + 1}
-    return envelope.success(plain if act.result is None else act.result)
+    if act.result is not None:
+        return envelope.success(act.result)
+    return envelope.success({"drilled": True, "call": number + 1})
 
 
 def _judge(own: OwnDrill, ground: Ground, seen: Seen) -> Finding:
