@@ -42,15 +42,20 @@ async def warm(order: Order, how: How, *, store: str | Store | None, listener: L
         AgentctlError: for everything that is wrong before anything is sent.
     """
     planned = plan.make(order, store=store)
-    wanted = _wanted(planned, how.provider)
-    filled = _filled(planned, order)
+    _wanted(planned, how.provider), _filled(planned, order)  # what is wrong with them is said before anything begins
     with nullcontext(store) if isinstance(store, Store) else open_journal(store) as journal:
         await reaping.reap(journal)
         async with served(planned, journal, listener) as complete:
             for note in complete.notes:
                 listener.note(note)
-            jobs = [_one(_narrowed(complete, names, how), order, how, filled, journal, listener) for names in wanted]
-            return list(await asyncio.gather(*jobs))
+            return await sent(complete, order, how, journal, listener)
+
+
+async def sent(complete: Plan, order: Order, how: How, journal: Store, listener: Listener) -> list[Warmed]:
+    """Warm it for the runs of a plan that is ready."""
+    wanted, filled = _wanted(complete, how.provider), _filled(complete, order)
+    jobs = [_one(_narrowed(complete, names, how), order, how, filled, journal, listener) for names in wanted]
+    return list(await asyncio.gather(*jobs))
 
 
 def _wanted(planned: Plan, named: str) -> list[tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import field
 
 from agentctl.core import sampling
 from agentctl.core.contract import Contract
@@ -11,6 +12,7 @@ from agentctl.core.guards import risk
 from agentctl.core.messages import JsonObject
 from agentctl.core.policy import Policy, Provider
 from agentctl.core.setup import Setup
+from agentctl.core.task import Var
 from agentctl.records import dataclass
 from agentctl.rehearsal.script import Call, Person, Reply, Script
 
@@ -62,6 +64,8 @@ class Ground:
     """Arguments of tools in the task's own rehearsal, by the tool's name."""
     variables: Mapping[str, str]
     seed: int
+    declared: Mapping[str, Var] = field(default_factory=dict[str, Var])
+    """The task's `[vars]`."""
 
     @property
     def policy(self) -> Policy:

@@ -44,6 +44,10 @@ class Act:
     """`resume`: every run of the act before is gone on with. `kill`: its process is killed where a tool that changes
     something is at work, and gone on with by another process."""
 
+    kill_in: str = ""
+    """With `kill`: the tool that is at work when its process is killed; empty: none. Each model call that hangs is the
+    other place."""
+
     shared: bool = True
     """One user and one session for all; else each has their own."""
 

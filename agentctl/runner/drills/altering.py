@@ -6,6 +6,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, cast
 
 from agentctl.core.policy import Policy
+from agentctl.core.tiers import Tier
 from agentctl.rehearsal.drills.scene import Change
 
 
@@ -16,7 +17,10 @@ def with_change(policy: Policy, change: Change) -> Policy:
 
 def _set(table: Any, path: list[str], value: object) -> Any:  # noqa: ANN401 -- any table of a policy
     name, *rest = path
-    return replace(table, **{name: _set(getattr(table, name), rest, value) if rest else value})
+    old = getattr(table, name)
+    if isinstance(old, Tier):
+        value = Tier.of(str(value))
+    return replace(table, **{name: _set(old, rest, value) if rest else value})
 
 
 def naive(policy: Policy) -> Policy:

@@ -59,6 +59,7 @@ async def prepared(
                 examples(loaded),
                 given,
                 seed,
+                loaded.task.vars,
             )
             yield Prepared(complete, order, seed, real_tools), ground
 

@@ -11,7 +11,7 @@ from dataclasses import field, replace
 from pathlib import Path
 
 from agentctl.config import load, task
-from agentctl.core.messages import Json, JsonObject
+from agentctl.core.messages import Json, JsonObject, is_object
 from agentctl.core.policy import Policy
 from agentctl.errors import AgentctlError
 from agentctl.journal import circuits
@@ -19,13 +19,19 @@ from agentctl.journal.store import Store, open_store
 from agentctl.records import dataclass
 from agentctl.rehearsal.drills.scene import Act, Client, Request, Scene, Seen, Use
 from agentctl.rehearsal.server import StandIn
-from agentctl.runner import api
+from agentctl.runner import api, warming
+from agentctl.runner.drills import killing
+from agentctl.runner.drills.errand import Errand
 from agentctl.runner.drills.props import Listening, Props, dice
+from agentctl.runner.drills.rendering import renderings
 from agentctl.runner.drills.skipping import Skipping
 from agentctl.runner.order import Order, Raise, Result
 from agentctl.runner.plan import Plan
 from agentctl.runner.stagecraft import Stagecraft
+from agentctl.runner.warmth import How
+from agentctl.runner.world import as_it_is
 
+WARMED = ("warmed", "provider", "model", "write_tokens", "read_tokens", "hit_ratio", "reason", "run_id")
 USER, TENANT = "drill", "drill"
 
 
@@ -54,6 +60,7 @@ class Stage:
     uses: list[Use] = field(default_factory=list[Use])
     warmed: JsonObject = field(default_factory=dict[str, Json])
     kills: int = 0
+    _shown: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     @property
     def path(self) -> Path:
@@ -92,9 +99,15 @@ class Stage:
         props = Props(number, act.tools, self.loop.now, self.prepared.real_tools)
         before = [client for client in self.clients if client.act == number - 1]
         async with standin:
+            if act.way == "kill":
+                await self._killed(store, number, act, standin)
+            if act.warm:
+                plan = self._plan(act, Stagecraft(standin, props.play, dice(self.prepared.seed, self.name, "warm")))
+                came = await warming.sent(plan, self._order(act, 0, {}), How(), store, self.listening)
+                self.warmed = {name: getattr(came[0], name) for name in WARMED}
             going = [
                 asyncio.ensure_future(self._client(store, number, act, who, props, standin, before))
-                for who in range(len(before) if act.way == "resume" else act.clients)
+                for who in range({"run": act.clients, "resume": len(before), "kill": 0}[act.way])
             ]
             try:
                 self.clients += await asyncio.gather(*going)
@@ -106,6 +119,22 @@ class Stage:
                 for seen in standin.requests
             )
         self.uses += props.uses
+
+    async def _killed(self, store: Store, number: int, act: Act, standin: StandIn) -> None:
+        """One run in processes of their own, each but the last killed."""
+        plan, order = self._plan(act, Stagecraft(standin, as_it_is, float)), self._order(act, 0, {})
+        began, servers = self.loop.now(), f"sqlite:///{(self.folder / 'servers.db').absolute()}"
+        where = self.path.parent, servers, began, standin.port, act.kill_in
+        came = await killing.played(Errand(order, plan.policy, act.script, *where), standin, number)
+        self.kills += came.kills
+        self.uses += came.uses
+        self.listening.note(str(came.said.get("shown", "")))
+        told = came.said.get("result")
+        if is_object(told):
+            self.clients.append(self._ended(store, number, 0, Result(**told), began, {}))  # type: ignore[arg-type]
+            return
+        error = AgentctlError(str(came.said["message"]))
+        self.clients.append(self._broken(number, 0, came.run_id, error, began, {}))
 
     async def _client(
         self, store: Store, number: int, act: Act, who: int, props: Props, standin: StandIn, before: Sequence[Client]
@@ -135,11 +164,9 @@ class Stage:
         return self._ended(store, number, who, result, began, given)
 
     def _plan(self, act: Act, staged: Stagecraft) -> Plan:
-        plan = self.prepared.plan
-        loaded = replace(plan.task, task=replace(plan.task.task, check=None), goal=plan.task.goal + act.goal)
-        plan = replace(
-            plan, script=act.script, staged=staged, task=loaded, setup=replace(plan.setup, check_retries=None)
-        )
+        plan = without_check(self.prepared.plan)
+        loaded = replace(plan.task, goal=plan.task.goal + act.goal)
+        plan = replace(plan, script=act.script, staged=staged, task=loaded)
         return plan if self.scene.change is None else under(plan, self.scene.change(plan.policy))
 
     def _order(self, act: Act, who: int, given: Mapping[str, str]) -> Order:
@@ -185,15 +212,12 @@ class Stage:
 
     def _written(self, text: str) -> tuple[str, ...]:
         """Where it stands in clear; of the store also what is compressed."""
-        events = "\n".join(repr(stamped) for client in self.clients for stamped in client.events)
-        places: Iterator[tuple[str, Callable[[], bool]]] = iter(
-            (
-                ("the journal", lambda: text in events),
-                ("the screen", lambda: any(text in shown for shown in ("".join(self.listening.shown), *self._said()))),
-                ("the store's files", lambda: any(text.encode() in path.read_bytes() for path in self._files())),
-            )
-        )
-        return tuple(name for name, holds in places if holds())
+        said = ("".join(self.listening.shown), *self._said())
+        shown = {"the screen": said, **(self._shown or renderings([client.events for client in self.clients]))}
+        self._shown = {name: texts for name, texts in shown.items() if name != "the screen"}
+        found = [name for name, texts in shown.items() if any(text in each for each in texts)]
+        files = any(text.encode() in path.read_bytes() for path in self._files())
+        return (*found, *(["the store's files"] if files else []))
 
     def _said(self) -> Iterator[str]:
         return itertools.chain.from_iterable(
@@ -208,6 +232,12 @@ class Stage:
 def _variables(act: Act, who: int) -> Mapping[str, str]:
     none: dict[str, str] = {}
     return act.variables[min(who, len(act.variables) - 1)] if act.variables else none
+
+
+def without_check(plan: Plan) -> Plan:
+    """The same plan without the task's `[check]`: a drill does none of its work."""
+    loaded = replace(plan.task, task=replace(plan.task.task, check=None))
+    return replace(plan, task=loaded, setup=replace(plan.setup, check_retries=None))
 
 
 def under(plan: Plan, policy: Policy) -> Plan:
