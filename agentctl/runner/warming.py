@@ -42,7 +42,8 @@ async def warm(order: Order, how: How, *, store: str | Store | None, listener: L
         AgentctlError: for everything that is wrong before anything is sent.
     """
     planned = plan.make(order, store=store)
-    _wanted(planned, how.provider), _filled(planned, order)  # what is wrong with them is said before anything begins
+    _wanted(planned, how.provider)  # what is wrong is said before anything begins
+    _filled(planned, order)
     with nullcontext(store) if isinstance(store, Store) else open_journal(store) as journal:
         await reaping.reap(journal)
         async with served(planned, journal, listener) as complete:

@@ -21,9 +21,8 @@ MOST_OUTPUT, OUTPUT = 64, 60
 """Tokens: of a reply at the most, which is the least that a last answer needs, and of each that is given."""
 NEWS = (
     "a parcel was seen in Leipzig", "the invoice has two pages", "nobody answers the telephone", "rain until Sunday",
-    "a blue bicycle stands outside", "the train to Porto is late", "seven boxes of green tea", "the museum shuts at noon",
-    "an owl nests in the barn", "flour costs less this week", "the bridge is being painted", "chess club meets upstairs",
-    "her brother plays the cello", "the kettle has a new lid",
+    "a blue bicycle stands outside", "the train to Porto is late", "seven boxes of green tea", "an owl in the barn",
+    "flour costs less this week", "the bridge is being painted", "chess club meets upstairs", "a cello for sale",
 )  # fmt: skip
 LANDING_TOKENS = 1_024
 """What a run keeps room for beside its prompt, for its last answer."""
@@ -83,7 +82,8 @@ def _scaled(ground: Ground, policy: Policy) -> Policy:
     together = CLIENTS // 4 * call if _target(ground) is None else 3 * own
     scaled = {"run_usd": own / 1e6, **dict.fromkeys(shared, together / 1e6)}
     providers = tuple(replace(each, max_output_tokens=MOST_OUTPUT) for each in policy.providers)
-    return replace(policy, budget=replace(policy.budget, **scaled), providers=providers)
+    budget = replace(policy.budget, **scaled)  # type: ignore[arg-type]  # keys in USD
+    return replace(policy, budget=budget, providers=providers)
 
 
 def _worst(ground: Ground, more: int) -> int:

@@ -1,4 +1,4 @@
-"""The first hour after a deploy: the cache is warmed before anybody comes, and whoever comes reads from it. A46, A47, C46"""
+"""The first hour after a deploy: the cache is warmed before anybody comes, and they read from it. A46, A47, C46"""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""Secrets that are none, made up when they are needed: none of them stands in any file. And where a text fits in a call."""
+"""Secrets that are none, made up when needed: none of them stands in a file. And where a text fits in a call."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 
-from agentctl.core.messages import Json, JsonObject
-from agentctl.rehearsal.drills.ground import Target
+from agentctl.core.messages import Json, JsonObject, is_object
 from agentctl.records import dataclass
+from agentctl.rehearsal.drills.ground import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,11 @@ def placed(target: Target, text: str, number: int = 0) -> JsonObject | None:
     """Arguments with this text in one of them that takes it; None: none takes it."""
     args = target.args(number)
     properties = target.contract.parameters.get("properties")
-    tries = ({**args, name: text} for name in (properties if isinstance(properties, dict) else ()))
-    return next((each for each in tries if target.contract.check(each) is None), None)
+    for name in properties if is_object(properties) else ():
+        tried: JsonObject = {**args, name: text}
+        if target.contract.check(tried) is None:
+            return tried
+    return None
 
 
 def _digest(*words: str) -> bytes:

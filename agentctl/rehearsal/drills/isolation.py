@@ -65,9 +65,8 @@ def judge(ground: Ground, seen: Seen) -> Finding:
         return failed(f"client {broken[0].number} could not run: {broken[0].error}")
     count = sum(map(len, owned.values()))
     own = sum(any(mark in text for mark in owned[one.number] for text in requests[one.run_id]) for one in seen.clients)
-    return held(
-        f"{len(seen.clients)} runs of {CLIENTS} tenants at once, {count} marks: {own} runs sent their own, none anybody else's"
-    )
+    came = f"{len(seen.clients)} runs of {CLIENTS} tenants, {CLIENTS} at once, {count} marks"
+    return held(f"{came}: {own} runs sent their own, none anybody else's")
 
 
 def _target(ground: Ground) -> Target | None:

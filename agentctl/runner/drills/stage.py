@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import field, replace
 from pathlib import Path
@@ -61,6 +61,7 @@ class Stage:
     warmed: JsonObject = field(default_factory=dict[str, Json])
     kills: int = 0
     _shown: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """What was shown and written, once all is played."""
 
     @property
     def path(self) -> Path:
@@ -212,10 +213,10 @@ class Stage:
 
     def _written(self, text: str) -> tuple[str, ...]:
         """Where it stands in clear; of the store also what is compressed."""
-        said = ("".join(self.listening.shown), *self._said())
-        shown = {"the screen": said, **(self._shown or renderings([client.events for client in self.clients]))}
-        self._shown = {name: texts for name, texts in shown.items() if name != "the screen"}
-        found = [name for name, texts in shown.items() if any(text in each for each in texts)]
+        if not self._shown:
+            screen = ["".join(self.listening.shown), *self._said()]
+            self._shown = {"the screen": screen, **renderings([client.events for client in self.clients])}
+        found = [name for name, texts in self._shown.items() if any(text in each for each in texts)]
         files = any(text.encode() in path.read_bytes() for path in self._files())
         return (*found, *(["the store's files"] if files else []))
 
