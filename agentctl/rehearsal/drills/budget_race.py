@@ -16,7 +16,7 @@ from agentctl.rehearsal.drills.scene import Act, Behaviour, Change, Finding, Sce
 from agentctl.rehearsal.script import Reply, ScriptUsage
 
 INJECTED = "20 clients at once, of one user and one session, under limits scaled down so that they are reached"
-CLIENTS, STEPS, DELAY_S = 20, 10, 0.5
+CLIENTS, STEPS, DELAY_S = 20, 8, 0.5
 MOST_OUTPUT, OUTPUT = 64, 60
 """Tokens: of a reply at the most, which is the least that a last answer needs, and of each that is given."""
 NEWS = (
@@ -50,14 +50,15 @@ def judge(ground: Ground, seen: Seen) -> Finding:
     used = {"run_usd": max(spent.values()), **dict.fromkeys(SHARED, total)}
     limits = {key: micro(limit) for key in used if (limit := getattr(rules, key)) is not None}
     passed = [key for key, limit in limits.items() if used[key] > limit]
-    said = ", ".join(f"{key} ${used[key] / 1e6:.6f} of ${limit / 1e6:.6f}" for key, limit in limits.items())
-    counted = f"{CLIENTS} clients at once, {len(seen.requests)} requests: {said}"
+    said = ", ".join(f"{key} ${limit / 1e6:.6f}" for key, limit in limits.items())
+    counted = f"{CLIENTS} clients at once, under {said}"
     if passed:
-        return failed(f"{counted}: {', '.join(passed)} passed", Change("budget.enabled", value=True))
+        over = ", ".join(f"{key} by ${(used[key] - limits[key]) / 1e6:.6f}" for key in passed)
+        return failed(f"{counted}: passed {over}", Change("budget.enabled", value=True))
     if wrong := _unpaid(seen):
         return failed(f"{counted}; {wrong}")
-    reached = sorted({client.reason for client in seen.clients if client.reason in limits})
-    return held(f"{counted}; limits reached: {', '.join(reached) or 'none'}")
+    reached = any(client.reason in limits for client in seen.clients)
+    return held(f"{counted}: {'reached, and not' if reached else 'not reached, nor'} passed by a micro-dollar")
 
 
 def _target(ground: Ground) -> Target | None:

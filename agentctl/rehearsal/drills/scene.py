@@ -42,7 +42,7 @@ class Act:
 
     way: Way = "run"
     """`resume`: every run of the act before is gone on with. `kill`: its process is killed where a tool that changes
-    something is at work, and gone on with by another process."""
+    something is at work, and gone on with by another process; its tools are played, also where others really run."""
 
     kill_in: str = ""
     """With `kill`: the tool that is at work when its process is killed; empty: none. Each model call that hangs is the

@@ -42,6 +42,7 @@ from agentctl.tools.base import Invocation, Tool
 LONGEST_S = 120.0
 """How long it waits to be killed."""
 DEFECT = 70
+DONE = ("echo", '{"happened": true}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,14 @@ async def _planned(errand: Errand, listening: Listening) -> AsyncGenerator[Plan]
     craft = Stagecraft(StandIn(errand.script, port=errand.port), lambda tool: _at_work(tool, errand), random)
     with closing(open_store(errand.servers, seal_dir=errand.folder.parent, clock=lambda: errand.now)) as journal:
         async with served(made, journal, listening) as complete:
-            yield replace(without_check(complete), staged=craft, asleep=None)
+            yield replace(_asking_nobody(without_check(complete)), staged=craft, asleep=None)
+
+
+def _asking_nobody(planned: Plan) -> Plan:
+    """The plan with tools whose `verify` says what the receipt says: it was done. The task's own would ask outside."""
+    known = planned.setup.contracts.items()
+    contracts = {name: replace(each, verify=DONE) if each.verify else each for name, each in known}
+    return replace(planned, setup=replace(planned.setup, contracts=contracts))
 
 
 def _at_work(tool: Tool, errand: Errand) -> Tool:
