@@ -93,8 +93,9 @@ def _variables(ground: Ground) -> tuple[Mapping[str, str], ...]:
         if var.type != "string" or var.choices:
             continue
         plain = [f"lily-{name}-{number:03}-x" for number in range(CLIENTS)]
-        values = plain if var.pattern is None else [sampling.matching(var.pattern, number) for number in range(CLIENTS)]
-        if _tell_apart(ground, values):
+        made = plain if var.pattern is None else [sampling.matching(var.pattern, number) for number in range(CLIENTS)]
+        values = [value for value in made if value is not None]
+        if len(values) == CLIENTS and _tell_apart(ground, values):
             for each, value in zip(marked, values, strict=True):
                 each[name] = value
     return tuple(marked)
