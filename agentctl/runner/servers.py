@@ -57,7 +57,8 @@ async def served(planned: Plan, journal: Store, listener: Listener) -> AsyncGene
     Raises:
         Invalid: a server that has to be listed can't be started or used.
     """
-    if not any(entry.use == "mcp" for entry in planned.task.task.tools):
+    # What stands on a stage has them already.
+    if planned.staged is not None or not any(entry.use == "mcp" for entry in planned.task.task.tools):
         yield planned
         return
     relay = Relay(listener)
