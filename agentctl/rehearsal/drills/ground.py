@@ -9,7 +9,7 @@ from dataclasses import field
 from agentctl.core import sampling
 from agentctl.core.contract import Contract
 from agentctl.core.guards import risk
-from agentctl.core.messages import JsonObject
+from agentctl.core.messages import JsonObject, is_object
 from agentctl.core.policy import Policy, Provider
 from agentctl.core.setup import Setup
 from agentctl.core.task import Var
@@ -43,7 +43,7 @@ class Target:
         if number < len(self.examples):
             return self.examples[number]
         made = sampling.value(self.contract.parameters, number)
-        return made if isinstance(made, dict) else {}
+        return made if is_object(made) else {}
 
     def call(self, number: int = 0) -> Call:
         """The model calls it."""
@@ -78,9 +78,13 @@ class Ground:
         ready = (one for one in self.policy.providers if one.name in self.setup.ready and "answer" in one.roles)
         return tuple(sorted(ready, key=lambda provider: provider.priority))
 
+    def contracts(self) -> tuple[Contract, ...]:
+        """What each tool promises, once."""
+        return tuple({contract.name: contract for contract in self.setup.contracts.values()}.values())
+
     def targets(self) -> Iterator[Target]:
         """Every tool that the model is shown and that accepts what can be made up for it."""
-        for contract in {contract.name: contract for contract in self.setup.contracts.values()}.values():
+        for contract in self.contracts():
             if risk.hidden(self.policy.risk, contract) or contract.gone:
                 continue
             target = Target(contract, self.examples.get(contract.name, ()))

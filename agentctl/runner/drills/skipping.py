@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -77,7 +77,7 @@ class Skipping(asyncio.SelectorEventLoop):
         self._busy.remove(busy)
 
     @contextmanager
-    def still(self, *, forget: bool = False) -> Iterator[None]:
+    def still(self, *, forget: bool = False) -> Generator[None]:
         """Time runs as it does. `forget`: what is started meanwhile is not listened to afterwards."""
         busy = lambda: True  # noqa: E731 -- the same object is taken back
         known = list(self._programs)
