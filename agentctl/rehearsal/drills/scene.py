@@ -63,6 +63,12 @@ class Act:
     goal: str = ""
     """What is added to the task's goal."""
 
+    others: tuple[Script, ...] = ()
+    """What it plays instead to the second, the third and so on; where there are fewer, from the first again."""
+
+    again: int = 0
+    """How often a client whose run failed begins a new one, at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from dataclasses import field, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from agentctl.journal import circuits
 from agentctl.journal.store import Store, open_store
 from agentctl.records import dataclass
 from agentctl.rehearsal.drills.scene import Act, Client, Request, Scene, Seen, Use
+from agentctl.rehearsal.script import Script
 from agentctl.rehearsal.server import StandIn
 from agentctl.runner import api, warming
 from agentctl.runner.drills import killing
@@ -89,37 +90,57 @@ class Stage:
         )
 
     async def _act(self, store: Store, number: int, act: Act) -> None:
-        standin = StandIn(
-            act.script,
+        standins = [self._standin(script) for script in (act.script, *act.others)]
+        props = Props(number, act.tools, self.loop.now, self.prepared.real_tools)
+        before = [client for client in self.clients if client.act == number - 1]
+        async with AsyncExitStack() as stack:
+            for each in standins:
+                await stack.enter_async_context(each)
+            first = standins[0]
+            if act.way == "kill":
+                await self._killed(store, number, act, first)
+            if act.warm:
+                plan = self._plan(act, Stagecraft(first, props.play, dice(self.prepared.seed, self.name, "warm")))
+                came = await warming.sent(plan, self._order(act, 0, {}), How(), store, self.listening)
+                self.warmed = {name: getattr(came[0], name) for name in WARMED}
+            going = [
+                asyncio.ensure_future(
+                    self._clients(store, number, act, who, props, standins[who % len(standins)], before)
+                )
+                for who in range({"run": act.clients, "resume": len(before), "kill": 0}[act.way])
+            ]
+            try:
+                self.clients += itertools.chain.from_iterable(await asyncio.gather(*going))
+            finally:
+                for one in going:
+                    one.cancel()
+            self.requests += (
+                Request(number, seen.provider, seen.run, seen.status, seen.fault, seen.at, seen.body or {}, seen.api)
+                for standin in standins
+                for seen in standin.requests
+            )
+        self.uses += props.uses
+
+    def _standin(self, script: Script) -> StandIn:
+        return StandIn(
+            script,
             keep_bodies=True,
             context_tokens=self.scene.window,
             seed=self.prepared.seed,
             clock=self.loop.now,
             secret=b"drill",
         )
-        props = Props(number, act.tools, self.loop.now, self.prepared.real_tools)
-        before = [client for client in self.clients if client.act == number - 1]
-        async with standin:
-            if act.way == "kill":
-                await self._killed(store, number, act, standin)
-            if act.warm:
-                plan = self._plan(act, Stagecraft(standin, props.play, dice(self.prepared.seed, self.name, "warm")))
-                came = await warming.sent(plan, self._order(act, 0, {}), How(), store, self.listening)
-                self.warmed = {name: getattr(came[0], name) for name in WARMED}
-            going = [
-                asyncio.ensure_future(self._client(store, number, act, who, props, standin, before))
-                for who in range({"run": act.clients, "resume": len(before), "kill": 0}[act.way])
-            ]
-            try:
-                self.clients += await asyncio.gather(*going)
-            finally:
-                for each in going:
-                    each.cancel()
-            self.requests += (
-                Request(number, seen.provider, seen.run, seen.status, seen.fault, seen.at, seen.body or {}, seen.api)
-                for seen in standin.requests
-            )
-        self.uses += props.uses
+
+    async def _clients(
+        self, store: Store, number: int, act: Act, who: int, props: Props, standin: StandIn, before: Sequence[Client]
+    ) -> list[Client]:
+        """One client, and as often again as it fails and tries once more."""
+        if act.every_s:
+            await asyncio.sleep(who * act.every_s)
+        tried = [await self._client(store, number, act, who, props, standin, before)]
+        while tried[-1].exit_code and len(tried) <= act.again:
+            tried.append(await self._client(store, number, act, who, props, standin, before))
+        return tried
 
     async def _killed(self, store: Store, number: int, act: Act, standin: StandIn) -> None:
         """One run in processes of their own, each but the last killed."""
@@ -140,8 +161,6 @@ class Stage:
     async def _client(
         self, store: Store, number: int, act: Act, who: int, props: Props, standin: StandIn, before: Sequence[Client]
     ) -> Client:
-        if act.every_s:
-            await asyncio.sleep(who * act.every_s)
         given = _variables(act, who)
         plan = self._plan(act, Stagecraft(standin, props.play, dice(self.prepared.seed, self.name, number, who)))
         order = self._order(act, who, given)
