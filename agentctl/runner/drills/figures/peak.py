@@ -19,7 +19,8 @@ from agentctl.rehearsal.script import Fault, FaultKind, Reply, Script, ScriptUsa
 from agentctl.runner.drills.figures.column import Column, finds, look, searched
 
 CLIENTS, EVERY_S, AGAIN, LOOKS = 20, 30.0, 3, 4
-REPLY_S = 1.0
+REPLY_S, COARSE_S = 1.0, 10.0
+"""Seconds that a reply takes, and to which times are rounded: how fast this machine is does not count."""
 GIVEN, TAKEN = 600, 100
 """Tokens of each request and of each reply, as the provider bills them."""
 USUAL = Price((Rate(3.0, 15.0, 0.3, 3.75, 6.0),))
@@ -100,7 +101,7 @@ def _a_minute(ground: Ground, seen: Seen) -> float:
     """What was billed, in dollars a minute."""
     billed = sum(bill(ground, request) for request in seen.requests)
     took = max(client.ended for client in seen.clients) - min(client.began for client in seen.clients)
-    return billed / 1e6 / (took / 60)
+    return billed / 1e6 / (COARSE_S * round(took / COARSE_S) / 60)
 
 
 def bill(ground: Ground, request: Request) -> int:

@@ -85,6 +85,8 @@ def outage_row(naive: Tolerance, resilient: Tolerance, single: float | None) -> 
     if naive.slower is not None and resilient.slower is not None:
         delta += f", {round(resilient.slower, 1) - round(naive.slower, 1):+.1f}x latency"
     note = f"{naive.clients} clients, the first provider silent"
+    for name, each in (("naive", naive), ("resilient", resilient)):
+        note += f"; {name} failed for {each.reasons}" if each.failed else ""
     if naive.own_s is not None:
         note += f"; {FALLS_BACK.format('a call')}"
         note += "" if single is None else f"; with the first provider alone {single:.0%} of the naive fail"
@@ -108,7 +110,7 @@ def _percent(value: float) -> str:
 
 def _tolerance(found: Tolerance) -> JsonObject:
     slower: Json = None if found.slower is None else round(found.slower + 1.0, 1)
-    return {"clients": found.clients, "failed": found.failed, "latency_over_fallback": slower}
+    return {"clients": found.clients, "failed": found.failed, "reasons": found.reasons, "latency_over_fallback": slower}
 
 
 def sight_row(naive: list[Sight], resilient: list[Sight]) -> Row:

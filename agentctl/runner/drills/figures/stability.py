@@ -6,6 +6,7 @@ from agentctl.core import envelope
 from agentctl.records import dataclass
 from agentctl.rehearsal.drills.ground import Target
 from agentctl.rehearsal.drills.scene import Act, Scene, Seen
+from agentctl.rehearsal.script import Person
 from agentctl.runner.drills.figures.column import Column, contains, found, look, prose, unlimited
 
 TURNS, RESULT = 300, 2_000
@@ -35,7 +36,8 @@ async def measured(column: Column, target: Target, turns: int = TURNS, window: i
     def behave(_: object, call: int) -> envelope.Envelope:
         return envelope.success({**found(call), "text": prose(RESULT, ground.seed, call)})
 
-    script = ground.script(*(look(target, number) for number in range(turns)))
+    yes = (Person(target.name, "y", "the drill lets it run"),) * turns
+    script = ground.script(*(look(target, number) for number in range(turns)), person=(*yes, *ground.yes()))
     seen = await column.play(Scene((Act(script, {target.name: behave}),), window, unlimited), "stability")
     return _judged(seen, ground.goal[:200], turns)
 

@@ -30,6 +30,11 @@ class Tolerance:
     seen: Seen
 
     @property
+    def reasons(self) -> str:
+        """Why those who failed did, each reason once."""
+        return ", ".join(sorted({client.reason for client in self.seen.clients if client.exit_code}))
+
+    @property
     def failed_share(self) -> float:
         """From 0 to 1."""
         return self.failed / self.clients

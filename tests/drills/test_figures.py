@@ -1,0 +1,114 @@
+"""The comparison with a naive agent: the same task and faults, with the policy's guards and with all of them off."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from agentctl.runner.drills.altering import naive
+from agentctl.runner.drills.drilling import Wanted
+from agentctl.runner.drills.figures import peak, recovery, rows
+from agentctl.runner.drills.figures.compare import Size, compare
+from agentctl.runner.drills.figures.row import HEADINGS, NONE
+from agentctl.runner.drills.skipping import Skipping
+from agentctl.runner.order import Order
+from tests.bench.headline_task import a_task, column
+
+QUICK = Size(each=1, turns=24, window=40_000)
+POLICY = 'version = 1\nextends = "standard"\n[context]\nmax_tokens = 20_000\nhard_limit_tokens = 24_000\n'
+SPOILED = (*peak.SPOILED, "truncate", "truncate", "truncate", "truncate")
+METRICS = [rows.RECOVERY, rows.PEAK, rows.STABILITY, rows.OUTAGE, rows.SIGHT]
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    """The rows by their metric."""
+    folder = tmp_path_factory.mktemp("figures")
+    (folder / "policy.toml").write_text(POLICY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AGENTCTL_HOME", str(folder / "home"))
+        order = Order(a_task(folder), str(folder / "policy.toml"))
+        found = compare(Wanted(order, (), folder), lambda _: None, QUICK)
+    return {row.metric: row for row in found.rows}
+
+
+def test_the_table_has_its_columns_and_five_rows(usual):
+    """C88"""
+    assert HEADINGS == ("Metric", "Naive", "Resilient", "Delta")
+    assert METRICS == list(usual)
+    assert all(len(row.cells) == 4 and NONE not in row.cells for row in usual.values())
+
+
+def test_with_the_guards_all_runs_recover_and_without_them_few(usual):
+    """C09"""
+    row = usual[rows.RECOVERY]
+
+    assert (0.0, 1.0) == (row.naive_value, row.resilient_value)
+    assert set(row.details["naive"]) == {"bad arguments", "context overflow", "429 and 529", "tool failures"}
+
+
+def test_with_the_guards_a_peak_costs_hardly_more_than_a_calm_time(usual):
+    """C10"""
+    row = usual[rows.PEAK]
+
+    assert 1.0 < row.resilient_value <= 1.2
+    assert (18, 20) == (row.details["naive"]["answered"], row.details["resilient"]["answered"])
+
+
+def test_with_the_guards_a_long_run_has_no_end_and_without_them_it_is_refused(usual):
+    """C11"""
+    row = usual[rows.STABILITY]
+
+    assert row.resilient.endswith("none refused")
+    assert row.naive_value < row.resilient_value == QUICK.turns
+    assert row.naive.endswith("refused with 400")
+
+
+def test_with_the_guards_nobody_waits_for_a_provider_that_is_down(usual):
+    """C12: without them each request waits for a timeout first; that it then falls back has no switch."""
+    row = usual[rows.OUTAGE]
+
+    assert (7.0, 1.0) == tuple(row.details[name]["latency_over_fallback"] for name in ("naive", "resilient"))
+    assert (0.0, 0.0) == (row.naive_value, row.resilient_value)
+    assert "with the first provider alone 100% of the naive fail" in row.note
+
+
+def test_with_the_guards_every_incident_has_an_event_that_names_it(usual):
+    """C13"""
+    row = usual[rows.SIGHT]
+
+    assert row.resilient_value == sum(each["injected"] for each in row.details["resilient"].values())
+    assert row.naive_value < row.resilient_value
+    assert "loops" in row.note
+
+
+def test_another_fault_moves_both_columns(usual, tmp_path):
+    """C10 C88: four more replies that are cut off, each billed and none received."""
+
+    async def ratios():
+        async with column("standard", tmp_path, asyncio.get_running_loop()) as at:
+            columns = at.under(naive(at.ground.policy)), at
+            return [(await peak.measured(replace(each, name=f"{n}"), SPOILED)).ratio for n, each in enumerate(columns)]
+
+    with asyncio.Runner(loop_factory=Skipping) as runner:
+        without, within = runner.run(ratios())
+
+    assert usual[rows.PEAK].resilient_value < within
+    assert round(without, 2) != usual[rows.PEAK].naive_value
+
+
+def test_every_run_that_recovers_was_told_what_a_faultless_one_is_told(tmp_path):
+    """C09: a run whose tool took wrong arguments, and answered something else, has not recovered."""
+
+    async def found(guarded):
+        loop = asyncio.get_running_loop()
+        async with column("standard", tmp_path / str(guarded), loop) as at:
+            policy = at.ground.policy
+            where = at if guarded else at.under(replace(policy, args=replace(policy.args, enabled=False)))
+            return [(one.name, one.recovered) for one in await recovery.measured(where, 1)]
+
+    with asyncio.Runner(loop_factory=Skipping) as runner:
+        guarded, unguarded = runner.run(found(guarded=True)), runner.run(found(guarded=False))
+
+    assert {1} == {recovered for _, recovered in guarded}
+    assert {"bad arguments"} == {name for name, recovered in unguarded if not recovered}
