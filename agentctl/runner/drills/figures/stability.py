@@ -39,15 +39,17 @@ async def measured(column: Column, target: Target, turns: int = TURNS, window: i
     yes = (Person(target.name, "y", "the drill lets it run"),) * turns
     script = ground.script(*(look(target, number) for number in range(turns)), person=(*yes, *ground.yes()))
     seen = await column.play(Scene((Act(script, {target.name: behave}),), window, unlimited), "stability")
-    return _judged(seen, ground.goal[:200], turns)
+    answering = frozenset(provider.name for provider in ground.answering)
+    return _judged(seen, ground.goal[:200], turns, answering)
 
 
-def _judged(seen: Seen, goal: str, turns: int) -> Stable:
+def _judged(seen: Seen, goal: str, turns: int, answering: frozenset[str]) -> Stable:
+    """Of those who answer: who only summarises needs no goal."""
     client, largest, taken = seen.clients[0], 0, 0
     for stamped in client.events:
         asked = getattr(stamped.event, "estimated_tokens", None)
         largest = max(largest, asked if isinstance(asked, int) else 0)
-    for request in seen.requests:
+    for request in (each for each in seen.requests if each.provider in answering):
         if request.status != 200:
             return Stable(taken, turns, largest, f"refused with {request.status}", seen)
         if not contains(request.body, goal):
