@@ -71,7 +71,7 @@ COMMANDS: dict[str, str] = {
     "help": "",
 }
 """Every command, and the flags that are promised besides `--json` and `--help`."""
-LATER: frozenset[str] = frozenset({"drill"})
+LATER: frozenset[str] = frozenset()
 """Promised, and not there yet."""
 PANELS = {"Run", "People", "Policy", "See", "Store"}
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agentctl.cli import render
 
 if TYPE_CHECKING:
     from agentctl.runner.drills.drilling import Wanted
-
-FIGURES = "agentctl.runner.drills.figures.compare"
+    from agentctl.runner.drills.figures.row import Comparison
 
 
 def without_guards(wanted: Wanted, folder: Path) -> Wanted:
@@ -23,14 +21,12 @@ def without_guards(wanted: Wanted, folder: Path) -> Wanted:
     return replace(wanted, folder=folder, alter=naive, mend=False)
 
 
-def compared(wanted: Wanted, folder: Path) -> Any:  # noqa: ANN401 -- the figures' own `Comparison`
-    """The comparison: `rows` of metric, naive, resilient, delta and note, and `as_json`; None where there is none."""
-    if find_spec(FIGURES.rpartition(".")[0]) is None:
-        return None
-    from importlib import import_module
+def compared(wanted: Wanted, folder: Path) -> Comparison:
+    """The figures with every guard on, and with none."""
+    from agentctl.runner.drills.figures.compare import compare
 
     folder.mkdir()
-    return import_module(FIGURES).compare(replace(wanted, folder=folder), _tell)
+    return compare(replace(wanted, folder=folder), _tell)
 
 
 def _tell(text: str) -> None:

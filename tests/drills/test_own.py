@@ -145,7 +145,7 @@ def test_what_is_expected_holds_or_is_named_with_what_came_instead(play):
         ('asked = ["get_order_status"]', "nobody was asked about get_order_status"),
         ('ran = ["send_refund"]', "send_refund was not called"),
         ('never_ran = ["get_order_status"]', "get_order_status ran (1 times)"),
-        ('never_written = ["Somebody will"]', "a text that should be nowhere stands in the journal"),
+        ('never_written = ["Somebody will"]', "a text that should be nowhere stands in the screen, the journal, "),
         ("requests = { anthropic = { max = 2 } }", "expected at most 2 requests to anthropic, got 3"),
     ):
         expect, _ = schema.read(OwnDrill, tomllib.loads(f'[drill]\nname = "x"\n[expect]\n{line}'))

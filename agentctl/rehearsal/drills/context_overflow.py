@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from agentctl.core import envelope
 from agentctl.core.envelope import Envelope
+from agentctl.core.events import ContextTrimmed
 from agentctl.core.guards.context import limits
 from agentctl.core.messages import JsonObject
 from agentctl.core.policy import Policy
@@ -146,7 +147,8 @@ def judge(ground: Ground, seen: Seen) -> Finding:
     first, second = seen.of(0)[0], seen.of(1)[0]
     sent = [request for request in seen.requests if request.run_id == first.run_id]
     largest = max(map(bodies.size, sent), default=0)
-    counted = f"{len(sent)} requests, the largest {largest:,} of {window:,} tokens"
+    trims = sum(isinstance(one.event, ContextTrimmed) for one in first.events)
+    counted = f"{len(sent)} requests, the largest {largest:,} of {window:,} tokens, trimmed {trims} times"
     refused = [request for request in seen.requests if bodies.size(request) > window]
     if refused:
         return _failed(ground, f"{counted}; {len(refused)} larger than that and refused by the provider")
