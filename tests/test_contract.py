@@ -71,8 +71,6 @@ COMMANDS: dict[str, str] = {
     "help": "",
 }
 """Every command, and the flags that are promised besides `--json` and `--help`."""
-LATER: frozenset[str] = frozenset()
-"""Promised, and not there yet."""
 PANELS = {"Run", "People", "Policy", "See", "Store"}
 
 
@@ -104,7 +102,7 @@ def leaves(command: Any, path: tuple[str, ...] = ()) -> set[str]:
     return below | ({" ".join(path)} if does else set())
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - LATER))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_promised_command_is_there_with_its_flags_its_help_and_an_example(name: str):
     command = found(name)
 
@@ -112,11 +110,6 @@ def test_every_promised_command_is_there_with_its_flags_its_help_and_an_example(
     assert {*COMMANDS[name].split(), "--json"} - flags(command) == set()
     assert command.help
     assert command.epilog.startswith("Example: agentctl ")
-
-
-def test_what_comes_later_is_not_there_yet():
-    """A name leaves the list when its command comes."""
-    assert [] == [name for name in sorted(LATER) if found(name) is not None]
 
 
 @pytest.mark.parametrize("name", sorted(leaves(program())))
