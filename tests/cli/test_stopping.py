@@ -74,9 +74,10 @@ def test_a_run_of_another_terminal_is_stopped_by_its_id(agentctl, errand, wish, 
 
     said = agentctl(wish, run_id)
 
-    assert 0 == said.code
-    assert f"{run_id} is {status}" in said.out
     assert code == child.wait(60)
+    assert 0 == said.code
+    # Where the machine is too busy to let go of it while the command waits, it says that it asked.
+    assert f"{run_id} is {status}" in said.out or f"{run_id} is asked to {wish}" in said.out
     (item,) = agentctl("runs", "--json").json["items"]
     assert status == item["status"]
 
