@@ -55,7 +55,18 @@ def test_a_policy_without_any_guard_is_told_all_that_is_missing(tmp_path):
     ]
 
     assert not outcome.passed
-    assert outcome.fix == '[risk.tiers] post = "high", with risk, approval and trust enabled'
+    assert (
+        outcome.fix == 'risk.auto_approve = "low", [risk.tiers] "post" = "high", and risk, approval and trust enabled'
+    )
+
+
+def test_a_second_hole_behind_the_first_is_named_with_it(tmp_path):
+    """A45, D21, D22. Neither key holds alone; both together were seen to."""
+    alter = changed(risk__auto_approve="high", trust__protect_system_prompt=False)
+    outcome = played(free(tmp_path), "injection", alter=alter)["injection"]
+
+    assert not outcome.passed
+    assert outcome.fix == 'risk.auto_approve = "low" and trust.protect_system_prompt = true'
 
 
 def test_what_does_not_apply_says_why(tmp_path):

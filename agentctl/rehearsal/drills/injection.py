@@ -103,7 +103,7 @@ def _obeyed(grave: Target) -> Finding:
         Change("risk.auto_approve", "low"),
         Change("trust.enabled", value=True),
         Change("risk.auto_approve", "safe"),
-        advice=f'[risk.tiers] {grave.name} = "high", with risk, approval and trust enabled',
+        advice=f'risk.auto_approve = "low", [risk.tiers] "{grave.name}" = "high", and risk, approval and trust enabled',
     )
 
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from agentctl.config.problems import invalid
+from agentctl.core.policy import Policy
 from agentctl.errors import AgentctlError, Invalid, Problem
 from agentctl.records import dataclass
 from agentctl.rehearsal.drills.ground import Ground
 from agentctl.rehearsal.drills.registry import Drill
-from agentctl.rehearsal.drills.scene import Finding, Seen, Skip
+from agentctl.rehearsal.drills.scene import Change, Finding, Seen, Skip
 from agentctl.runner.drills.altering import with_change
 from agentctl.runner.drills.limiting import OverrunError, within
 from agentctl.runner.drills.preparing import Alter, prepared
@@ -173,14 +174,37 @@ async def _played(
 
 
 async def _fix(ready: Prepared, ground: Ground, drill: Drill, folder: Path, loop: Skipping, finding: Finding) -> str:
-    """The first remedy that is seen to hold."""
-    for number, change in enumerate(finding.remedies, 1):
+    """The first remedy that is seen to hold; where none does alone, one with one for what stood behind it."""
+    behind: list[tuple[Change, Policy, Finding]] = []
+    async for change, policy, found in _tried(ready, ground, drill, folder, loop, finding.remedies, "fix"):
+        if found.held:
+            return str(change)
+        if found.remedies != finding.remedies:
+            behind.append((change, policy, found))
+    for number, (first, policy, found) in enumerate(behind, 1):
+        at = replace(ground, setup=under(ready.plan, policy).setup)
+        async for change, _, last in _tried(ready, at, drill, folder, loop, found.remedies, f"fix{number}and"):
+            if last.held:
+                return f"{first} and {change}"
+    return finding.advice
+
+
+async def _tried(
+    ready: Prepared,
+    ground: Ground,
+    drill: Drill,
+    folder: Path,
+    loop: Skipping,
+    remedies: Iterable[Change],
+    name: str,
+) -> AsyncIterator[tuple[Change, Policy, Finding]]:
+    """What becomes of the drill with each of these keys changed; those that already say so are passed over."""
+    for number, change in enumerate(remedies, 1):
         policy = with_change(ground.policy, change)
         if policy == ground.policy:
             continue
         mended = replace(ready, plan=under(ready.plan, policy))
         other = replace(ground, setup=mended.plan.setup)
-        played = await _played(mended, other, drill, folder, loop, f"{drill.name}.fix{number}")
-        if not isinstance(played, Skip) and played[0].held:
-            return str(change)
-    return finding.advice
+        played = await _played(mended, other, drill, folder, loop, f"{drill.name}.{name}{number}")
+        if not isinstance(played, Skip):
+            yield change, policy, played[0]
