@@ -62,6 +62,7 @@ def _card(outcome: Outcome, report: Report) -> Card:
         drill_report.command(outcome) if failed else "",
         outcome.cost_usd,
         outcome.duration_s,
+        outcome.waited_s,
         max(0.0, ended - began),
         lanes,
         marks,

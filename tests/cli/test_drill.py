@@ -17,6 +17,7 @@ from agentctl.cli.drill_report import Report
 from agentctl.config import load
 from agentctl.rehearsal.drills.registry import DRILLS, Drill
 from agentctl.runner.drills.drilling import Outcome
+from agentctl.telemetry.page.words import span
 
 OWN = """
 [drill]
@@ -246,9 +247,11 @@ def test_junit_is_as_ci_reads_it_whatever_the_words(report):
 
 def test_files_are_written_where_they_are_wanted(agentctl, demo, mine, tmp_path):
     page, xml = tmp_path / "p.html", tmp_path / "x.xml"
-    called = agentctl("drill", demo / "task.toml", *mine(), "--html", page, "--junit", xml)
+    called = agentctl("drill", demo / "task.toml", *mine(), "--html", page, "--junit", xml, "--json")
+    (drill,) = called.json["items"]
 
     assert called.code == 0
+    assert f"{span(drill['waited_s'])} played" in page.read_text(), "the page and the table say the same"
     assert "1 of 1 held" in page.read_text()
     assert "mine" == ET.fromstring(xml.read_text()).find(".//testcase").get("name")
 

@@ -33,6 +33,7 @@ def card(number=0, **changes):
         "cost_usd": 0.0873,
         "duration_s": 2.8,
         "played_s": 1_200.0,
+        "drawn_s": 1_200.0,
         "lanes": ("anthropic", "openai", "tool:find"),
         "marks": marks,
         "phases": (Phase("anthropic", 5.0, 605.0),),
@@ -117,7 +118,7 @@ def test_what_has_nothing_to_show_has_no_picture_and_what_is_crowded_is_thinned(
 
     assert drawn(skipped()) is None
     assert MOST >= len(drawn(card(marks=crowd, lanes=("anthropic",))).dots) > MOST / 2
-    assert drawn(card(marks=crowd[:1], lanes=("anthropic",), played_s=0.0, spent=())).curve == ""
+    assert drawn(card(marks=crowd[:1], lanes=("anthropic",), drawn_s=0.0, spent=())).curve == ""
 
 
 @pytest.mark.needs("chromium")

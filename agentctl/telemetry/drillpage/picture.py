@@ -76,7 +76,7 @@ def drawn(card: Card) -> Picture | None:
     """The picture of a drill; None: there is nothing to see."""
     if not card.lanes:
         return None
-    whole = max([card.played_s, *(mark.at_s for mark in card.marks)]) or 1.0
+    whole = max([card.drawn_s, *(mark.at_s for mark in card.marks)]) or 1.0
     heights = {lane: TOP + LANE * number + LANE / 2 for number, lane in enumerate(card.lanes)}
     floor = TOP + LANE * len(card.lanes)
     ground = floor + MONEY

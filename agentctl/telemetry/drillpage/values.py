@@ -47,6 +47,9 @@ class Card:
     cost_usd: float
     duration_s: float
     played_s: float
+    """As the table says it."""
+    drawn_s: float
+    """From the first that is drawn to the end: processes that were killed have clocks of their own."""
     lanes: tuple[str, ...]
     """From top to bottom."""
     marks: tuple[Mark, ...]
