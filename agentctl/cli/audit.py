@@ -90,10 +90,10 @@ def _page(found: Audit, title: str) -> None:
     for each in found.missing:
         _missing(each)
     for warning in found.warnings:
-        render.out(f"{_word('warn')} {'':<4}  {_one(warning)}")
+        _row("warn", f"{'':<4}  {_one(warning)}")
     for each in found.items:
         if each.ok:
-            render.out(f"{_word('yes')} {each.id:<4}  {each.item}: {_one(each.why)}")
+            _row("yes", f"{each.id:<4}  {each.item}: {_one(each.why)}")
     render.out("")
     _ways(found.degradation)
     render.out("")
@@ -102,30 +102,31 @@ def _page(found: Audit, title: str) -> None:
 
 def _missing(each: Verdict) -> None:
     """One line for each thing that an item lacks, and under it what mends it."""
-    head = f"{_word('no')} {each.id:<4}  {each.item}:"
+    word, head = "no", f"{each.id:<4}  {each.item}:"
     for lack in each.lacks:
-        render.out(f"{head} {_one(lack.why)}")
+        _row(word, f"{head} {_one(lack.why)}")
         render.out(f"{'':<11}→ {_one(lack.fix)}", "hint")
-        head = f"{'':<10}"
+        word, head = "", f"{'':<5}"
 
 
-def _word(word: str) -> str:
+def _row(word: str, text: str) -> None:
     tones: dict[str, render.Tone] = {"yes": "good", "no": "bad", "warn": "warn"}
-    return render.paint(f"{word:<4}", tones[word], sys.stdout)
+    first, *rest = render.folded(f"{word:<4} {text}", 11)
+    render.out(f"{render.paint(f'{word:<4}', tones.get(word, 'plain'), sys.stdout)}{first[4:]}")
+    for line in rest:
+        render.out(line)
 
 
 def _ways(found: tuple[Way, ...]) -> None:
-    """One row for each step of a way, its dependency beside the first."""
+    """Each dependency, and under it the steps of its way."""
     width = max(len(_one(way.dependency)) for way in found)
-    kinds = max(len(way.kind) for way in found)
-    render.out(f"{'WITHOUT':<{width}}  {'KIND':<{kinds}}  WHAT HAPPENS", "bold")
+    render.out(f"{'WITHOUT':<{width}}  KIND, AND WHAT HAPPENS", "bold")
     for way in found:
-        name, kind = _one(way.dependency), way.kind
-        for step in way.path:
-            render.out(f"{name:<{width}}  {kind:<{kinds}}  {_one(step)}".rstrip())
-            name = kind = ""
+        render.out(f"{_one(way.dependency):<{width}}  {way.kind}")
+        for line in (line for step in way.path for line in render.folded(f"    {_one(step)}", 6)):
+            render.out(line, "quiet")
         if way.fix:
-            render.out(f"{'':<{width}}  {'':<{kinds}}  no way down → {_one(way.fix)}", "bad")
+            render.out(f"    no way down → {_one(way.fix)}", "bad")
 
 
 def _verdict(found: Audit) -> tuple[str, render.Tone]:

@@ -76,7 +76,8 @@ def say(outcome: Outcome, limit: int | None, which: str, *, rehearsed: bool) -> 
         render.hint("agentctl policy backtest P --since 90d looks further back.")
         return
     same = totals.judged - totals.differ
-    head = f"{totals.runs:,} runs decided again under {name}: {totals.differ:,} differ, {same:,} do the same"
+    runs = f"{totals.runs:,} run{'' if totals.runs == 1 else 's'}"
+    head = f"{runs} decided again under {name}: {totals.differ:,} differ, {same:,} do the same"
     render.out(head, "warn" if totals.differ else "good")
     _table(outcome, limit or LINES)
     for guard, kinds in sorted(totals.by_guard.items(), key=lambda each: (-each[1].total(), each[0])):
@@ -97,17 +98,19 @@ def _table(outcome: Outcome, lines: int) -> None:
     for each in outcome.items:
         if (other := each.divergence) is not None:
             now = f"{other.now}: {other.why}" if other.why else other.now
-            key = each.task, str(other.step), other.guard, f"{other.recorded} -> {now}"
+            key = each.task, str(other.step), other.guard, f"recorded: {other.recorded} -> now: {now}"
             groups.setdefault(key, []).append(each)
     rows: list[list[str]] = []
+    changes: list[str] = []
     for (task, step, guard, change), alike in list(groups.items())[:lines]:
         run = f"{alike[0].run_id}{f' +{len(alike) - 1:,} alike' if len(alike) > 1 else ''}"
         unspent = sum(each.unspent_micro for each in alike)
         saved = f"<= {render.dollars(unspent / 1e6)}" if unspent else "-"
-        cells = run, task, step, guard, render.clipped(change, 100), saved
+        cells = run, task, step, guard, saved
+        changes.append(printable(change, lines=False))
         rows.append([printable(cell, lines=False) for cell in cells])
     if rows:
-        render.table(("run", "task", "step", "guard", "recorded -> now", "not spent"), rows)
+        render.table(("run", "task", "step", "guard", "not spent"), rows, below=changes)
     if len(groups) > lines:
         render.say(f"and {len(groups) - lines:,} lines more: --limit {len(groups)}, or --json")
 
@@ -118,7 +121,7 @@ def _silent(outcome: Outcome) -> None:
 
     own = [each for each in outcome.never if each.own]
     rest = sum(each.what.startswith("risk.rules") for each in outcome.never) - sum("rules" in each.what for each in own)
-    shipped = f" ({rest:,} of shipped policies too)" if rest else ""
+    shipped = f", {rest:,} of shipped policies" if rest else ""
     if own or rest:
         render.out(f"never hit by any of {outcome.heard.calls:,} recorded calls: {len(own):,} of yours{shipped}")
     for each in own:

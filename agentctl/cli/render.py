@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 Tone = Literal["plain", "good", "warn", "bad", "quiet", "hint", "bold"]
 FINEST = 0.0001
 """USD; what is less is not shown."""
+LEAST = 40
+"""Columns; what is narrower is left to the terminal."""
 SGR = {"good": "32", "warn": "33", "bad": "31", "quiet": "2", "hint": "36", "bold": "1"}
 
 
@@ -84,8 +88,13 @@ def failure_object(error: AgentctlError) -> JsonObject:
     return {"error": body}
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], tones: Sequence[Tone] = ()) -> None:
-    """Columns as wide as they must be; one space more between them."""
+def table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    tones: Sequence[Tone] = (),
+    below: Sequence[str] = (),
+) -> None:
+    """Columns as wide as they must be; one space more between them. What would be too wide stands below its row."""
     shown = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headings, *shown, strict=True)]
 
@@ -95,6 +104,16 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], tones: Sequenc
     out(line([heading.upper() for heading in headings]), "bold")
     for number, row in enumerate(shown):
         out(line(row), tones[number] if tones else "plain")
+        for part in folded(f"  {below[number]}", 4) if below else ():
+            out(part)
+
+
+def folded(text: str, indent: int) -> list[str]:
+    """On a terminal what has no room goes on below, so far to the right; elsewhere a line stays one."""
+    if not sys.stdout.isatty():
+        return [text]
+    columns = max(LEAST, shutil.get_terminal_size().columns)
+    return textwrap.wrap(text, columns, subsequent_indent=" " * indent, break_on_hyphens=False) or [""]
 
 
 def clipped(text: str, most: int = 80) -> str:

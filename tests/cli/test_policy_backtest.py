@@ -67,7 +67,7 @@ def test_under_its_own_policy_no_run_differs_and_nothing_is_said_of_rehearsals_u
     own = agentctl("policy", "backtest", demo / "policy.toml", "--rehearsed")
     hidden = agentctl("policy", "backtest", demo / "policy.toml")
 
-    assert (0, True) == (own.code, own.out.startswith("1 runs decided again under policy: 0 differ, 1 do the same"))
+    assert (0, True) == (own.code, own.out.startswith("1 run decided again under policy: 0 differ, 1 do the same"))
     assert "decisions: 11 the same before that" in own.out
     assert (0, "") == (hidden.code, hidden.out)
     assert "rehearsals count with --rehearsed" in hidden.err
