@@ -47,8 +47,9 @@ def drill(
 ) -> None:
     """Play the failure drills against a task and its policy; exit 17 where one does not hold
 
-    A provider on this machine misbehaves on cue, over real HTTP and the real SDKs; waiting is skipped. No message
-    leaves the machine, and no tool with side effects runs. A failed drill names the key that was seen to hold.
+    A provider on this machine misbehaves on cue, over real HTTP and the real
+    SDKs; waiting is skipped. No message leaves the machine, and no tool with
+    side effects runs. A failed drill names the key that was seen to hold.
     """
     given, piped = options.variables(var or [])
     chosen = _chosen(only or (), drills or ())

@@ -41,8 +41,8 @@ def suggest(
 ) -> None:
     """Suggest limits and narrow rules from what runs needed and people approved, as a diff of the policy's file
 
-    Never applied by itself: write it to a file, read it, then `patch FILE new.diff`. Every line says from how many runs
-    or approvals it is.
+    Never applied by itself: write it to a file, read it, then
+    `patch FILE new.diff`. Every line says from how many runs or approvals it is.
     """
     from agentctl.runner import suggesting
     from agentctl.runner.backtesting import Asked

@@ -32,7 +32,7 @@ from agentctl.rehearsal.drills.scene import (
 )
 from agentctl.rehearsal.script import Reply
 
-INJECTED = "results that are larger together than the model's window; then a goal that is"
+INJECTED = "results that together are larger than the model's window; then a goal that is larger alone"
 WINDOW = 100_000
 """Tokens that are taken for a model's window where nobody knows it, or it is larger than the policy uses."""
 STEP, RESULT, MOST_CALLS = 24_000, 10_000, 8

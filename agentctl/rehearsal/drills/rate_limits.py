@@ -43,7 +43,8 @@ def judge(ground: Ground, seen: Seen) -> Finding:
     lost = [client for client in seen.clients if client.error or (client.exit_code and client.exit_code not in LIMITS)]
     limited = [client for client in seen.clients if client.exit_code in LIMITS]
     most = max(map(len, _asked(seen)), default=0)
-    counted = f"{len(seen.clients)} clients, {len(lost)} failed, at most {most} requests each to one provider"
+    asked = f"{most} request{'' if most == 1 else 's'}"
+    counted = f"{len(seen.clients)} clients, {len(lost)} failed, at most {asked} each to one provider"
     if limited:
         counted += f", {len(limited)} stopped by {limited[0].reason}"
     if lost:

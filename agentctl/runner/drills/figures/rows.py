@@ -41,8 +41,8 @@ def peak_row(naive: Peak, resilient: Peak) -> Row:
     """How many times as much a minute costs."""
     bad, good = round(naive.ratio, 2), round(resilient.ratio, 2)
     note = (
-        f"dollars a minute over a calm time, {CLIENTS} clients; without an answer stayed {naive.unanswered} and "
-        f"{resilient.unanswered}, whose money is not spent"
+        f"dollars a minute over a calm time, {CLIENTS} clients; {naive.unanswered} and "
+        f"{resilient.unanswered} of them got no answer and are not paid for"
     )
     details: JsonObject = {name: _peak(each) for name, each in (("naive", naive), ("resilient", resilient))}
     return Row(PEAK, f"{bad:.2f}x", f"{good:.2f}x", _percent(good / bad - 1), bad, good, "times", note, details)
