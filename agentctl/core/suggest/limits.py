@@ -90,7 +90,8 @@ def limits(policy: Policy, runs: Sequence[Run], shared: Shared) -> tuple[list[Li
     for key in LEAST:
         figures, of = _figures(key, done, shared)
         limit = _limit(policy, key, figures, of)
-        stopped = ended[key.partition(".")[2]] + (ended["tokens"] if key == "tokens.total" else 0)
+        table, _, name = key.partition(".")
+        stopped = ended[name] + (ended[table] if table in {"tokens", "pace", "context"} else 0)
         if isinstance(limit, Limit) and stopped and not limit.raises:
             limit = Kept(key, f"{stopped:,} of {len(runs):,} runs ended at it: it is not lowered")
         elif isinstance(limit, Kept) and stopped:
@@ -133,6 +134,8 @@ def _limit(policy: Policy, key: str, figures: Sequence[float], of: str) -> Limit
     wanted = max(rounded(seen * MARGINS[quantile]), float(least))
     if most > was:
         wanted = min(wanted, rounded(most))
+    if key == "context.max_tokens":
+        wanted = min(wanted, float(policy.context.hard_limit_tokens))
     if (wanted > was and most <= was) or WORTH * was < wanted <= was:
         return Kept(key, f"{number(was)} fits: {quantile} of {len(figures):,} {of} is {number(seen)}")
     beyond = sum(each > wanted for each in ordered)

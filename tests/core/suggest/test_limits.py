@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentctl.core.guards import budget
+from agentctl.core.guards import budget, context
 from agentctl.core.policy import Policy
 from agentctl.core.suggest import limits
 from agentctl.core.suggest.limits import ENOUGH, LEAST, MANY, Kept, Limit
@@ -49,6 +49,25 @@ def test_a_limit_is_raised_only_to_what_was_needed_and_says_so(steps: list[int],
         assert found.value >= limits.rank(sorted(map(float, steps)), 0.95) or found.raises
         assert found.value <= max(limit, *steps)
         assert found.raises == ("RAISES" in found.comment)
+
+
+def test_a_pace_that_runs_end_at_is_not_lowered():
+    """C75: their reason is the table, not the key."""
+    shared = Shared()
+    shared.minute_tokens.update({("a", minute): 400 for minute in range(30)})
+    found = of("pace.tokens_per_minute", [ran(4, "stopped", "pace")], shared)
+
+    assert Kept("pace.tokens_per_minute", "1 of 1 runs ended at it: it is not lowered") == found
+
+
+def test_a_trim_is_not_raised_above_the_hard_limit():
+    """C75: the policy that comes of it loads."""
+    policy = Policy(context=context.Rules(max_tokens=10_000, hard_limit_tokens=11_450))
+    runs = [Run("completed", "done", {**ran(1).figures, "context.max_tokens": 11_449.0})] * 30
+    found = of("context.max_tokens", runs, policy=policy)
+
+    assert isinstance(found, Limit)
+    assert 11_450 == found.value
 
 
 def test_a_limit_of_a_guard_that_is_off_stays():
