@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -74,8 +75,9 @@ def _say(found: Suggestion, since: str, *, rehearsed: bool) -> None:
     if found.totals is None:
         render.say("nothing is suggested")
         return
-    for line in found.diff.splitlines():
-        render.out(printable(line, lines=False))
+    # `patch` needs the lines as they are; a terminal is shown what they hold.
+    shown = printable(found.diff.replace("\r\n", "\n")) if sys.stdout.isatty() else found.diff
+    render.out(shown.removesuffix("\n"))
     render.say(_backtest(found.totals), "hint")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import io
 import json
 import re
 import tomllib
@@ -40,7 +41,7 @@ def amended(text: str, change: Change) -> str | None:
         data: dict[str, Any] = tomllib.loads(text)
     except ValueError:
         return None
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n")  # TOML knows no other ends of lines, nor does `patch`
     if not _placed(text, lines, data, change):
         return None
     wanted = copy.deepcopy(data)
@@ -50,7 +51,8 @@ def amended(text: str, change: Change) -> str | None:
 
 
 def _placed(text: str, lines: list[str], data: Mapping[str, Any], change: Change) -> bool:
-    written, remark = value(change.value), f"# suggested: {change.comment}"
+    end = _end(text)
+    written, remark = value(change.value), f"# suggested: {change.comment}{end}"
     table = data.get(change.table, {})
     if not is_object(table):
         return False
@@ -64,16 +66,22 @@ def _placed(text: str, lines: list[str], data: Mapping[str, Any], change: Change
     header = re.compile(rf"\s*\[\s*{re.escape(change.table)}\s*\]\s*(#.*)?")
     at = next((number for number, line in enumerate(lines) if header.fullmatch(line)), -1)
     if at >= 0:
-        lines[at + 1 : at + 1] = [remark, f"{change.key} = {written}"]
+        lines[at + 1 : at + 1] = [remark, f"{change.key} = {written}{end}"]
     else:
-        lines += ["", f"[{change.table}]", remark, f"{change.key} = {written}"]
+        lines += [end, f"[{change.table}]{end}", remark, f"{change.key} = {written}{end}"]
     return True
+
+
+def _end(text: str) -> str:
+    """What stands before the ends of its lines."""
+    return "\r" if "\r\n" in text else ""
 
 
 def with_rule(text: str, rule: Rule, comment: str) -> str | None:
     """The text with one `[[risk.rules]]` more, at its end; None: it can't be placed."""
-    made = text if text.endswith("\n") else f"{text}\n"
-    made += "\n".join(["", f"# suggested: {comment}", *_rule(rule), ""])
+    end = f"{_end(text)}\n"
+    made = text if text.endswith("\n") else f"{text}{end}"
+    made += "".join(f"{line}{end}" for line in ["", f"# suggested: {comment}", *_rule(rule)])
     try:
         data = tomllib.loads(text)
         risk = data.setdefault("risk", {})
@@ -123,6 +131,6 @@ def value(figure: float) -> str:
 
 def diff(before: str, after: str, old: str, new: str) -> str:
     """A unified diff that `patch -p0` applies; empty where nothing differs."""
-    lines: Sequence[str] = before.splitlines(keepends=True)
-    made = difflib.unified_diff(lines, after.splitlines(keepends=True), old, new)
+    lines: Sequence[str] = [*io.StringIO(before, newline="\n")]
+    made = difflib.unified_diff(lines, [*io.StringIO(after, newline="\n")], old, new)
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in made)

@@ -9,7 +9,7 @@ from agentctl.config import rulings
 from agentctl.core import commands
 from agentctl.core.decide_call import Judged
 from agentctl.core.decide_call import judge as judged
-from agentctl.core.events import ApprovalDecided, ApprovalRequested, Stamped
+from agentctl.core.events import ApprovalDecided, ApprovalRequested, CallEdited, Stamped
 from agentctl.core.guards import scrub
 from agentctl.core.guards.risk import EFFECT_TIERS
 from agentctl.core.messages import is_object
@@ -19,6 +19,8 @@ from agentctl.core.tiers import Tier
 from agentctl.records import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agentctl.config.load import LoadedPolicy
     from agentctl.core.commands import Command
     from agentctl.core.contract import Contract
@@ -31,16 +33,19 @@ if TYPE_CHECKING:
 class Asks:
     """Those of one run, collected while it is folded."""
 
-    def __init__(self, setup: Setup, run_id: str) -> None:
-        self._setup, self._run_id = setup, run_id
+    def __init__(self, setup: Setup, run_id: str, offhand: Callable[[str], Contract]) -> None:
+        """`offhand`: the contract of a tool that nobody knows any more, so that a no to it still counts."""
+        self._setup, self._run_id, self._offhand = setup, run_id, offhand
         self._open: dict[str, Ask] = {}
         self._said: list[Ask] = []
 
     def heed(self, state: State, at: Stamped) -> None:
         """Take in an event; `state` is that before it."""
         match at.event:
-            case ApprovalRequested(tool=tool) as asked if tool in self._setup.contracts:
+            case ApprovalRequested() as asked:
                 self._open[asked.call_id] = self._ask(state, asked)
+            case CallEdited(call_id=call_id) if call_id in self._open:
+                self._said.append(replace(self._open.pop(call_id), decision="edit"))
             case ApprovalDecided(call_id=call_id) as said if call_id in self._open:
                 ask = self._open.pop(call_id)
                 person = is_person(said.by)
@@ -53,11 +58,12 @@ class Asks:
         return self._said
 
     def _ask(self, state: State, asked: ApprovalRequested) -> Ask:
-        contract = self._setup.contracts[asked.tool]
+        known = self._setup.contracts.get(asked.tool)
+        contract = known or self._offhand(asked.tool)
         command = _command(contract, asked.args)
         words = command.parts[0].words if command is not None and commands.plain(command) else ()
         ask = Ask(self._run_id, contract.name, asked.args, "", False, 0.0, contract, state.trust, words)
-        return replace(ask, why_not=self._why_not(ask, asked, command))
+        return replace(ask, why_not=self._why_not(ask, asked, command) if known else "it has changed since, or is gone")
 
     def _why_not(self, ask: Ask, asked: ApprovalRequested, command: Command | None) -> str:
         """Why no rule may be about it; empty: one may."""
@@ -80,6 +86,7 @@ class Asks:
             "contracts only raise under this policy": policy.risk.contracts == "raise_only"
             and effects is not None
             and EFFECT_TIERS[effects] > policy.risk.auto_approve,
+            "its arguments are not checked: args is switched off": not policy.args.enabled and contract.command is None,
             "it is more than one plain command": contract.command is not None and " ".join(ask.words) != text,
             "the policy does not ask": said.decision != "ask",
         }

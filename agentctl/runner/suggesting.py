@@ -74,7 +74,7 @@ def suggest(policy: str | None, asked: Asked, store: str | None, far: Far) -> Su
     found, shared, runs, asks = Suggestion(under), Shared(), list[Run](), list[Ask]()
     setups = Setups(under, paths.store_url(store))
     for recorded in recorded_runs(asked, store, far):
-        if _counts(found, recorded):
+        if _ours(found, recorded):
             _look(setups, recorded, runs, asks, shared)
     found.runs = len(runs)
     found.limits, kept = by_limits.limits(under.policy, runs, shared)
@@ -98,14 +98,19 @@ def _strict(policy: Policy) -> bool:
     return policy.args.enabled and policy.args.strict
 
 
-def _counts(found: Suggestion, recorded: Recorded) -> bool:
-    """Whether a run was begun under this policy, did its task from the beginning, and can be read."""
+def _ours(found: Suggestion, recorded: Recorded) -> bool:
+    """Whether a run was begun under this policy, and can be read."""
     started = recorded.events[0].event if recorded.events else None
     if recorded.why_not or recorded.unread or not isinstance(started, RunStarted):
         return False
     if started.policy != found.under.name:
         found.others[started.policy] += 1
         return False
+    return True
+
+
+def _whole(recorded: Recorded) -> bool:
+    """Whether it did its task from the beginning: a fork began in the middle."""
     return forking.own_from(recorded.events) == 1
 
 
@@ -116,10 +121,12 @@ def _look(setups: Setups, recorded: Recorded, runs: list[Run], asks: list[Ask], 
         raise
     except AgentctlError:
         return
-    heard = Asks(ready.setup, recorded.row.run_id)
-    row = recorded.row
-    runs.append(measure(ready.setup, recorded.events, row.status, row.reason, shared, heard.heed))
-    asks += heard.said()
+    heard = Asks(ready.setup, recorded.row.run_id, partial(setups.contract, ready.setup))
+    row, whole = recorded.row, _whole(recorded)
+    into = shared if whole else Shared()
+    run = measure(ready.setup, recorded.events, row.status, row.reason, into, heard.heed)
+    runs += [run] if whole else []
+    asks += [each for each in heard.said() if whole or each.denied]  # what a fork has copied would count twice
 
 
 def _tried(found: Suggestion, proposal: Proposal, asks: list[Ask]) -> None:
@@ -145,7 +152,7 @@ def _written(found: Suggestion) -> None:
     """As a diff; what can't be placed in the file is told instead."""
     under = found.under
     shipped = paths.is_shipped(under.path)
-    before = "" if shipped else under.path.read_text(encoding="utf-8")
+    before = "" if shipped else under.path.read_bytes().decode()  # with the ends of lines that it has
     text = f'version = 1\nextends = "{under.name}"\n' if shipped else before
     for limit in list(found.limits):
         table, _, key = limit.key.partition(".")
@@ -180,7 +187,7 @@ def _backtest(found: Suggestion, asked: Asked, store: str | None, far: Far) -> T
     changed: Callable[[Policy], Policy] = partial(_changed, found)
     setups = Setups(found.under, paths.store_url(store), changed)
     for recorded in recorded_runs(asked, store, far):
-        if _counts(Suggestion(found.under), recorded):
+        if _ours(Suggestion(found.under), recorded) and _whole(recorded):
             totals.add(judge(setups, recorded))
     return totals
 

@@ -120,7 +120,7 @@ def put(folder):
 
 def applied(folder, diff):
     """The policy with the diff, as `patch` makes it."""
-    (folder / "new.diff").write_text(diff)
+    (folder / "new.diff").write_bytes(diff.encode())
     done = subprocess.run(["patch", "-p0", "-i", "new.diff"], cwd=folder, capture_output=True, text=True)  # noqa: PLW1510
     assert 0 == done.returncode, done.stdout + done.stderr
     return folder / "mine.toml"
@@ -227,9 +227,121 @@ def test_rubber_stamps_are_flagged(agentctl, put):
 
 
 @pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ("additionalProperties = true", "its schema allows others"),
+        ('additionalProperties = { type = "string" }', "its schema allows others"),
+        ('patternProperties = { "^x" = { type = "string" } }', "its schema has patternProperties"),
+        ('anyOf = [{ properties = { force = { type = "boolean" } } }, {}]', "its schema has anyOf"),
+    ],
+)
+def test_a_tool_that_takes_more_than_its_properties_gets_no_rule(agentctl, folder, put, schema, why):
+    """C75: what no pattern pins would run with it."""
+    last = 'tag = { type = "string" } }'
+    (folder / "task.toml").write_text(TASK.replace(last, f"{last}, {schema}", 1))
+    put(*(run(number) for number in range(12)))
+    told = agentctl("policy", "suggest", "mine.toml", "--json").json
+
+    assert [] == told["rules"]
+    assert f"a rule could not pin all of its arguments: {why}" in {each["why"] for each in told["kept"]}
+
+
+def test_arguments_that_nobody_checks_get_no_rule(agentctl, folder, put):
+    """C75: a schema that is not looked at closes nothing."""
+    (folder / "mine.toml").write_text(f"{POLICY}[args]\nenabled = false\n")
+    schema = (
+        (folder / "task.toml")
+        .read_text()
+        .replace('tag = { type = "string" } }', 'tag = { type = "string" } }, additionalProperties = false', 1)
+    )
+    (folder / "task.toml").write_text(schema)
+    put(*(run(number) for number in range(12)))
+    told = agentctl("policy", "suggest", "mine.toml", "--json").json
+
+    assert [] == told["rules"]
+    assert "its arguments are not checked: args is switched off" in {each["why"] for each in told["kept"]}
+
+
+def edited(number):
+    """A person has changed what the agent wanted, and agreed to that."""
+    first, *rest = run(number)
+    at = next(at for at, each in enumerate(rest) if isinstance(each, e.ApprovalDecided))
+    asked, said = rest[at - 1 : at + 1]
+    other = {**asked.args, "order_id": "A-7777"}
+    changed = [e.CallEdited(asked.call_id, asked.tool, other, "ada", "k", "x"), dataclasses.replace(asked, args=other)]
+    return [first, *rest[:at], *changed, said, *rest[at + 1 :]]
+
+
+def test_what_a_person_has_changed_was_not_agreed_to(agentctl, put):
+    """C75"""
+    put(*(edited(number) if number == 3 else run(number) for number in range(12)))
+    told = agentctl("policy", "suggest", "mine.toml", "--json").json
+
+    assert [] == told["rules"]
+    assert "1 of 13 asks were denied or changed" in {each["why"] for each in told["kept"]}
+
+
+def test_a_no_counts_also_where_the_tool_has_changed_since(agentctl, put):
+    """C75: one denial, by anybody, and there is no rule."""
+    first, *rest = run(3, decision="deny")
+    old = dataclasses.replace(first, tools={"tag_order": "of-before"})
+    put(*(run(number) for number in range(12)), [old, *rest])
+    told = agentctl("policy", "suggest", "mine.toml", "--json").json
+
+    assert [] == told["rules"]
+    assert "1 of 13 asks were denied or changed" in {each["why"] for each in told["kept"]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        POLICY.replace("max_steps = 20", "\tmax_steps = 20\t# ours"),
+        POLICY.replace("\n", "\r\n"),
+        POLICY.replace("\n", "\r\n").replace("max_steps = 20\r\n", ""),
+        POLICY.replace("for all", "for\u2028all\x85\u202e \u200b"),
+        'version = 1\r\nextends = "standard"',
+    ],
+)
+def test_the_printed_diff_applies_to_the_file_as_it_is_written(agentctl, folder, put, text):
+    """C75: tabs, ends of lines and odd characters of the file are still those of the file."""
+    (folder / "mine.toml").write_bytes(text.encode())
+    put(*(run(number) for number in range(22)))
+    policy = applied(folder, agentctl("policy", "suggest", "mine.toml").out)
+
+    assert 0 == agentctl("policy", "check", policy).code
+    written = policy.read_bytes().decode()
+    kept = [line for line in text.split("\n") if "max_steps" not in line and "run_usd" not in line]
+    assert all(line in written for line in kept)
+    assert written.count("\r\n") in {0, written.count("\n"), written.count("\n") - 1}
+
+
+@pytest.mark.parametrize("values", [("prod", "prod-x"), ("", "-x"), ("a.b", "$(x)|")])
+def test_an_example_that_must_not_match_does_not(agentctl, folder, put, values):
+    """C75: the policy that comes of it loads, whatever was approved."""
+    put(*(run(number, args={"order_id": values[number % 2], "tag": "t"}) for number in range(12)))
+    policy = applied(folder, agentctl("policy", "suggest", "mine.toml").out)
+
+    assert 0 == agentctl("policy", "check", policy).code
+    assert "[[risk.rules]]" in policy.read_text()
+
+
+@pytest.mark.parametrize(("name", "rules"), [("é b", 1), ('a"b', 1), ("a\"'b", 0), ("", 0)])
+def test_an_argument_of_any_name_is_no_trouble(agentctl, folder, put, name, rules):
+    """C75"""
+    task = (folder / "task.toml").read_text().replace("order_id =", f"{json.dumps(name)} =", 1)
+    (folder / "task.toml").write_text(task)
+    put(*(run(number, args={name: "x", "tag": "t"}) for number in range(12)))
+    told = agentctl("policy", "suggest", "mine.toml", "--json")
+
+    assert (0, rules) == (told.code, len(told.json["rules"])), told.err
+    if rules:
+        assert 0 == agentctl("policy", "check", applied(folder, told.json["diff"])).code
+
+
+@pytest.mark.parametrize(
     ("made", "why"),
     [
-        (lambda n: run(n, decision="deny" if n == 5 else "approve"), "1 of 12 asks were denied"),
+        (lambda n: run(n, decision="deny" if n == 5 else "approve"), "1 of 12 asks were denied or changed"),
         (lambda n: run(n, "drop_order", {"order_id": f"A-{n}"}), "its contract says that it is irreversible"),
         (lambda n: run(n, "mystery", {"order_id": f"A-{n}"}), "nobody classified it: say its side_effects in the task"),
         (lambda n: run(n, by="the script"), "too few approvals by people: 0 of 10"),
@@ -271,6 +383,9 @@ def test_calls_with_untrusted_text_private_data_and_a_way_out_get_no_rule(agentc
         (lambda n: ("pytest -q", "pytest -x")[n % 2], None),
         (lambda n: f"git commit -m fix-{n}", {"command": "^git commit -m fix-[0-9]{1,2}$"}),
         (lambda n: f"rm build-{n}", None),
+        (lambda _: "time rm -rf build", None),
+        (lambda _: "git rm -r build", None),
+        (lambda _: "source env", None),
         (lambda n: f"make report-{n} && rm -rf build", None),
         (lambda n: f"make ../report-{n}", None),
         (lambda n: f"python -c print-{n}", None),

@@ -5,14 +5,14 @@ Rules.
    was in doubt or whose arguments are masked. A rule could not help there, or should not.
 2. Never for a tool that is irreversible, that a policy names high, or that nobody classified.
 3. Every argument that the tool knows is pinned, by a pattern for each JSON path; of a shell command every word.
-4. One denial of what it is about, by anybody, and there is no rule.
+4. One denial of what it is about, or one change of it, by anybody, and there is no rule.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from agentctl.core.contract import Contract
@@ -31,10 +31,19 @@ FAR: Final = frozenset((
     *("rm", "rmdir", "mv", "dd", "shred", "truncate", "mkfs", "sudo", "su", "doas", "chmod", "chown", "kill"),
     *("curl", "wget", "ssh", "scp", "rsync", "nc", "ncat", "telnet", "ftp", "sftp", "sh", "bash", "zsh", "dash", "ksh"),
     *("eval", "exec", "env", "xargs", "find", "nohup", "timeout", "crontab", "at", "systemctl", "docker", "kubectl"),
+    *("time", "nice", "ionice", "setsid", "stdbuf", "busybox", "toybox", "builtin", "command", "source", ".", "fish"),
+    *("chroot", "unshare", "nsenter", "runuser", "pkexec", "flock", "watch", "strace", "parallel", "script", "npx"),
+    *("bunx", "uvx", "pipx", "perl", "ruby", "awk", "gawk", "unlink", "wipefs", "tee"),
 ))  # fmt: skip
 """Programs of which no rule is suggested: they destroy, reach out, or start whatever their words say."""
 INLINE: Final = frozenset({"-c", "-e", "--eval", "--command", "-exec"})
 """Words behind which a program stands."""
+LOOSE: Final = frozenset(
+    {"patternProperties", "allOf", "anyOf", "oneOf", "$ref", "$dynamicRef", "if", "dependentSchemas"}
+)
+"""Keys of a schema that let through more arguments than `properties` names."""
+OTHERS: Final = frozenset({"additionalProperties", "unevaluatedProperties"})
+"""Keys that say what becomes of arguments without a name in the schema; a strict check leaves it at that."""
 plain_word = re.compile(r"[A-Za-z0-9_.:=@,+%/-]+")
 plain_key = re.compile(r"[\w-]+")
 
@@ -47,7 +56,7 @@ class Ask:
     tool: str
     args: Json
     decision: str
-    """`approve`, `deny`, `stop`; empty: nobody answered."""
+    """`approve`, `deny`, `stop`, `edit`; empty: nobody answered."""
     person: bool
     """Somebody said so, and no program, script or clock."""
     waited_s: float
@@ -60,8 +69,8 @@ class Ask:
 
     @property
     def denied(self) -> bool:
-        """Somebody said no."""
-        return self.decision in {"deny", "stop"}
+        """Somebody said no, or would have it otherwise."""
+        return self.decision in {"deny", "stop", "edit"}
 
     @property
     def group(self) -> tuple[str, ...]:
@@ -105,7 +114,7 @@ def proposals(asks: Sequence[Ask], tier: Verdict, *, strict: bool) -> tuple[list
 
 def _proposal(alike: Sequence[Ask], tier: Verdict, *, strict: bool) -> Proposal | str:
     if any(ask.denied for ask in alike):
-        return f"{sum(ask.denied for ask in alike):,} of {len(alike):,} asks were denied"
+        return f"{sum(ask.denied for ask in alike):,} of {len(alike):,} asks were denied or changed"
     said = [ask for ask in alike if ask.decision == "approve" and ask.person]
     usable = [ask for ask in said if not ask.why_not]
     if len(said) >= MANY > len(usable):
@@ -125,8 +134,9 @@ def _proposal(alike: Sequence[Ask], tier: Verdict, *, strict: bool) -> Proposal 
 def _words(asks: Sequence[Ask]) -> dict[str, str] | str:
     """Word by word."""
     program = asks[0].words[0]
-    if program in FAR or "/" in program:
-        return f"no rule is suggested for {program}"
+    far = FAR.intersection(word for ask in asks for word in ask.words)  # `time rm x`, `git rm x` too
+    if far or "/" in program:
+        return f"no rule is suggested for {min(far, default=program)}"
     if len({len(ask.words) for ask in asks}) > 1:
         return "its commands have different numbers of words"
     parts: list[str] = []
@@ -149,11 +159,14 @@ def _arguments(asks: Sequence[Ask], *, strict: bool) -> dict[str, str] | str:
     """Path by path."""
     given = [ask.args for ask in asks if is_object(ask.args)]
     names = sorted({name for args in given for name in args})
-    known = asks[0].contract.parameters.get("properties")
-    declared = set(known) if is_object(known) else set[str]()
-    closed = strict or asks[0].contract.parameters.get("additionalProperties") is False
+    schemas = [ask.contract.parameters for ask in asks]  # tools of several tasks may have one name
+    declared = {name for schema in schemas for name in _declared(schema)}
+    closed = all(_closed(schema, strict=strict) for schema in schemas)
+    if open_ := sorted({key for schema in schemas for key in LOOSE & schema.keys()}):
+        return f"a rule could not pin all of its arguments: its schema has {', '.join(open_)}"
     if not names or not closed:
-        return "a rule could not pin all of its arguments: args.strict is off" if names else "it takes no arguments"
+        why = "its schema allows others" if strict else "args.strict is off"
+        return f"a rule could not pin all of its arguments: {why}" if names else "it takes no arguments"
     if loose := sorted(declared - set(names)):
         return f"a rule would leave {', '.join(loose)} open: it was never given"
     args: dict[str, str] = {}
@@ -165,8 +178,29 @@ def _arguments(asks: Sequence[Ask], *, strict: bool) -> dict[str, str] | str:
         made = shapes.pattern(texts, digits_may_vary=all(isinstance(each.get(name), str) for each in given))
         if made is None:
             return f"{name} varies too much for a pattern"
-        args[name if plain_key.fullmatch(name) else f"[{json.dumps(name)}]"] = f"^{made}$"
+        path = _path(name)
+        if path is None:
+            return f"no rule can name {json.dumps(name)}"
+        args[path] = f"^{made}$"
     return args
+
+
+def _declared(schema: JsonObject) -> Iterable[str]:
+    known = schema.get("properties")
+    return known if is_object(known) else ()
+
+
+def _closed(schema: JsonObject, *, strict: bool) -> bool:
+    """Whether a call has no arguments but those that its schema names."""
+    said = OTHERS & schema.keys()
+    return schema.get("additionalProperties") is False or (strict and "properties" in schema and not said)
+
+
+def _path(name: str) -> str | None:
+    """How a rule calls it; None: it has both kinds of quotes, or is empty."""
+    if plain_key.fullmatch(name):
+        return name
+    return next((f"[{mark}{name}{mark}]" for mark in "\"'" if name and mark not in name), None)
 
 
 def _examples(asks: Sequence[Ask]) -> tuple[tuple[JsonObject, ...], tuple[JsonObject, ...]]:
@@ -178,4 +212,8 @@ def _examples(asks: Sequence[Ask]) -> tuple[tuple[JsonObject, ...], tuple[JsonOb
         return tuple(shown), ({"command": f"{command}; rm -rf /"}, {"command": f"{command} --force"})
     name = min(shown[0])
     value = shown[0][name]
-    return tuple(shown), ({**shown[0], name: f"{value}-x" if isinstance(value, str) else "another"},)
+    taken = {shapes.text_of(ask.args.get(name)) for ask in asks if is_object(ask.args)}
+    other = f"{value}-x" if isinstance(value, str) else "another"
+    while other in taken:
+        other += "-x"
+    return tuple(shown), ({**shown[0], name: other},)
