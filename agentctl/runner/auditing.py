@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from itertools import islice
@@ -16,7 +19,7 @@ from agentctl.core.audit.facts import ELSEWHERE, Books, Facts, KeyPath, Lack, Re
 from agentctl.core.contract import Contract
 from agentctl.core.policy import Policy
 from agentctl.core.receivers import variable_of
-from agentctl.errors import StoreMissing, StoreUnusable
+from agentctl.errors import AgentctlError, StoreMissing, StoreUnusable
 from agentctl.journal import doors, walking
 from agentctl.journal.runs import DRIVEN, listing
 from agentctl.journal.tx import Tx
@@ -126,32 +129,59 @@ def _books(planned: Plan, flag: str | None) -> Books:
     shared = doors.is_server(url)
     shown = "a PostgreSQL server" if shared else url.partition("sqlite:///")[2] or url
     names = planned.task.task.name, planned.policy.name
+    file = planned.task.path
     unwritable, fix = "", ELSEWHERE
     for each in health.of_store(flag):
         shut = each.name in {"file", "server"} and each.state == "warn" and each.said.endswith(SHUT)
         if shut or each.state == "fail":
             unwritable, fix = each.said, each.fix
+    drills = _drilled(file, *names)
     try:
         with stores.tables(flag) as tx:
-            runs, rehearsals = _counted(tx, *names)
+            runs, rehearsals = _counted(tx, file, *names)
             unread = _unread(tx, url, names[0])
             fix = "agentctl store check --repair" if unread else fix
-            return Books(shown, shared, unwritable, unread, runs, rehearsals, fix)
+            return Books(shown, shared, unwritable, unread, runs, rehearsals + drills, fix)
     except StoreMissing:  # the first run makes it, where it can
-        return Books(shown, shared, unwritable, fix=fix)
+        return Books(shown, shared, unwritable, rehearsals=drills, fix=fix)
     except StoreUnusable as error:
-        return Books(shown, shared, unwritable or error.message, error.message, fix=error.hint or fix)
+        return Books(
+            shown, shared, unwritable or error.message, error.message, rehearsals=drills, fix=error.hint or fix
+        )
 
 
-def _counted(tx: Tx, task: str, policy: str) -> tuple[int, int]:
+def _counted(tx: Tx, file: Path, task: str, policy: str) -> tuple[int, int]:
     """Runs and rehearsals that ended as a run may end."""
     rows = tx.execute(
-        "SELECT rehearsed, count(*) FROM runs WHERE task = ? AND policy = ?"  # noqa: S608  # constants
-        f" AND status IN ({', '.join('?' for _ in ENDED)}) GROUP BY rehearsed",
+        "SELECT rehearsed, spec, count(*) FROM runs LEFT JOIN specs ON specs.run_id = runs.run_id"  # noqa: S608
+        f" WHERE task = ? AND policy = ? AND status IN ({', '.join('?' for _ in ENDED)}) GROUP BY rehearsed, spec",
         (task, policy, *ENDED),
     )
-    counts = {bool(rehearsed): int(count) for rehearsed, count in rows.fetchall()}
-    return counts.get(False, 0), counts.get(True, 0)
+    counts = Counter[bool]()
+    for rehearsed, spec, count in rows.fetchall():
+        counts[bool(rehearsed)] += int(count) if _same(spec, file) else 0
+    return counts[False], counts[True]
+
+
+def _same(spec: str | None, file: Path) -> bool:
+    """Whether it was of this very file: another of the same name is another task.
+
+    What was moved since, or ran on another machine, is taken at its name.
+    """
+    try:
+        return Path(json.loads(spec or "{}")["task"]).samefile(file)
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+
+
+def _drilled(file: Path, task: str, policy: str) -> int:
+    """The runs of drills that are kept: each drill has a store of its own."""
+    found = 0
+    for store in (paths.data_dir() / "drills").glob("*/policy/*/drill.db"):
+        if ".fix" not in store.parent.name:  # what a fix comes to is tried under another policy
+            with contextlib.suppress(AgentctlError, OSError), stores.tables(f"sqlite:///{store.absolute()}") as tx:
+                found += _counted(tx, file, task, policy)[1]
+    return found
 
 
 def _unread(tx: Tx, url: str, task: str) -> str:

@@ -118,16 +118,24 @@ def merge(into: dict[str, Any], more: dict[str, Any]) -> None:
             into[key] = value
 
 
-def evidence(task: str = "shop", policy: str = "policy", run_id: str = RUN, *, rehearsed: bool = True) -> None:
-    """A run in the default store that ended well."""
+def evidence(
+    task: str = "shop",
+    policy: str = "policy",
+    run_id: str = RUN,
+    *,
+    rehearsed: bool = True,
+    spec: str = "{}",
+    url: str = "",
+) -> None:
+    """A run in the default store, or another, that ended well."""
     stamped = [
         e.Stamped(run_id, 1, "s_1", 0, time.time(), e.RunStarted(task, policy, "d", "ada", "", "Go.", "", 10, 5, {})),
         e.Stamped(run_id, 2, "s_1", 1, time.time(), e.Completed("completed", "done", 0, 0, "Done.")),
     ]
 
     async def work() -> None:
-        with open_store(paths.store_url(), seal_dir=paths.data_dir()) as store:
-            new = NewRun(run_id, "s_1", "ada", task, "{}", time.time(), rehearsed=rehearsed, policy=policy)
+        with open_store(url or paths.store_url(), seal_dir=paths.data_dir()) as store:
+            new = NewRun(run_id, "s_1", "ada", task, spec, time.time(), rehearsed=rehearsed, policy=policy)
             await store.create_run(new)
             epoch = await store.take(run_id, "tests:1:1")
             await store.append(epoch, stamped, Change("completed", "done", 0, 1), durable=True)

@@ -1,5 +1,6 @@
 """The readiness checklist over real files: each item fails by itself, and its printed fix mends it."""
 
+import json
 import re
 import sqlite3
 import tomllib
@@ -163,6 +164,30 @@ def test_autonomy_needs_a_run_or_a_rehearsal_of_this_task_under_this_policy(tmp_
 
     evidence(run_id="r_5a0b0c0d02", rehearsed=False)
     assert {} == ready.missing()
+
+
+def test_a_task_of_the_same_name_in_another_file_is_no_evidence(tmp_path):
+    """D96: two folders of `init` hold two tasks, both called alike."""
+    (tmp_path / "other").mkdir()
+    ready, other = Ready(tmp_path), Ready(tmp_path / "other")
+    evidence(spec=json.dumps({"task": str(other.write())}))
+
+    assert ["D96"] == list(ready.missing())
+    assert {} == other.missing()
+
+    evidence(run_id="r_5a0b0c0d02", spec=json.dumps({"task": "/moved/since/task.toml"}))
+    assert {} == ready.missing()
+
+
+def test_a_drill_of_the_task_is_evidence_and_the_trial_of_a_fix_is_none(tmp_path):
+    """D96: each drill has a store of its own."""
+    ready = Ready(tmp_path)
+    for name, lacks in (("slow-tool.fix1", ["D96"]), ("slow-tool", [])):
+        folder = paths.data_dir() / "drills" / "20260101T000000Z-abcdef" / "policy" / name
+        folder.mkdir(parents=True)
+        evidence(spec=json.dumps({"task": str(ready.write())}), url=f"sqlite:///{folder / 'drill.db'}")
+
+        assert lacks == list(ready.missing())
 
 
 def test_a_receiver_whose_variable_is_not_set_hears_nothing(ready, monkeypatch):
