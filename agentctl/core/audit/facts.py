@@ -6,6 +6,8 @@ A fix is one line that can be typed into a file as it stands: `in the policy: [b
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -17,6 +19,7 @@ from agentctl.records import dataclass
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 Scalar: TypeAlias = str | int | float | bool | None
+bare = re.compile(r"[A-Za-z0-9_-]+")
 ELSEWHERE = "--store names another"
 
 
@@ -104,7 +107,7 @@ def toml(value: object) -> str:
         case Tier():
             return f'"{value.word}"'
         case str():
-            return f'"{value}"'
+            return json.dumps(value, ensure_ascii=False)
         case float():
             return f"{value:g}" if value < 1e6 else f"{value:.0f}"
         case tuple():
@@ -130,8 +133,12 @@ def in_policy(facts: Facts, path: KeyPath, value: Scalar | Tier) -> str:
     *tables, key = path
     if tables[0] == "providers":
         return f"in the policy: [[providers]] {facts.policy.providers[int(tables[1])].name}: {key} = {toml(value)}"
-    plain = str(key) if str(key).replace("_", "").replace("-", "").isalnum() else f'"{key}"'
-    return f"in the policy: [{'.'.join(map(str, tables))}] {plain} = {toml(value)}"
+    return f"in the policy: [{'.'.join(map(str, tables))}] {plain(str(key))} = {toml(value)}"
+
+
+def plain(key: str) -> str:
+    """A key as TOML has it."""
+    return key if bare.fullmatch(key) else json.dumps(key)
 
 
 def in_task(facts: Facts, tool: str, line: str) -> str:

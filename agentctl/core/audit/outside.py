@@ -9,6 +9,8 @@ from agentctl.core.policy import Provider
 
 LEAST_RATIO: Final = 0.1
 """A hit ratio that even a cold cache reaches: a watch below it never wakes anybody."""
+HOPELESS: Final = 100
+"""Failures above which a circuit protects nobody."""
 OTHERS: Final = {
     "anthropic": 'name = "second", sdk = "openai", model = "gpt-5.4", priority = 9, degraded = true',
     "openai": 'name = "second", sdk = "anthropic", model = "claude-sonnet-4-6", priority = 9, degraded = true',
@@ -17,7 +19,7 @@ OTHERS: Final = {
 
 def bounded(facts: Facts) -> Said:
     """E29"""
-    yield from on(facts, "circuit")
+    yield from _opens(facts)
     whole = facts.policy.budget.max_wall_s
     for number, provider in enumerate(facts.policy.providers):
         if provider.timeout_s >= whole:
@@ -28,9 +30,19 @@ def bounded(facts: Facts) -> Said:
         yield listed([f"{each.name} {each.timeout_s:g}s" for each in facts.contracts])
 
 
+def _opens(facts: Facts) -> Said:
+    """A circuit that failures could open, in a row or by their rate."""
+    yield from on(facts, "circuit")
+    rules = facts.policy.circuit
+    for path, each in ((("circuit",), rules), (("circuit", "tools"), rules.tools)):
+        if min(each.failure_threshold, each.min_calls) > HOPELESS:
+            why = f"more than {HOPELESS} failures open nothing"
+            yield must(facts, (*path, "failure_threshold"), good=False, value=5, why=why)
+
+
 def second(facts: Facts) -> Said:
     """C52"""
-    yield from on(facts, "circuit")
+    yield from _opens(facts)
     lack = alone(facts)
     if lack is not None:
         yield lack

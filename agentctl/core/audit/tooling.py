@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from agentctl.core.audit.facts import Facts, Lack, Said, in_entry, in_policy, in_task, listed, of_tool, on, told
+from agentctl.core.audit.facts import (
+    Facts,
+    Lack,
+    Said,
+    in_entry,
+    in_policy,
+    in_task,
+    listed,
+    of_tool,
+    on,
+    plain,
+    told,
+    toml,
+)
+from agentctl.core.contract import Contract
 from agentctl.core.messages import is_object
 
 API_S: Final = 5.0
@@ -50,13 +64,33 @@ def time(facts: Facts) -> Said:
 def types(facts: Facts) -> Said:
     """D66"""
     for each in facts.contracts:
-        shape = each.parameters.get("properties")
-        for name, about in (shape if is_object(shape) else {}).items():
-            if is_object(about) and not TYPES & about.keys():
-                why = f"{of_tool(facts, each.name, 'parameters')}: {name} has no type"
-                yield Lack(why, in_task(facts, each.name, f'parameters.properties.{name}.type = "string"'))
+        where = of_tool(facts, each.name, "parameters")
+        for name in _untyped(each):
+            line = f'parameters.properties.{plain(name)} = {{ type = "string" }}'
+            yield Lack(f"{where}: {name} has no type", _typed(facts, each, line, name))
+        if each.parameters.get("additionalProperties") in (True, {}):
+            line = "parameters.additionalProperties = false"
+            yield Lack(f"{where}: whatever else is sent has no type", _typed(facts, each, line, "all that it takes"))
     answer = "the answer has a schema" if facts.task.output else "the answer is text"
     yield f"every result is one envelope; {answer}"
+
+
+def _untyped(contract: Contract) -> list[str]:
+    """Its parameters that may be anything."""
+    shape = contract.parameters.get("properties")
+    named = shape.items() if is_object(shape) else ()
+    return [name for name, about in named if about is True or (is_object(about) and not TYPES & about.keys())]
+
+
+def _typed(facts: Facts, contract: Contract, line: str, name: str) -> str:
+    """The fix that gives it a type; only a program's parameters stand in the task."""
+    number = facts.entries[contract.name]
+    entry = facts.task.tools[number]
+    if entry.use != "mcp":
+        return in_entry(facts, number, line) if not entry.use else f"a type hint for {name}, in {entry.use}"
+    ours = [each for each in facts.contracts if facts.entries[each.name] == number and not _untyped(each)]
+    kept = [each.name.removeprefix(f"{entry.name}.") for each in ours if each is not contract]
+    return in_entry(facts, number, f"include = {toml(tuple(kept))}") if kept else f"a type for {name}, from its server"
 
 
 def retries(facts: Facts) -> Said:
