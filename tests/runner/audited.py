@@ -58,7 +58,7 @@ POLICY: dict[str, Any] = {
     "alerts": {"urls": ["json://127.0.0.1:9/hook"]},
 }
 RUN = "r_5a0b0c0d01"
-FIX = re.compile(r"in the (policy|task)(?:, beside the others)?: \[\[?([\w.]+)\]\]?(?: ([\w:.]+):)? (.+)")
+FIX = re.compile(r"in the (policy|task)(?:, beside the others)?: \[\[?([\w.]+)\]\]?(?: ([\w:.*]+):)? (.+)")
 HELD = {"providers": "name", "rules": "tool", "tools": "name"}
 """What the entries of an array are called by."""
 

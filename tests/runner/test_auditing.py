@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from agentctl.config import paths
-from agentctl.core.audit.checklist import ITEMS
+from agentctl.core.audit.checklist import ITEMS, audit
 from agentctl.errors import Invalid
+from agentctl.records import replace
 from tests.runner.audited import NAME, Ready, evidence
 
 ROOT = Path(__file__).parent.parent.parent
@@ -50,6 +51,16 @@ def rule(ready):
     ready.policy["risk"] = {"rules": [{**one, "not_match": [{"order": "B"}]}]}
 
 
+def shell(ready):
+    ready.task["tools"].append({"use": "builtin:shell", "timeout_seconds": 5})
+    tiers(shell="low")(ready)
+
+
+def starred(ready):
+    ready.tool("lookup").pop("side_effects")
+    ready.policy["risk"] = {"rules": [{"tool": "look*", "tier": "safe"}]}
+
+
 def free_note(ready):
     ready.tool("lookup")["parameters"] = {"type": "object", "properties": {"order": NAME, "note": {}}}
 
@@ -75,6 +86,8 @@ FAULTS = [
     ("B55", policy("results", enabled=False)),
     ("B56", policy("risk", unknown="low")),
     ("B56 B59 D68", policy("risk", enabled=False)),
+    ("B56", shell),
+    ("B56", starred),
     ("B58", policy("alerts", urls=[])),
     ("B59", tiers(refund="low")),
     ("B59", rule),
@@ -86,6 +99,7 @@ FAULTS = [
     ("C51", policy("progress", halt_on_stall=False)),
     ("C52", provider(1, **SAME)),
     ("C52 E32", lambda ready: ready.policy["providers"].pop()),
+    ("C52 E32", lambda ready: ready.policy.update(providers=[{**ready.policy["providers"][0], "name": "second"}])),
     ("C53", policy("cache", min_hit_ratio=0.01)),
     ("C54", policy("scrub", detectors="off")),
     ("C53 C55", policy("cache", enabled=False)),
@@ -148,6 +162,24 @@ def test_most_faults_are_of_one_item_alone():
     together = {item.id for item in ITEMS} - alone
 
     assert {"C50", "C55", "B57"} == together, "their rows ask for what others ask for too"
+
+
+def test_a_type_that_stands_in_no_task_is_asked_for_where_it_stands(ready):
+    """D66: an entry of a server or of a Python function has no `parameters`."""
+    facts = ready.facts()
+    bare = replace(facts.contracts[0], name="fs.look", parameters={"properties": {"x": {}}})
+    typed = replace(facts.contracts[1], name="fs.add")
+
+    def fixes(use, *contracts):
+        entry = replace(facts.task.tools[0], use=use, name="fs")
+        task = replace(facts.task, tools=(entry,))
+        entries = dict.fromkeys((each.name for each in contracts), 0)
+        found = audit(replace(facts, task=task, contracts=contracts, entries=entries, rejected=()), ["D66"])
+        return [each.fix for each in found.missing]
+
+    assert fixes("mcp", bare, typed) == ['in the task: [[tools]] fs: include = ["add"]']
+    assert fixes("mcp", bare) == ["a type for x, from its server"]
+    assert fixes("python:shop:look", bare) == ["a type hint for x, in python:shop:look"]
 
 
 def test_what_holds_says_the_value_and_the_line_of_the_file(ready):

@@ -16,9 +16,29 @@ def high(facts: Facts) -> Said:
     yield must(facts, ("risk", "auto_approve"), rules.auto_approve < Tier.HIGH, Tier.LOW, "nothing asks")
     why = "what nobody classified runs without asking"
     yield must(facts, ("risk", "unknown"), rules.unknown > min(rules.auto_approve, Tier.MEDIUM), Tier.HIGH, why)
+    for contract in facts.contracts:
+        if rules.enabled and rules.auto_approve < Tier.HIGH and _born_high(rules, contract):
+            yield from _free(facts, contract)
     names = [each.name for each in facts.contracts if risk.tier(rules, each).tier is Tier.HIGH]
     if names:
         yield f"high: {listed(names)}"
+
+
+def _born_high(rules: risk.Rules, contract: Contract) -> bool:
+    """A tool that is high whatever the policy says: a shell, a payment; what nobody has looked at, but for a star."""
+    decided = risk.tier(rules, contract).decided
+    unknown = contract.side_effects is None and contract.base_tier is None and contract.name not in rules.tiers
+    starred = unknown and decided is not None and "*" in rules.rules[decided].tool
+    return Tier.HIGH in {contract.base_tier, risk.NAMED.get(contract.name)} or starred
+
+
+def _free(facts: Facts, contract: Contract) -> Said:
+    """That a tool runs without asking, and the line that ends it."""
+    rules = facts.policy.risk
+    if risk.check(rules, contract) is None:
+        ruling = risk.tier(rules, contract)
+        where = of_tool(facts, contract.name, "side_effects")
+        yield Lack(f"{where} runs without asking: {ruling.tier.word} by {ruling.rule}", _gate(facts, contract))
 
 
 def effects(facts: Facts) -> Said:
@@ -49,11 +69,7 @@ def _gated(facts: Facts, kind: SideEffects) -> Said:
     if not facts.policy.approval.enabled:
         yield from on(facts, "approval")
     for contract in free:
-        ruling = risk.tier(rules, contract)
-        why = (
-            f"{of_tool(facts, contract.name, 'side_effects')} runs without asking: {ruling.tier.word} by {ruling.rule}"
-        )
-        yield Lack(why, _gate(facts, contract))
+        yield from _free(facts, contract)
     if len(free) < len(found):
         yield f"asks: {listed([each.name for each in found if each not in free])}"
 

@@ -12,8 +12,8 @@ LEAST_RATIO: Final = 0.1
 HOPELESS: Final = 100
 """Failures above which a circuit protects nobody."""
 OTHERS: Final = {
-    "anthropic": 'name = "second", sdk = "openai", model = "gpt-5.4", priority = 9, degraded = true',
-    "openai": 'name = "second", sdk = "anthropic", model = "claude-sonnet-4-6", priority = 9, degraded = true',
+    "anthropic": 'sdk = "openai", model = "gpt-5.4", priority = 9, degraded = true',
+    "openai": 'sdk = "anthropic", model = "claude-sonnet-4-6", priority = 9, degraded = true',
 }
 
 
@@ -64,7 +64,10 @@ def alone(facts: Facts) -> Lack | None:
 
 def another(facts: Facts) -> str:
     """The fix that adds a provider at another address."""
-    return f"in the policy, beside the others: [[providers]] {OTHERS[facts.answering[0].sdk]}"
+    names, name = {each.name for each in facts.policy.providers}, "second"
+    while name in names:
+        name += "-more"
+    return f'in the policy, beside the others: [[providers]] name = "{name}", {OTHERS[facts.answering[0].sdk]}'
 
 
 def _place(provider: Provider) -> tuple[str, str]:
