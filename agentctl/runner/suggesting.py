@@ -25,6 +25,7 @@ from agentctl.records import dataclass, replace
 from agentctl.runner.asks import Asks, allows
 from agentctl.runner.backtesting import Asked, Far, Recorded, judge, recorded_runs
 from agentctl.runner.judging import Setups
+from agentctl.runner.order import Order
 
 NEW = "suggested.toml"
 """What a diff makes where the policy is a shipped one, which nobody edits."""
@@ -62,6 +63,21 @@ class Suggestion:
     diff: str = ""
     totals: Totals | None = None
     """Of the runs decided again with all of it; None: there is nothing."""
+    _files: dict[tuple[Path, str | None], str] = field(default_factory=dict[tuple[Path, "str | None"], str])
+
+    def elsewhere(self, order: Order | None) -> str:
+        """The other file that an order's policy stands in, although it is called alike; empty: none is known."""
+        if order is None:
+            return ""
+        key = order.task, order.policy
+        if key not in self._files:
+            try:
+                loaded = load.policy_of(task.load_task(order.task), order.policy)
+                alike = loaded.name == self.under.name and not loaded.path.samefile(self.under.path)
+                self._files[key] = str(loaded.path) if alike else ""
+            except (AgentctlError, OSError):  # gone since: its name has to do
+                self._files[key] = ""
+        return self._files[key]
 
 
 def suggest(policy: str | None, asked: Asked, store: str | None, far: Far) -> Suggestion:
@@ -106,7 +122,10 @@ def _ours(found: Suggestion, recorded: Recorded) -> bool:
     if started.policy != found.under.name:
         found.others[started.policy] += 1
         return False
-    return True
+    other = found.elsewhere(recorded.order)
+    if other:
+        found.others[other] += 1
+    return not other
 
 
 def _whole(recorded: Recorded) -> bool:

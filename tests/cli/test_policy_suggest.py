@@ -409,6 +409,18 @@ def test_runs_under_another_policy_say_nothing_of_this_one(agentctl, folder, put
     assert "runs under other policies say nothing of this one: mine (21)" in called.err
 
 
+def test_runs_under_a_policy_of_the_same_name_in_another_file_say_nothing_of_this_one(agentctl, folder, put):
+    """C75: what was agreed to in one project is not agreed to in the next."""
+    put(*(run(number) for number in range(21)))
+    other = folder / "next" / "mine.toml"
+    other.parent.mkdir()
+    other.write_text(POLICY)
+    called = agentctl("policy", "suggest", other)
+
+    assert (0, "") == (called.code, called.out)
+    assert f"runs under other policies say nothing of this one: {folder / 'mine.toml'} (21)" in called.err
+
+
 def test_the_tasks_own_policy_is_found(agentctl, put):
     put(*(run(number) for number in range(21)))
 
