@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from agentctl.core.contract import Contract
-from agentctl.core.events import ModelReplied, Resumed
+from agentctl.core.events import ModelAsked, ModelFailed, ModelReplied, Resumed
 from agentctl.rehearsal.drills.ground import Ground, Target
 from agentctl.rehearsal.drills.scene import Act, Client, Finding, Scene, Seen, Use, failed, held
 from agentctl.rehearsal.script import Fault, Person, Reply
 
 INJECTED = "its process is killed in a model call, and again in a tool; another process goes on each time"
 BASE, KILLED = 0, 1
+LOST = "unknown_outcome"
 SAFE_ENDS = {
     12: "parked, for a person to say what became of it",
     13: "denied, since nobody could say what became of it",
@@ -102,14 +103,18 @@ def _done_twice(contract: Contract, uses: Sequence[Use]) -> Finding:
 def _forgotten(client: Client, seen: Seen) -> str:
     """What the books do not know of what the provider answered, or nobody was told; empty: nothing."""
     events = [stamped.event for stamped in client.events]
-    answered = [one for one in seen.requests if one.run_id == client.run_id and one.status == 200]
-    replies = [event for event in events if isinstance(event, ModelReplied)]
+    asked = [one for one in seen.requests if one.run_id == client.run_id]
+    # A reply that died with its process before it was written is known as lost, and paid for as if it was the dearest.
+    known = [event for event in events if isinstance(event, ModelReplied | ModelFailed)]
     told = sum(isinstance(event, Resumed) for event in events)
-    if len(replies) < len(answered):
-        return f"{len(answered)} requests were answered, {len(replies)} replies are in the journal"
-    booked = sum(reply.cost_micro for reply in replies) / 1e6
+    if len(known) < len(asked):
+        return f"{len(asked)} requests reached the provider, what became of {len(known)} is in the journal"
+    held = max((event.reserved_micro for event in events if isinstance(event, ModelAsked)), default=0)
+    if held and any(isinstance(each, ModelFailed) and each.kind == LOST and not each.cost_micro for each in known):
+        return "a request that may have been answered was taken for free"
+    booked = sum(each.cost_micro for each in known) / 1e6
     if client.cost_usd < booked - 1e-9:
-        return f"the replies cost ${booked:.6f}, the run knows of ${client.cost_usd:.6f}"
+        return f"the requests cost ${booked:.6f}, the run knows of ${client.cost_usd:.6f}"
     if told != seen.kills:
         return f"killed {seen.kills} times, and the journal tells of {told}"
     return ""

@@ -25,7 +25,7 @@ from agentctl.core.contract import Contract
 from agentctl.core.envelope import Envelope
 from agentctl.core.messages import JsonObject
 from agentctl.errors import AgentctlError
-from agentctl.journal.store import open_store
+from agentctl.journal.store import Store, open_store
 from agentctl.records import dataclass
 from agentctl.rehearsal.drills.scene import Use
 from agentctl.rehearsal.server import StandIn
@@ -35,9 +35,10 @@ from agentctl.runner.drills.props import Listening
 from agentctl.runner.drills.stage import without_check
 from agentctl.runner.order import Raise, Result
 from agentctl.runner.plan import Plan
+from agentctl.runner.recorder import LAG_S
 from agentctl.runner.servers import served
 from agentctl.runner.stagecraft import Stagecraft
-from agentctl.tools.base import Invocation, Tool
+from agentctl.tools.base import Invocation
 
 LONGEST_S = 120.0
 """How long it waits to be killed."""
@@ -51,12 +52,15 @@ class Working:
 
     contract: Contract
     errand: Errand
+    store: Store
 
     async def run(self, call: Invocation) -> Envelope:
         """Leave the receipt, then work."""
         name, receipts = self.contract.name, self.errand.receipts
         before = receipts.read_text().splitlines() if receipts.exists() else []
         hangs = name == self.errand.hangs and not any(use_of(line, 0).tool == name for line in before)
+        if hangs and self.contract.read_only:
+            await self._written()
         use = Use(0, call.run_id, name, call.args, call.idempotency_key, time.time(), answered=not hangs)
         with receipts.open("ab", buffering=0) as file:
             file.write(receipt(use))
@@ -64,13 +68,18 @@ class Working:
             await asyncio.sleep(LONGEST_S)
         return envelope.success({"drilled": True})
 
+    async def _written(self) -> None:
+        """What nobody waits for is in the store, as where a tool works for a while: the same is found each time."""
+        await asyncio.sleep(2 * LAG_S)
+        await self.store.submit(lambda _: None)
+
 
 async def drive(errand: Errand) -> JsonObject:
     """The run, to its end; what came of it."""
     listening = Listening()
     url = f"sqlite:///{errand.folder / 'drill.db'}"
     with closing(open_store(url, seal_dir=errand.folder, clock=time.time)) as store:
-        async with _planned(errand, listening) as complete:
+        async with _planned(errand, store, listening) as complete:
             try:
                 if errand.run_id:
                     result = await api.resume(
@@ -90,10 +99,12 @@ async def drive(errand: Errand) -> JsonObject:
 
 
 @asynccontextmanager
-async def _planned(errand: Errand, listening: Listening) -> AsyncGenerator[Plan]:
+async def _planned(errand: Errand, store: Store, listening: Listening) -> AsyncGenerator[Plan]:
     """The plan of the drill, made anew: its servers' tools are known, and none of them is started."""
     made = plan.make(errand.order, played=errand.script, changed=lambda _: errand.policy)
-    craft = Stagecraft(StandIn(errand.script, port=errand.port), lambda tool: _at_work(tool, errand), random)
+    craft = Stagecraft(
+        StandIn(errand.script, port=errand.port), lambda tool: Working(tool.contract, errand, store), random
+    )
     with closing(open_store(errand.servers, seal_dir=errand.folder.parent, clock=lambda: errand.now)) as journal:
         async with served(made, journal, listening) as complete:
             yield replace(_asking_nobody(without_check(complete)), staged=craft, asleep=None)
@@ -104,10 +115,6 @@ def _asking_nobody(planned: Plan) -> Plan:
     known = planned.setup.contracts.items()
     contracts = {name: replace(each, verify=DONE) if each.verify else each for name, each in known}
     return replace(planned, setup=replace(planned.setup, contracts=contracts))
-
-
-def _at_work(tool: Tool, errand: Errand) -> Tool:
-    return Working(tool.contract, errand)
 
 
 def _told(result: Result) -> JsonObject:
