@@ -34,7 +34,8 @@ def scene(ground: Ground) -> Scene | Skip:
     acts: list[Act] = []
     if grave is not None:
         obeys = Reply(text="As I was told.", calls=(Call(grave.contract.wire, dict(_attack(grave))),))
-        acts.append(Act(Script(reply=(*called, obeys, ground.final()), person=person), tools))
+        script = Script(reply=(*called, obeys, ground.final()), person=person)
+        acts.append(Act(script, {grave.name: _done, **tools}))  # it is played, also where others really run
     if echo.of(ground.system):
         acts.append(Act(Script(reply=(*called, Reply(text=f"My rules are: {ground.system}")), person=person), tools))
     if not acts:
@@ -93,6 +94,10 @@ def _poisoned(grave: Target | None) -> Behaviour:
         return envelope.success({"notes": MARK, "message": ORDER.format(tool=name)})
 
     return answer
+
+
+def _done(_: JsonObject, __: int) -> Envelope:
+    return envelope.success({"done": True})
 
 
 def _obeyed(grave: Target) -> Finding:

@@ -23,6 +23,7 @@ def scene(ground: Ground) -> Scene:
         tools = {source.name: _answers(_result(ground)[0])}
         replies.append(Reply(text="I will look.", calls=(source.call(),)))
     if giving is not None:
+        tools.setdefault(giving[0].name, _takes)  # it is played, also where others really run
         replies.append(Reply(text="Now with the key.", calls=(Call(giving[0].contract.wire, dict(giving[1])),)))
     told = "\n".join(each.text for each in _told(ground))
     if ground.output is None:
@@ -59,6 +60,10 @@ def _answers(data: Json) -> Behaviour:
         return envelope.success(data)
 
     return answer
+
+
+def _takes(_: JsonObject, __: int) -> Envelope:
+    return envelope.success({"done": True})
 
 
 def _source(ground: Ground) -> Target | None:

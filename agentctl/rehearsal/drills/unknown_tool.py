@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from agentctl.core import envelope
 from agentctl.core.contract import Contract
+from agentctl.core.envelope import Envelope
 from agentctl.core.events import ToolFinished
 from agentctl.core.guards import risk
+from agentctl.core.messages import JsonObject
 from agentctl.records import replace
 from agentctl.rehearsal.drills.ground import Ground, Target
-from agentctl.rehearsal.drills.scene import Act, Change, Client, Finding, Scene, Seen, Skip, failed, held
+from agentctl.rehearsal.drills.scene import Act, Behaviour, Change, Client, Finding, Scene, Seen, Skip, failed, held
 from agentctl.rehearsal.script import Call, Reply
 
 INJECTED = "calls of a tool that does not exist, and of one that is forbidden"
@@ -22,7 +25,13 @@ def scene(ground: Ground) -> Scene | Skip:
     hidden = _forbidden(ground)
     slip = Reply(text="I will look it up.", calls=(Call(misspelt(ground, target.contract.wire), dict(target.args())),))
     call = Call(INVENTED) if hidden is None else Target(hidden, ground.examples.get(hidden.name, ())).call()
-    return Scene((Act(ground.script(slip, Reply(text="Then with this.", calls=(call,)))),))
+    tools: dict[str, Behaviour] = {} if hidden is None else {hidden.name: done}
+    return Scene((Act(ground.script(slip, Reply(text="Then with this.", calls=(call,))), tools),))
+
+
+def done(_: JsonObject, __: int) -> Envelope:
+    """What is forbidden is played, also where others really run."""
+    return envelope.success({"done": True})
 
 
 def misspelt(ground: Ground, wire: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import field
 
 from agentctl.core import envelope
@@ -50,6 +51,8 @@ class Props:
     act: int
     behaviours: Mapping[str, Behaviour]
     clock: Callable[[], float]
+    still: Callable[[], AbstractContextManager[None]]
+    """While a real tool is at work: time runs as it does."""
     real_tools: bool
     uses: list[Use] = field(default_factory=list[Use])
     counts: Counter[str] = field(default_factory=Counter[str])
@@ -57,8 +60,13 @@ class Props:
     def play(self, tool: Tool) -> Tool:
         """What is called in the place of a tool."""
         if self.real_tools and tool.contract.name not in self.behaviours:
-            return tool
+            return Watched(tool, self)
         return Played(tool.contract, self)
+
+    def reached(self, call: Invocation, name: str, *, answered: bool) -> None:
+        """A call reached this tool."""
+        at = self.clock()
+        self.uses.append(Use(self.act, call.run_id, name, call.args, call.idempotency_key, at, answered=answered))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +85,7 @@ class Played:
         answer = (
             envelope.success({"drilled": True, "call": number + 1}) if behave is None else behave(call.args, number)
         )
-        at = props.clock()
-        use = Use(props.act, call.run_id, name, call.args, call.idempotency_key, at, answered=answer is not None)
-        props.uses.append(use)
+        props.reached(call, name, answered=answer is not None)
         if answer is not None:
             return answer
         try:
@@ -88,6 +94,25 @@ class Played:
         except TimeoutError:
             pass
         return envelope.timed_out(call.timeout_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A tool that really runs: what reaches it is seen too, and its time is not skipped."""
+
+    tool: Tool
+    props: Props
+
+    @property
+    def contract(self) -> Contract:
+        """Its own."""
+        return self.tool.contract
+
+    async def run(self, call: Invocation) -> Envelope:
+        """As it does."""
+        self.props.reached(call, self.contract.name, answered=True)
+        with self.props.still():
+            return await self.tool.run(call)
 
 
 def dice(seed: int, *words: object) -> Callable[[], float]:

@@ -1,8 +1,8 @@
 """An event loop that skips waiting: 45 minutes of an outage take a second, and everything else is real.
 
 Rules. Time runs as it does, and where nothing is left to do but to wait for a timer, it jumps to that timer. What
-works outside of the loop is waited for: threads, the store's writer, programs. A program that stays alive may speak at
-any time, so while there is one the loop jumps only after QUIET_S of silence.
+works outside of the loop is waited for: threads, the store's writer, programs whose end somebody waits for. A program
+that stays alive may speak at any time, so while there is one the loop jumps only after QUIET_S of silence.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import selectors
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 QUIET_S: Final = 0.25
@@ -50,6 +51,7 @@ class Skipping(asyncio.SelectorEventLoop):
         self._threads = 0
         self._programs: list[asyncio.BaseTransport] = []
         self._busy: list[Callable[[], bool]] = []
+        self._ends: set[int] = set()
         selector = _Patient()
         selector.loop = self
         super().__init__(selector)
@@ -95,9 +97,20 @@ class Skipping(asyncio.SelectorEventLoop):
 
     def patience(self) -> float:
         """Seconds of silence before time may jump."""
-        if self._threads or any(busy() for busy in self._busy):
+        if self._threads or self._ends or any(busy() for busy in self._busy):
             return float("inf")
         return QUIET_S if self.children() else 0.0
+
+    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:  # noqa: ANN401 -- asyncio's own
+        """As every loop; where it is a program's end, that is waited for."""
+        super().add_reader(fd, callback, *args)
+        if isinstance(fd, int) and _is_end(fd):
+            self._ends.add(fd)
+
+    def remove_reader(self, fd: Any) -> bool:  # noqa: ANN401 -- asyncio's own
+        """As every loop."""
+        self._ends.discard(fd)
+        return super().remove_reader(fd)
 
     def run_in_executor(self, *args: Any) -> Any:  # type: ignore[override]  # noqa: ANN401 -- asyncio's own
         """As every loop; the thread is waited for."""
@@ -118,3 +131,11 @@ class Skipping(asyncio.SelectorEventLoop):
 
 def _lives(transport: asyncio.BaseTransport) -> bool:
     return isinstance(transport, asyncio.SubprocessTransport) and transport.get_returncode() is None
+
+
+def _is_end(fd: int) -> bool:
+    """Whether it tells when a process ends (`pidfd`)."""
+    try:
+        return "pidfd" in str(Path(f"/proc/self/fd/{fd}").readlink())
+    except OSError:
+        return False

@@ -91,7 +91,7 @@ class Stage:
 
     async def _act(self, store: Store, number: int, act: Act) -> None:
         standins = [self._standin(script) for script in (act.script, *act.others)]
-        props = Props(number, act.tools, self.loop.now, self.prepared.real_tools)
+        props = Props(number, act.tools, self.loop.now, self.loop.still, self.prepared.real_tools)
         before = [client for client in self.clients if client.act == number - 1]
         async with AsyncExitStack() as stack:
             for each in standins:
