@@ -50,7 +50,7 @@ def test_a_client_that_comes_back_before_its_time_is_found(sound):
     """A21: no sooner than it was asked to."""
     played = sound["rate-limits"]
     hurried = [
-        replace(request, at=request.at - 1.5) if request.act == 1 and not request.fault else request
+        replace(request, at=request.at - 1_000) if request.act == 1 and not request.fault else request
         for request in played.seen.requests
     ]
 
@@ -67,7 +67,23 @@ def test_a_client_that_asks_more_often_than_it_may_is_found(sound):
     finding = played.judged(requests=played.seen.requests * 3)
 
     assert not finding.held
-    assert "more than max_attempts" in finding.observed
+    assert "more than retry.max_attempts" in finding.observed
+
+
+def test_a_client_that_is_always_refused_gives_up_at_max_attempts(sound, task, tmp_path):
+    """C42. A retry that never ends is found."""
+    patient = play(task, tmp_path / "stores", "rate-limits", retry__max_attempts=6)["rate-limits"]
+
+    usual = sound["rate-limits"]
+    asked = [
+        sum(each.act == 3 and each.provider == "anthropic" for each in played.seen.requests)
+        for played in (usual, patient)
+    ]
+    finding = usual.judged(requests=patient.seen.requests)
+
+    assert [4, 6] == asked
+    assert patient.outcome.passed
+    assert "at most 6 requests each to one provider: more than retry.max_attempts" in finding.observed
 
 
 def test_a_wave_without_jitter_comes_back_as_one(task, tmp_path):
@@ -154,6 +170,14 @@ def test_no_reply_is_so_bad_that_the_run_breaks(sound):
 
     assert [0] * 9 == [client.exit_code for client in clients]
     assert all(0 < client.cost_usd < 1 for client in clients)
+
+
+def test_a_policy_that_throws_on_bad_arguments_ends_that_run_as_it_says(task, tmp_path):
+    """C41"""
+    played = play(task, tmp_path / "stores", "malformed-replies", args__error_format="throw")["malformed-replies"]
+
+    assert played.outcome.passed
+    assert "8 runs ended well, 1 stopped by invalid_args" in played.outcome.observed
 
 
 @pytest.mark.parametrize(

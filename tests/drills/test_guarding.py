@@ -96,6 +96,17 @@ def test_a_large_prefix_is_warmed_and_the_first_client_reads_it(tmp_path):
     assert (weak.passed, weak.fix) == (False, "cache.enabled = true")
 
 
+def test_a_limit_that_ends_each_run_before_it_could_read_is_none_of_the_caches_matter(tmp_path):
+    """C46"""
+    task = free(tmp_path)
+    stopped = played(task, "cold-cache", alter=changed(budget__max_steps=1))["cold-cache"]
+    weak = played(task, "cold-cache", alter=changed(cache__enabled=False))["cold-cache"]
+
+    assert stopped.passed
+    assert stopped.observed.endswith("each run was stopped by max_steps before it could read")
+    assert not weak.passed
+
+
 def test_the_same_seed_finds_the_same(tmp_path):
     """D07"""
     first, again = (played(free(tmp_path), "budget-race", "isolation", policy="customer-facing") for _ in range(2))

@@ -18,6 +18,7 @@ CLIENTS, EVERY_S, CALLS = 3, 60.0, 3
 AUTOMATIC = 1_024
 """Tokens: what OpenAI and servers like it cache at the least."""
 BYTES_PER_TOKEN = 4
+LIMITS = frozenset({10, 11, 13, 19})
 ENABLE = Change("cache.enabled", value=True)
 
 
@@ -43,6 +44,10 @@ def judge(ground: Ground, seen: Seen) -> Finding:
         return failed(f"no client got an answer: {seen.clients[0].status}, {seen.clients[0].reason}")
     if about < least:
         small = f"its prefix is about {about:,} tokens, and the provider caches nothing below {least:,}"
+        if not read and all(client.exit_code in LIMITS and not _could_read(client, least) for client in seen.clients):
+            return held(
+                f"{small}: nothing to warm; each run was stopped by {seen.clients[0].reason} before it could read"
+            )
         if not read:
             return failed(f"{small}; within a run nothing was read either", ENABLE)
         return held(f"{small}: nothing to warm; within the runs {came}")
@@ -78,6 +83,12 @@ def _long(_: JsonObject, number: int) -> Envelope:
 
 def _replies(client: Client) -> list[ModelReplied]:
     return [at.event for at in client.events if isinstance(at.event, ModelReplied)]
+
+
+def _could_read(client: Client, least: int) -> bool:
+    """Whether it asked again after a prompt that the provider caches; a last answer has a prefix of its own."""
+    steps = [each for each in _replies(client) if each.purpose == "answer"]
+    return any(_prompt(each) >= least for each in steps[:-1])
 
 
 def _prompt(reply: ModelReplied) -> int:

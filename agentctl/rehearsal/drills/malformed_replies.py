@@ -45,12 +45,13 @@ def judge(ground: Ground, seen: Seen) -> Finding:
     resumable: list[str] = []
     limited: list[str] = []
     for client, name in zip(seen.clients, names, strict=False):
-        why = _broken(client) or _unbelievable(client)
+        thrown = client.reason == "invalid_args" and ground.policy.args.error_format == "throw"
+        why = (not thrown and _broken(client)) or _unbelievable(client)
         if why:
             return failed(f"after {name}: {why}", advice=DEFECT)
         if client.exit_code == 14:
             resumable.append(name)
-        elif client.exit_code in LIMITS:
+        elif thrown or client.exit_code in LIMITS:
             limited.append(client.reason)
     tried = [use for use in seen.uses if not _fits(ground, use.tool, use.args)]
     if tried:

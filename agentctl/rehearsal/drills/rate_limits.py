@@ -11,24 +11,28 @@ from agentctl.rehearsal.drills.ground import Ground
 from agentctl.rehearsal.drills.scene import Act, Change, Client, Finding, Request, Scene, Seen, Skip, failed, held
 from agentctl.rehearsal.script import Fault
 
-INJECTED = "20 clients at once meet 429, then 429 with Retry-After; two meet 529"
+INJECTED = "20 clients at once meet 429, then 429 with Retry-After; two meet 529, and one nothing but 429"
 CLIENTS, FEW, LATER_S = 20, 2, 120.0
 """Few: so many failures in a row open no circuit."""
 REST_S = 2
 """What the Retry-After asks for: no shipped policy takes it for a rest that is too long."""
+ALWAYS = 3
+"""The act of the one who is refused until it gives up: a 429 opens no circuit, so `max_attempts` alone ends it."""
 CLOCK_S = 0.01
 SHORT = 512
 LIMITS = frozenset({10, 11, 13, 19})
 
 
 def scene(ground: Ground) -> Scene | Skip:
-    """Three waves, far enough apart that none has to do with another. Each client is refused once."""
+    """Waves, far enough apart that none has to do with another. Each client is refused once, the last one always."""
     rest = {"retry-after": str(REST_S)}
     faults = (Fault("status", requests="1", status=429), Fault("status", requests="1", status=429, headers=rest))
     waves = [Act(ground.script(fault=(fault,)), clients=CLIENTS, after_s=LATER_S, shared=False) for fault in faults]
     busy = Fault("status", ground.answering[0].name, requests="1", status=529)
     last = Act(ground.script(fault=(busy,)), clients=FEW, after_s=LATER_S, shared=False)
-    return Scene((*waves, last), change=short)
+    always = Fault("status", ground.answering[0].name, status=429)
+    one = Act(ground.script(fault=(always,)), after_s=LATER_S, shared=False)
+    return Scene((*waves, last, one), change=short)
 
 
 def short(policy: Policy) -> Policy:
@@ -40,11 +44,12 @@ def short(policy: Policy) -> Policy:
 def judge(ground: Ground, seen: Seen) -> Finding:
     """Nobody crashes, nobody asks too early or too often, and those who come back do not come as one."""
     retry = ground.policy.retry
-    lost = [client for client in seen.clients if client.error or (client.exit_code and client.exit_code not in LIMITS)]
-    limited = [client for client in seen.clients if client.exit_code in LIMITS]
+    waves = [client for client in seen.clients if client.act != ALWAYS]
+    lost = [client for client in waves if client.error or (client.exit_code and client.exit_code not in LIMITS)]
+    limited = [client for client in waves if client.exit_code in LIMITS]
     most = max(map(len, _asked(seen)), default=0)
     asked = f"{most} request{'' if most == 1 else 's'}"
-    counted = f"{len(seen.clients)} clients, {len(lost)} failed, at most {asked} each to one provider"
+    counted = f"{len(waves)} clients, {len(lost)} failed, at most {asked} each to one provider"
     if limited:
         counted += f", {len(limited)} stopped by {limited[0].reason}"
     if lost:
@@ -56,7 +61,7 @@ def judge(ground: Ground, seen: Seen) -> Finding:
             advice="retry.statuses: 429 and 529 belong there",
         )
     if most > (retry.max_attempts if retry.enabled else 1):
-        return failed(f"{counted}: more than max_attempts", Change("retry.enabled", value=True))
+        return failed(f"{counted}: more than retry.max_attempts", Change("retry.enabled", value=True))
     early = min(_waited(seen.requests), default=float(REST_S))
     if early < REST_S - CLOCK_S:
         return failed(f"{counted}: one came back {early:.2f} s after a Retry-After of {REST_S} s")
