@@ -82,7 +82,8 @@ async def driven(at: Drive) -> AsyncGenerator[tuple[World, Finish]]:
         world = _world(at, standin, stack)
         if at.plan.relay is not None:
             at.plan.relay.scrub = world.scrub
-        stack.enter_context(signals(world.interrupt))
+        if at.plan.staged is None:  # a signal ends the drill, not one of its runs
+            stack.enter_context(signals(world.interrupt))
         if isinstance(seen, Observed):
             stack.push_async_callback(seen.close)
         world.interrupt.tell = lambda: _tell(world)

@@ -7,9 +7,11 @@ import time
 
 import pytest
 
+from agentctl.core import envelope
 from agentctl.errors import Invalid
 from agentctl.rehearsal.drills.registry import DRILLS, Drill
 from agentctl.rehearsal.drills.scene import Act, Scene, Skip, held
+from agentctl.rehearsal.script import Reply
 from agentctl.runner.drills import drilling
 from agentctl.runner.drills.drilling import Wanted, run
 from agentctl.runner.order import Order
@@ -85,6 +87,21 @@ def test_ctrl_c_ends_it_at_once(play, monkeypatch):
     monkeypatch.setattr(drilling, "_one", forever)
     with pytest.raises(KeyboardInterrupt):
         play(FINE, FINE)
+
+
+def test_ctrl_c_in_the_middle_of_a_run_ends_the_drill_and_fails_no_run_of_it(play):
+    """It was rung to the runs that were under way: they paused, and the policy was blamed for it."""
+
+    def rings(_, __):
+        signal.raise_signal(signal.SIGINT)
+        return envelope.success({})
+
+    def scene(ground):
+        target = ground.reader()
+        return Scene((Act(ground.script(Reply(calls=(target.call(),))), {target.name: rings}),))
+
+    with pytest.raises(KeyboardInterrupt):
+        play(Drill("rung", "nothing", scene, fine), FINE)
 
 
 def test_what_does_not_apply_says_why(play):

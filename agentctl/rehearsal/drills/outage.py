@@ -8,8 +8,9 @@ from agentctl.rehearsal.drills.ground import Ground
 from agentctl.rehearsal.drills.scene import Act, Change, Client, Finding, Scene, Seen, Skip, failed, held
 from agentctl.rehearsal.script import Fault, Script
 
-INJECTED = "45 minutes of 503 from the first provider, a new client every 30 seconds; then it is back"
-CLIENTS, EVERY_S, LATER_S = 90, 30.0, 120.0
+INJECTED = "45 minutes of 503 from the first provider, a new client every 31 seconds; then it is back"
+CLIENTS, EVERY_S, LATER_S = 90, 31.0, 120.0
+"""No divisor of a usual `recovery_s`: whether a circuit lets a client through is no matter of milliseconds."""
 LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 
 

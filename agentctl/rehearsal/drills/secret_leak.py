@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 from agentctl.core import envelope
 from agentctl.core.envelope import Envelope
 from agentctl.core.messages import Json, JsonObject
 from agentctl.rehearsal.drills import fakes
 from agentctl.rehearsal.drills.fakes import Fake
 from agentctl.rehearsal.drills.ground import Ground, Target
-from agentctl.rehearsal.drills.scene import Act, Behaviour, Change, Finding, Scene, Seen, failed, held
+from agentctl.rehearsal.drills.scene import DEFECT, Act, Behaviour, Change, Finding, Scene, Seen, failed, held
 from agentctl.rehearsal.script import Call, Reply
 
 INJECTED = "fake secrets of every kind in a tool's result, in the model's arguments and in its text"
@@ -44,6 +46,8 @@ def judge(ground: Ground, seen: Seen) -> Finding:
             Change("scrub.detectors", "default"),
             advice='scrub.enabled = true and scrub.detectors = "default"',
         )
+    if sent := _sent(ground, seen):
+        return failed(f"{len(sent)} of its secrets were sent to the model, which scrub.to_model forbids", advice=DEFECT)
     masked = [use.tool for use in seen.uses if ground.policy.scrub.replacement in str(use.args)]
     if masked:
         return failed(
@@ -53,6 +57,15 @@ def judge(ground: Ground, seen: Seen) -> Finding:
     came = f"{len(every)} secrets, none of them in the store, the trace, its page, the events or on the screen"
     client = seen.clients[0]
     return held(f"{came}{f'; {giving[0].name} got the real one' if real and giving else ''} ({client.status})")
+
+
+def _sent(ground: Ground, seen: Seen) -> list[Fake]:
+    """The secrets of the tool's result that a request took to the provider, where the policy keeps them from it."""
+    rules = ground.policy.scrub
+    if not (rules.enabled and rules.to_model) or _source(ground) is None:
+        return []
+    bodies = [json.dumps(request.body, ensure_ascii=False) for request in seen.requests]
+    return [fake for fake in _result(ground)[1] if any(fake.needle in body for body in bodies)]
 
 
 def _answers(data: Json) -> Behaviour:
