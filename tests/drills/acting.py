@@ -90,7 +90,9 @@ def played(
     return _outcomes(task, tuple(drill for drill in DRILLS if drill.name in names), policy, alter)
 
 
-def judged(task: Path, name: str, *doctored: Callable[[Seen], Seen]) -> list[Finding]:
+def judged(
+    task: Path, name: str, *doctored: Callable[[Seen], Seen], alter: Callable[[Policy], Policy] = unchanged
+) -> list[Finding]:
     """What a drill finds when it sees something else than what was there: once for each way to doctor it."""
     drill = next(each for each in DRILLS if each.name == name)
     found: list[Finding] = []
@@ -99,7 +101,7 @@ def judged(task: Path, name: str, *doctored: Callable[[Seen], Seen]) -> list[Fin
         found.extend(drill.judge(ground, change(seen)) for change in doctored)
         return found[0]
 
-    _outcomes(task, (dataclasses.replace(drill, judge=judge),), "standard", unchanged)
+    _outcomes(task, (dataclasses.replace(drill, judge=judge),), "standard", alter)
     return found[: len(doctored)]
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from agentctl.rehearsal.drills.fakes import known_forms
 from tests.drills.acting import READS, changed, free, judged, played, shop
 
 MINE = ("secret-leak", "cold-cache", "injection", "budget-race", "isolation")
@@ -153,15 +154,16 @@ def test_a_secret_that_is_written_and_one_that_is_kept_from_a_tool_are_noticed(t
 
 def test_a_secret_that_reaches_a_model_that_must_not_see_any_is_noticed(tmp_path):
     """A45"""
-    task = free(tmp_path)
 
-    hidden = played(task, "secret-leak", alter=changed(scrub__to_model=True))["secret-leak"]
-    open_to_it = judged(task, "secret-leak", lambda seen: seen, policy=hidden.seen.requests and TO_MODEL)
+    def told(seen):
+        secret = known_forms("0/result")[0].text
+        return replace(seen, requests=(*seen.requests, replace(seen.requests[0], body={"text": secret})))
 
-    assert hidden.passed
-    assert [each.observed for each in open_to_it] == [
-        "11 of its secrets were sent to the model, which scrub.to_model forbids"
-    ]
+    hidden = changed(scrub__to_model=True)
+    kept, sent = judged(free(tmp_path), "secret-leak", lambda seen: seen, told, alter=hidden)
+
+    assert kept.held
+    assert sent.observed == "1 of its secrets were sent to the model, which scrub.to_model forbids"
 
 
 def test_a_microdollar_too_much_and_a_reply_that_nobody_paid_for_are_noticed(tmp_path):
