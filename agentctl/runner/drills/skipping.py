@@ -101,7 +101,7 @@ class Skipping(asyncio.SelectorEventLoop):
             return float("inf")
         return QUIET_S if self.children() else 0.0
 
-    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:  # noqa: ANN401 -- asyncio's own
+    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:  # type: ignore[override]  # noqa: ANN401 -- asyncio's own
         """As every loop; where it is a program's end, that is waited for."""
         super().add_reader(fd, callback, *args)
         if isinstance(fd, int) and _is_end(fd):
