@@ -11,9 +11,7 @@ def test_hardly_anybody_asks_a_provider_that_is_down_and_the_same_is_found_each_
     soon = played(task, "outage", policy="customer-facing")["outage"]
 
     assert usual.passed
-    assert (
-        usual.observed == "60 clients, 0 failed, 34 requests to anthropic while it was down; back to anthropic after it"
-    )
+    assert usual.observed.startswith("60 clients, 0 failed, about 35 requests to anthropic while it was down; back to")
     assert soon.passed
 
 
@@ -22,5 +20,5 @@ def test_without_a_circuit_everybody_asks_it_again_and_again(tmp_path):
     outcome = played(free(tmp_path, READS), "outage", alter=changed(circuit__enabled=False))["outage"]
 
     assert not outcome.passed
-    assert "60 clients, 0 failed, 240 requests" in outcome.observed
+    assert "60 clients, 0 failed, about 240 requests" in outcome.observed
     assert outcome.fix == "circuit.enabled = true"

@@ -34,7 +34,8 @@ def judge(ground: Ground, seen: Seen) -> Finding:
     during, after = seen.of(0), seen.of(1)
     lost = [client for client in during if client.exit_code]
     asked = sum(request.provider == first.name for request in seen.requests if request.act == 0)
-    counted = f"{len(during)} clients, {len(lost)} failed, about {5 * round(asked / 5)} requests to {first.name} while it was down"
+    about = f"about {5 * round(asked / 5)} requests to {first.name} while it was down"
+    counted = f"{len(during)} clients, {len(lost)} failed, {about}"
     if lost:
         return _lost(ground, lost[0], counted)
     most = 3 * CLIENTS // 2  # a probe each, where it recovers sooner than the next one comes
