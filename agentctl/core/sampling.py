@@ -16,7 +16,7 @@ from agentctl.core.matching import matching
 from agentctl.core.messages import Json, JsonObject, is_object
 from agentctl.core.shapes import shaped
 
-__all__ = ["matching", "misfit", "value", "varies"]
+__all__ = ["matching", "misfit", "value", "values", "varies"]
 
 STEPS: Final = 150_000
 """Pieces of schemas and patterns that are looked at for one value."""
@@ -33,6 +33,12 @@ def value(schema: JsonObject, n: int = 0) -> Json:
     """
     found = _different(schema, n)
     return found[n % len(found)] if found else None
+
+
+def values(schema: JsonObject, count: int) -> list[Json]:
+    """So many as `value` gives for 0, 1 and so on, made in one go."""
+    found = _different(schema, count - 1)
+    return [found[n % len(found)] for n in range(count)] if found else [None] * count
 
 
 def varies(schema: JsonObject) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from agentctl.rehearsal.drills.scene import Request
 from agentctl.runner.drills.altering import naive
 from agentctl.runner.drills.drilling import Wanted
 from agentctl.runner.drills.figures import peak, recovery, rows
@@ -15,8 +16,15 @@ from agentctl.runner.order import Order
 from tests.bench.headline_task import a_task, column
 
 QUICK = Size(each=1, turns=24, window=40_000)
-POLICY = 'version = 1\nextends = "standard"\n[context]\nmax_tokens = 20_000\nhard_limit_tokens = 24_000\n'
-SPOILED = (*peak.SPOILED, "truncate", "truncate", "truncate", "truncate")
+POLICY = """version = 1
+extends = "standard"
+[context]
+max_tokens = 20_000
+hard_limit_tokens = 24_000
+[budget]
+run_usd = 0.2
+max_wall_s = 100
+"""
 METRICS = [rows.RECOVERY, rows.PEAK, rows.STABILITY, rows.OUTAGE, rows.SIGHT]
 
 
@@ -52,7 +60,23 @@ def test_with_the_guards_a_peak_costs_hardly_more_than_a_calm_time(usual):
     row = usual[rows.PEAK]
 
     assert 1.0 < row.resilient_value <= 1.2
-    assert (18, 20) == (row.details["naive"]["answered"], row.details["resilient"]["answered"])
+    assert (20, 20) == (row.details["naive"]["answered"], row.details["resilient"]["answered"])
+    assert row.details["naive"]["runs"] > row.details["resilient"]["runs"] == 20
+
+
+def test_what_a_silence_hides_is_billed_and_a_refusal_is_not_also_where_the_model_is_free(tmp_path):
+    """C10"""
+    seen = [(200, "", "messages"), (200, "truncate", "messages"), (0, "hang", "messages"), (0, "", "messages")]
+    free = [(429, "status", "messages"), (200, "", "count_tokens")]
+
+    async def billed(policy):
+        async with column(policy, tmp_path, asyncio.get_running_loop()) as at:
+            name = at.ground.answering[0].name
+            asked = [Request(0, name, "r", status, fault, 0.0, {}, api) for status, fault, api in (*seen, *free)]
+            return [peak.bill(at.ground, request) for request in asked]
+
+    with asyncio.Runner(loop_factory=Skipping) as runner:
+        assert [3300] * 4 + [0] * 2 == runner.run(billed("standard")) == runner.run(billed("local"))
 
 
 def test_with_the_guards_a_long_run_has_no_end_and_without_them_it_is_refused(usual):
@@ -65,12 +89,16 @@ def test_with_the_guards_a_long_run_has_no_end_and_without_them_it_is_refused(us
 
 
 def test_with_the_guards_nobody_waits_for_a_provider_that_is_down(usual):
-    """C12: without them each request waits for a timeout first; that it then falls back has no switch."""
+    """C12: without them each request waits for a timeout first; that it then falls back has no switch.
+
+    What a run may cost and how long it may take would end some of them: that is lifted, and said.
+    """
     row = usual[rows.OUTAGE]
 
     assert (7.0, 1.0) == tuple(row.details[name]["latency_over_fallback"] for name in ("naive", "resilient"))
     assert (0.0, 0.0) == (row.naive_value, row.resilient_value)
     assert "with the first provider alone 100% of the naive fail" in row.note
+    assert rows.LIFTED in row.note
 
 
 def test_with_the_guards_every_incident_has_an_event_that_names_it(usual):
@@ -83,17 +111,17 @@ def test_with_the_guards_every_incident_has_an_event_that_names_it(usual):
 
 
 def test_another_fault_moves_both_columns(usual, tmp_path):
-    """C10 C88: four more replies that are cut off, each billed and none received."""
+    """C10 C88: six replies fewer are spoiled, each of them billed and none received."""
 
     async def ratios():
         async with column("standard", tmp_path, asyncio.get_running_loop()) as at:
             columns = at.under(naive(at.ground.policy)), at
-            return [(await peak.measured(replace(each, name=f"{n}"), SPOILED)).ratio for n, each in enumerate(columns)]
+            return [(await peak.measured(replace(each, name=f"{n}"), peak.CUT)).ratio for n, each in enumerate(columns)]
 
     with asyncio.Runner(loop_factory=Skipping) as runner:
         without, within = runner.run(ratios())
 
-    assert usual[rows.PEAK].resilient_value < within
+    assert usual[rows.PEAK].resilient_value > within
     assert round(without, 2) != usual[rows.PEAK].naive_value
 
 

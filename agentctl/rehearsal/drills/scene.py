@@ -69,6 +69,9 @@ class Act:
     again: int = 0
     """How often a client whose run failed begins a new one, at once."""
 
+    anew: Script | None = None
+    """What is played to those new ones; None: the same as before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:

@@ -91,10 +91,12 @@ class Stage:
 
     async def _act(self, store: Store, number: int, act: Act) -> None:
         standins = [self._standin(script) for script in (act.script, *act.others)]
+        anew = None if act.anew is None else self._standin(act.anew)
+        every = standins if anew is None else [*standins, anew]
         props = Props(number, act.tools, self.loop.now, self.loop.still, self.prepared.real_tools)
         before = [client for client in self.clients if client.act == number - 1]
         async with AsyncExitStack() as stack:
-            for each in standins:
+            for each in every:
                 await stack.enter_async_context(each)
             first = standins[0]
             if act.way == "kill":
@@ -105,7 +107,7 @@ class Stage:
                 self.warmed = {name: getattr(came[0], name) for name in WARMED}
             going = [
                 asyncio.ensure_future(
-                    self._clients(store, number, act, who, props, standins[who % len(standins)], before)
+                    self._clients(store, number, act, who, props, standins[who % len(standins)], anew, before)
                 )
                 for who in range({"run": act.clients, "resume": len(before), "kill": 0}[act.way])
             ]
@@ -116,7 +118,7 @@ class Stage:
                     one.cancel()
             self.requests += (
                 Request(number, seen.provider, seen.run, seen.status, seen.fault, seen.at, seen.body or {}, seen.api)
-                for standin in standins
+                for standin in every
                 for seen in standin.requests
             )
         self.uses += props.uses
@@ -132,14 +134,22 @@ class Stage:
         )
 
     async def _clients(
-        self, store: Store, number: int, act: Act, who: int, props: Props, standin: StandIn, before: Sequence[Client]
+        self,
+        store: Store,
+        number: int,
+        act: Act,
+        who: int,
+        props: Props,
+        standin: StandIn,
+        anew: StandIn | None,
+        before: Sequence[Client],
     ) -> list[Client]:
         """One client, and as often again as it fails and tries once more."""
         if act.every_s:
             await asyncio.sleep(who * act.every_s)
         tried = [await self._client(store, number, act, who, props, standin, before)]
         while tried[-1].exit_code and len(tried) <= act.again:
-            tried.append(await self._client(store, number, act, who, props, standin, before))
+            tried.append(await self._client(store, number, act, who, props, anew or standin, before))
         return tried
 
     async def _killed(self, store: Store, number: int, act: Act, standin: StandIn) -> None:

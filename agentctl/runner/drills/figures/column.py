@@ -15,7 +15,7 @@ from agentctl.core.policy import Policy
 from agentctl.records import dataclass
 from agentctl.rehearsal.drills.ground import Ground, Target
 from agentctl.rehearsal.drills.scene import Client, Request, Scene, Seen
-from agentctl.rehearsal.script import Reply
+from agentctl.rehearsal.script import Call, Reply
 from agentctl.runner.drills.skipping import Skipping
 from agentctl.runner.drills.stage import Prepared, Stage, under
 
@@ -58,7 +58,16 @@ def searched(ground: Ground) -> Target | None:
 
 def look(target: Target, number: int) -> Reply:
     """The model calls it, with arguments of this number."""
-    return Reply(text=f"I will look up case {number}.", calls=(target.call(number),))
+    return _look(target.call(number), number)
+
+
+def looks(target: Target, count: int) -> list[Reply]:
+    """The model calls it so many times, each time with other arguments."""
+    return [_look(call, number) for number, call in enumerate(target.calls(count))]
+
+
+def _look(call: Call, number: int) -> Reply:
+    return Reply(text=f"I will look up case {number}.", calls=(call,))
 
 
 def unlimited(policy: Policy) -> Policy:

@@ -1,7 +1,8 @@
 """Cost variance at peak: dollars a minute that the providers bill, twenty clients under faults, over a calm day's. C10
 
-Counted from the provider's side: a reply that was generated is billed, also where nobody received it. A client whose
-run fails begins a new one, as people do.
+Counted from the provider's side: whatever it did not refuse is billed as if it was generated, also where nobody
+received it. A client whose run fails begins a new one, as people do, and meets no fault in that. The minutes are those
+in which the clients come, the same for both times: who waits longer does not pay less.
 """
 
 from __future__ import annotations
@@ -11,24 +12,25 @@ from collections.abc import Sequence
 
 from agentctl.core.messages import Usage
 from agentctl.core.prices import Price, Rate
-from agentctl.records import dataclass
+from agentctl.records import dataclass, replace
 from agentctl.rehearsal.drills.ground import Ground
 from agentctl.rehearsal.drills.scene import Act, Request, Scene, Seen
-from agentctl.rehearsal.faults import INSTEAD
 from agentctl.rehearsal.script import Fault, FaultKind, Reply, Script, ScriptUsage
-from agentctl.runner.drills.figures.column import Column, finds, look, searched
+from agentctl.runner.drills.figures.column import Column, finds, look, searched, unlimited
 
 CLIENTS, EVERY_S, AGAIN, LOOKS = 20, 30.0, 3, 4
-REPLY_S, COARSE_S = 1.0, 10.0
-"""Seconds that a reply takes, and to which times are rounded: how fast this machine is does not count."""
+MINUTES = CLIENTS * EVERY_S / 60
+REPLY_S = 1.0
+"""Seconds that a reply takes."""
 GIVEN, TAKEN = 600, 100
 """Tokens of each request and of each reply, as the provider bills them."""
 USUAL = Price((Rate(3.0, 15.0, 0.3, 3.75, 6.0),))
-"""Where nobody knows the price."""
-SPOILED: tuple[FaultKind, ...] = ("stall", "truncate", "bad_json", "reset")
-"""Silence halfway, cut, malformed, torn down: all billed."""
+"""Where nobody knows the price, and where nobody who answers asks for any."""
+CUT: tuple[FaultKind, ...] = ("stall", "truncate", "reset", "bad_json")
+SPOILED: tuple[FaultKind, ...] = (*CUT, *CUT, "hang", "wrong_shape")
+"""Silence from the start and halfway, cut, torn down, malformed: all billed."""
 REFUSED = 10
-"""Clients who are refused with 429."""
+"""Clients who are refused with 429: together with those, all of them meet a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,8 @@ def _scene(ground: Ground, faults: Sequence[tuple[Fault, ...]]) -> Scene:
     first, *others = (_script(ground, each) for each in faults)
     target = searched(ground)
     tools = {} if target is None else {target.name: finds}
-    return Scene(
-        (Act(first, tools, CLIENTS, EVERY_S, shared=False, others=tuple(others), again=AGAIN),),
-    )
+    act = Act(first, tools, CLIENTS, EVERY_S, shared=False, others=tuple(others), again=AGAIN)
+    return Scene((replace(act, anew=_script(ground, ())),), change=unlimited)
 
 
 def _script(ground: Ground, faults: tuple[Fault, ...]) -> Script:
@@ -99,14 +100,14 @@ def _faults(ground: Ground, kinds: Sequence[FaultKind], refused: int) -> list[tu
 
 def _a_minute(ground: Ground, seen: Seen) -> float:
     """What was billed, in dollars a minute."""
-    billed = sum(bill(ground, request) for request in seen.requests)
-    took = max(client.ended for client in seen.clients) - min(client.began for client in seen.clients)
-    return billed / 1e6 / (COARSE_S * round(took / COARSE_S) / 60)
+    return sum(bill(ground, request) for request in seen.requests) / 1e6 / MINUTES
 
 
 def bill(ground: Ground, request: Request) -> int:
-    """What the provider bills for it, in micro-dollars: what was generated, whether it arrived or not."""
-    if request.status != 200 or request.fault in INSTEAD:
+    """What the provider bills for it, in micro-dollars: a refusal is free; silence may be billed for what it hides."""
+    if request.status not in {0, 200} or request.api == "count_tokens":
         return 0
-    price = ground.setup.prices.get(request.provider) or USUAL
-    return price.cost(Usage(input=GIVEN, output=TAKEN))
+    usage = Usage(input=GIVEN, output=TAKEN)
+    prices = ground.setup.prices
+    free = not any(price.cost(usage) for one in ground.answering if (price := prices.get(one.name)) is not None)
+    return ((None if free else prices.get(request.provider)) or USUAL).cost(usage)

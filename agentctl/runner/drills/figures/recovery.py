@@ -55,7 +55,7 @@ class Kind:
     name: str
     runs: tuple[Faulty, ...]
     window: int | None = None
-    change: Callable[[Policy], Policy] | None = None
+    change: Callable[[Policy], Policy] = unlimited
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ class Recovered:
     runs: int
     recovered: int
     seen: Seen
+    reasons: str = ""
+    """Why those who did not recover didn't, each reason once."""
 
 
 def kinds(ground: Ground, each: int = EACH) -> Iterator[Kind]:
@@ -96,8 +98,17 @@ async def _faultless(column: Column) -> str:
 async def _played(column: Column, kind: Kind, answer: str) -> Recovered:
     acts = tuple(Act(one.script, one.tools, after_s=APART_S, shared=False) for one in kind.runs)
     seen = await column.play(Scene(acts, kind.window, kind.change), kind.name.replace(" ", "-"))
-    good = [one for client, one in zip(seen.clients, kind.runs, strict=True) if _good(seen, client, one, answer)]
-    return Recovered(kind.name, len(kind.runs), len(good), seen)
+    lost = [client for client, one in zip(seen.clients, kind.runs, strict=True) if not _good(seen, client, one, answer)]
+    reasons = ", ".join(sorted({_why(client, column.ground.policy) for client in lost}))
+    return Recovered(kind.name, len(kind.runs), len(kind.runs) - len(lost), seen, reasons)
+
+
+def _why(client: Client, policy: Policy) -> str:
+    if not client.exit_code:
+        return "it was told something else"
+    if client.reason == "providers":
+        return f"every provider refused, retry.max_attempts = {policy.retry.max_attempts}"
+    return client.reason
 
 
 def _good(seen: Seen, client: Client, run: Faulty, answer: str) -> bool:

@@ -17,6 +17,7 @@ RECOVERY, PEAK, STABILITY, OUTAGE, SIGHT = (
     "Outage tolerance",
     "Observability",
 )
+LIFTED = "; limits of money, steps, tokens and time lifted in both columns"
 FALLS_BACK = "fallback has no switch: {0} that fails is followed by the next provider in both columns"
 
 
@@ -25,6 +26,8 @@ def recovery_row(naive: list[Recovered], resilient: list[Recovered]) -> Row:
     bad, good = (_share(each) for each in (naive, resilient))
     runs = sum(each.runs for each in resilient)
     note = f"{runs} runs: " + ", ".join(f"{each.runs} x {each.name}" for each in resilient)
+    lost = [f"{each.runs - each.recovered} x {each.name} ({each.reasons})" for each in resilient if each.reasons]
+    note += LIFTED + (f"; resilient lost {', '.join(lost)}" if lost else "")
     cells = (f"{bad:.0%}", f"{good:.0%}", _percent(good - bad))
     return Row(RECOVERY, *cells, bad, good, "share", note, {"naive": _kinds(naive), "resilient": _kinds(resilient)})
 
@@ -40,10 +43,9 @@ def _kinds(found: list[Recovered]) -> JsonObject:
 def peak_row(naive: Peak, resilient: Peak) -> Row:
     """How many times as much a minute costs."""
     bad, good = round(naive.ratio, 2), round(resilient.ratio, 2)
-    note = (
-        f"dollars a minute over a calm time, {CLIENTS} clients; {naive.unanswered} and "
-        f"{resilient.unanswered} of them got no answer and are not paid for"
-    )
+    note = f"dollars a minute over a calm time, {CLIENTS} clients, every one meets a fault{LIFTED}"
+    if naive.unanswered or resilient.unanswered:
+        note += f"; without an answer stayed {naive.unanswered} and {resilient.unanswered}, whose money is not spent"
     details: JsonObject = {name: _peak(each) for name, each in (("naive", naive), ("resilient", resilient))}
     return Row(PEAK, f"{bad:.2f}x", f"{good:.2f}x", _percent(good / bad - 1), bad, good, "times", note, details)
 
@@ -63,7 +65,7 @@ def stability_row(naive: Stable | None, resilient: Stable | None) -> Row:
     if naive is None or resilient is None:
         return absent(STABILITY, "turns", "no tool of the task can be called again and again with other arguments")
     cells = (_turns(naive), _turns(resilient), f"{resilient.turns - naive.turns:+d} turns")
-    note = f"largest request: {naive.largest:,} and {resilient.largest:,} tokens"
+    note = f"largest request: {naive.largest:,} and {resilient.largest:,} tokens{LIFTED}"
     details: JsonObject = {name: _stable(each) for name, each in (("naive", naive), ("resilient", resilient))}
     return Row(STABILITY, *cells, naive.turns, resilient.turns, "turns", note, details)
 
@@ -84,7 +86,7 @@ def outage_row(naive: Tolerance, resilient: Tolerance, single: float | None) -> 
     delta = f"{_percent(fewer)} failed"
     if naive.slower is not None and resilient.slower is not None:
         delta += f", {round(resilient.slower, 1) - round(naive.slower, 1):+.1f}x latency"
-    note = f"{naive.clients} clients, the first provider silent"
+    note = f"{naive.clients} clients, the first provider silent{LIFTED}"
     for name, each in (("naive", naive), ("resilient", resilient)):
         note += f"; {name} failed for {each.reasons}" if each.failed else ""
     if naive.own_s is not None:

@@ -7,7 +7,7 @@ from agentctl.records import dataclass
 from agentctl.rehearsal.drills.ground import Target
 from agentctl.rehearsal.drills.scene import Act, Scene, Seen
 from agentctl.rehearsal.script import Person
-from agentctl.runner.drills.figures.column import Column, contains, found, look, prose, unlimited
+from agentctl.runner.drills.figures.column import Column, contains, found, looks, prose, unlimited
 
 TURNS, RESULT = 300, 2_000
 WINDOW = 200_000
@@ -37,7 +37,7 @@ async def measured(column: Column, target: Target, turns: int = TURNS, window: i
         return envelope.success({**found(call), "text": prose(RESULT, ground.seed, call)})
 
     yes = (Person(target.name, "y", "the drill lets it run"),) * turns
-    script = ground.script(*(look(target, number) for number in range(turns)), person=(*yes, *ground.yes()))
+    script = ground.script(*looks(target, turns), person=(*yes, *ground.yes()))
     seen = await column.play(Scene((Act(script, {target.name: behave}),), window, unlimited), "stability")
     answering = frozenset(provider.name for provider in ground.answering)
     return _judged(seen, ground.goal[:200], turns, answering)

@@ -10,7 +10,7 @@ from agentctl.records import dataclass
 from agentctl.rehearsal.drills.ground import Ground
 from agentctl.rehearsal.drills.scene import Act, Client, Scene, Seen
 from agentctl.rehearsal.script import Fault, FaultKind, Reply, Script
-from agentctl.runner.drills.figures.column import Column, finds, look, median, searched
+from agentctl.runner.drills.figures.column import Column, finds, look, median, searched, unlimited
 
 CLIENTS, EVERY_S, OWN = 24, 20.0, 6
 REPLY_S = 10.0
@@ -90,7 +90,7 @@ def _scene(ground: Ground, faults: tuple[Fault, ...], clients: int) -> Scene:
     replies = [Reply(each.text, each.calls, delay_s=REPLY_S) for each in (*looks, ground.final())]
     tools = {} if target is None else {target.name: finds}
     script = Script(reply=tuple(replies), fault=faults, person=ground.yes())
-    return Scene((Act(script, tools, clients, EVERY_S, shared=False),))
+    return Scene((Act(script, tools, clients, EVERY_S, shared=False),), change=unlimited)
 
 
 def _latency(clients: Iterable[Client]) -> float | None:
