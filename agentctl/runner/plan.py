@@ -142,7 +142,9 @@ def make(
 
 def own_files(loaded_task: LoadedTask, loaded: LoadedPolicy) -> tuple[Path, ...]:
     """What a run may not write: the task, its policy, the policy's parents and its reviewer."""
-    parents = {paths.expanded(document.file) for document, _ in loaded.merged.sources.values()}
+    # Each key of the policy has a source, and few files are the source of all of them.
+    files = {document.file for document, _ in loaded.merged.sources.values()}
+    parents = {paths.expanded(file) for file in files}
     program = reviewer.of(loaded)
     reviews = () if program is None else program.files
     return (loaded_task.path, loaded.path, *sorted(parents), *reviews)

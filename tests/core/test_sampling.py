@@ -119,6 +119,11 @@ def test_it_varies_where_two_values_differ_and_the_same_number_gives_the_same(sc
     assert sampling.varies(schema) is (repr(made[0]) != repr(made[1]))
 
 
+@given(schemas)
+def test_many_made_in_one_go_are_those_that_are_made_one_by_one(schema: Schema):
+    assert sampling.values(schema, 3) == [sampling.value(schema, n) for n in range(3)]
+
+
 REAL: dict[str, Schema] = {
     "order": {"type": "object", "properties": {"id": {"type": "string", "minLength": 1}}, "required": ["id"]},
     "pydantic": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -13,8 +14,10 @@ from agentctl.rehearsal.script import Fault, FaultKind, Reply, Script
 from agentctl.runner.drills.figures.column import Column, finds, look, median, searched, unlimited
 
 CLIENTS, EVERY_S, OWN = 24, 20.0, 6
-REPLY_S = 10.0
-"""Seconds that each reply takes: beside them what this machine takes is small."""
+REPLY_S = 20.0
+"""Seconds that each reply takes, or half of what the least patient provider may be silent."""
+SLIP_S = 0.01
+"""So much too early may a timer be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +90,14 @@ def without(policy: Policy, name: str) -> Policy:
 def _scene(ground: Ground, faults: tuple[Fault, ...], clients: int) -> Scene:
     target = searched(ground)
     looks = [] if target is None else [look(target, 0)]
-    replies = [Reply(each.text, each.calls, delay_s=REPLY_S) for each in (*looks, ground.final())]
+    delay_s = min([REPLY_S, *(one.timeout_s / 2 for one in ground.answering)])
+    replies = [Reply(each.text, each.calls, delay_s=delay_s) for each in (*looks, ground.final())]
     tools = {} if target is None else {target.name: finds}
     script = Script(reply=tuple(replies), fault=faults, person=ground.yes())
     return Scene((Act(script, tools, clients, EVERY_S, shared=False),), change=unlimited)
 
 
 def _latency(clients: Iterable[Client]) -> float | None:
-    taken = [client.ended - client.began for client in clients]
+    """In whole seconds: the parts of one are what this machine takes, not what was waited for."""
+    taken = [math.floor(client.ended - client.began + SLIP_S) for client in clients]
     return median(taken) if taken else None
