@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -119,6 +119,7 @@ def test_it_varies_where_two_values_differ_and_the_same_number_gives_the_same(sc
     assert sampling.varies(schema) is (repr(made[0]) != repr(made[1]))
 
 
+@settings(deadline=None, max_examples=20)
 @given(schemas)
 def test_many_made_in_one_go_are_those_that_are_made_one_by_one(schema: Schema):
     assert sampling.values(schema, 3) == [sampling.value(schema, n) for n in range(3)]

@@ -103,6 +103,21 @@ def test_with_the_guards_nobody_waits_for_a_provider_that_is_down(usual):
     assert rows.LIFTED in row.note
 
 
+def test_where_the_only_provider_is_down_the_row_says_that_there_is_no_other(tmp_path):
+    """C12"""
+
+    async def found():
+        async with column("local", tmp_path, asyncio.get_running_loop()) as at:
+            return await tolerance.measured(at)
+
+    with asyncio.Runner(loop_factory=Skipping) as runner:
+        alone = runner.run(found())
+        row = rows.outage_row(alone, alone, None)
+
+    assert row.note.endswith(rows.NOBODY_ELSE)
+    assert row.resilient == "100% failed"
+
+
 def test_with_the_guards_every_incident_has_an_event_that_names_it(usual):
     """C13"""
     row = usual[rows.SIGHT]

@@ -18,6 +18,7 @@ RECOVERY, PEAK, STABILITY, OUTAGE, SIGHT = (
     "Observability",
 )
 LIFTED = "; limits of money, steps, tokens and time lifted in both columns"
+NOBODY_ELSE = "; the policy has no second provider that answers: no guard helps"
 FALLS_BACK = "fallback has no switch: {0} that fails is followed by the next provider in both columns"
 
 
@@ -92,6 +93,8 @@ def outage_row(naive: Tolerance, resilient: Tolerance, single: float | None) -> 
     if naive.own_s is not None:
         note += f"; {FALLS_BACK.format('a call')}"
         note += "" if single is None else f"; with the first provider alone {single:.0%} of the naive fail"
+    elif not naive.fallbacks:
+        note += NOBODY_ELSE
     details: JsonObject = {name: _tolerance(each) for name, each in (("naive", naive), ("resilient", resilient))}
     details["naive_single_provider_failed"] = single
     shares = naive.failed_share, resilient.failed_share

@@ -31,6 +31,8 @@ class Tolerance:
     own_s: float | None
     """Median of those who know the fallback alone; None: there is none."""
     seen: Seen
+    fallbacks: int
+    """Providers that may answer in the place of the first."""
 
     @property
     def reasons(self) -> str:
@@ -57,7 +59,8 @@ async def measured(column: Column, kind: FaultKind = "hang") -> Tolerance:
     tried = {request.run_id for request in seen.requests if request.provider == first}
     spared = [client for client in answered if client.run_id not in tried]
     own = await _own(column, first)
-    return Tolerance(CLIENTS, CLIENTS - len(answered), _latency(spared or answered), own, seen)
+    failed, fallbacks = CLIENTS - len(answered), len(ground.answering) - 1
+    return Tolerance(CLIENTS, failed, _latency(spared or answered), own, seen, fallbacks)
 
 
 async def _own(column: Column, first: str) -> float | None:
