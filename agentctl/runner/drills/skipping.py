@@ -17,6 +17,8 @@ from typing import Any, Final
 
 QUIET_S: Final = 0.25
 POLL_S: Final = 0.002
+LONG_S: Final = 1.0
+"""A jump over more than this is looked at twice."""
 HOUR_S: Final = 3_600
 
 
@@ -37,6 +39,11 @@ class _Patient(selectors.DefaultSelector):
             step = min(POLL_S if not self.loop.children() else QUIET_S, timeout - waited)
             began = time.monotonic()
             ready = super().select(step)
+            waited += time.monotonic() - began
+        # A large body is on its way through the kernel for a moment in which neither end is ready.
+        while not ready and timeout - waited > LONG_S and waited < 2 * POLL_S:
+            began = time.monotonic()
+            ready = super().select(POLL_S)
             waited += time.monotonic() - began
         if not ready:
             self.loop.skip(max(0.0, timeout - waited))
