@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agentctl.rehearsal.drills.fakes import known_forms
-from tests.drills.acting import READS, changed, free, judged, played, shop
+from tests.drills.acting import READS, changed, free, judged, played
 
 MINE = ("secret-leak", "cold-cache", "injection", "budget-race", "isolation")
 WEAK = [
@@ -21,7 +21,7 @@ WEAK = [
 QUICK = ("secret-leak", "cold-cache", "injection")
 
 
-@pytest.mark.parametrize("policy", ["strict", "multi-tenant", "local"])
+@pytest.mark.parametrize("policy", ["strict", "local"])
 def test_shipped_policies_pass_them(tmp_path, policy):
     """A45, A76, D48"""
     outcomes = played(free(tmp_path), *MINE, policy=policy)
@@ -31,13 +31,6 @@ def test_shipped_policies_pass_them(tmp_path, policy):
 
     assert failed == {}
     assert skipped == (["budget-race"] if policy == "local" else [])
-
-
-def test_the_task_of_init_passes_them(tmp_path):
-    """A45, A76, D48"""
-    outcomes = played(shop(tmp_path), *MINE, policy="standard")
-
-    assert [each.observed for each in outcomes.values() if not each.passed] == []
 
 
 @pytest.mark.parametrize(("keys", "drill", "fix"), WEAK, ids=[fix for _, _, fix in WEAK])
