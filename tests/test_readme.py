@@ -54,13 +54,6 @@ def commands() -> list[str]:
     return [line for line in shown() if not any(kind.match(line) for kind in (SETUP, EXPORT, EXTRA))]
 
 
-def shortened(command: str) -> str:
-    """One drill, and no comparison: all of them take a minute, and have tests of their own."""
-    if not command.startswith("agentctl drill "):
-        return command
-    return command.replace(" --naive", "") + ("" if "--only" in command else " --only slow-tool")
-
-
 @pytest.fixture
 def shell(tmp_path):
     def run(command: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -93,7 +86,7 @@ def test_every_line_of_the_tour_does_what_it_says_in_its_order(shell):
     run_id = RUN.findall(first.stderr)[-1]
 
     for command in commands():
-        done = shell(shortened(command.replace("r_a3f7b2", run_id)))
+        done = shell(command.replace("r_a3f7b2", run_id))
 
         assert CODES.get(command, 0) == done.returncode, f"{command}: {done.stdout}{done.stderr}"
         if " run demo/" in f" {command}" or " resume " in command:

@@ -90,6 +90,7 @@ async def test_what_the_prompt_says(person):
     asking = await person.asked(REFUND, LATER, b"y")
 
     assert await answer(asking) == Answer("approve", "ada")
+    await person.until("y: approved\n")
     assert (
         person.read()
         == f"""
