@@ -110,6 +110,19 @@ def test_the_same_seed_finds_the_same(tmp_path):
     }
 
 
+def test_whoever_mixes_up_tenants_users_or_sessions_is_seen(tmp_path):
+    """A76: the same names in each, and never the same three."""
+    seen = played(free(tmp_path), "isolation")["isolation"].seen
+    who = {(at.tenant, at.user, str(client.body["session_id"])) for client in seen.clients for at in [begun(client)]}
+
+    assert 8 == len(who)
+    assert [2, 2, 2] == [len(set(names)) for names in zip(*who, strict=True)]
+
+
+def begun(client):
+    return client.events[0].event
+
+
 def test_a_mark_in_what_belongs_to_another_tenant_is_noticed(tmp_path):
     """A76"""
 

@@ -1,4 +1,7 @@
-"""Clients of two tenants at once, each with marks of their own; none may be seen by another. A76, D07"""
+"""Clients of two tenants at once, each with marks of their own; none may be seen by another. A76, D07
+
+Each tenant has two users, each user two sessions, under the same names: whoever mixes up one of the three is seen.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from agentctl.rehearsal.drills.ground import Ground, Target
 from agentctl.rehearsal.drills.scene import Act, Behaviour, Finding, Scene, Seen, Skip, failed, held
 from agentctl.rehearsal.script import Reply
 
-INJECTED = "clients of different tenants, users and sessions at once, each with marks in variables and in results"
+INJECTED = "two tenants, users and sessions of the same names at once, each with marks of its own"
 CLIENTS, ACTS = 8, 2
 LEAST = 6
 """Letters of a mark."""
@@ -32,7 +35,7 @@ def scene(ground: Ground) -> Scene | Skip:
                 ground.script(*replies),
                 {} if target is None else {target.name: _marking(act)},
                 CLIENTS,
-                shared=False,
+                crossed=True,
                 variables=marked,
                 sessions=True,
             )
@@ -65,7 +68,7 @@ def judge(ground: Ground, seen: Seen) -> Finding:
         return failed(f"client {broken[0].number} could not run: {broken[0].error}")
     count = sum(map(len, owned.values()))
     own = sum(any(mark in text for mark in owned[one.number] for text in requests[one.run_id]) for one in seen.clients)
-    came = f"{len(seen.clients)} runs of {CLIENTS} tenants, {CLIENTS} at once, {count} marks"
+    came = f"{len(seen.clients)} runs in {CLIENTS} sessions, {CLIENTS} at once, {count} marks"
     return held(f"{came}: {own} runs sent their own, none anybody else's")
 
 

@@ -72,6 +72,9 @@ class Act:
     anew: Script | None = None
     """What is played to those new ones; None: the same as before."""
 
+    crossed: bool = False
+    """Over `shared`: eight clients are every combination of two tenants, two users and two sessions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:

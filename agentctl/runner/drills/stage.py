@@ -201,13 +201,15 @@ class Stage:
 
     def _order(self, act: Act, who: int, given: Mapping[str, str]) -> Order:
         own = "" if act.shared else f"-{who}"
-        session = f"s_{self.name}{own}" if act.sessions else ""
+        user, tenant, session = (own, own, own)
+        if act.crossed:
+            user, tenant, session = f"-{who // 2 % 2}", f"-{who // 4}", f"-{who % 2}"
         return replace(
             self.prepared.order,
             variables={**self.prepared.order.variables, **given},
-            user=f"{USER}{own}",
-            tenant=f"{TENANT}{own}",
-            session=session,
+            user=f"{USER}{user}",
+            tenant=f"{TENANT}{tenant}",
+            session=f"s_{self.name}{session}" if act.sessions else "",
         )
 
     def _ended(
