@@ -86,7 +86,8 @@ def test_every_line_of_the_tour_does_what_it_says_in_its_order(shell):
     run_id = RUN.findall(first.stderr)[-1]
 
     for command in commands():
-        done = shell(command.replace("r_a3f7b2", run_id))
+        # The comparison takes a minute, and has tests of its own.
+        done = shell(command.replace("r_a3f7b2", run_id).replace(" --naive", ""))
 
         assert CODES.get(command, 0) == done.returncode, f"{command}: {done.stdout}{done.stderr}"
         if " run demo/" in f" {command}" or " resume " in command:
