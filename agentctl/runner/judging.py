@@ -14,24 +14,19 @@ from pathlib import Path
 from agentctl.config import load, rulings, task
 from agentctl.config.load import LoadedPolicy
 from agentctl.core.contract import Contract
-from agentctl.core.events import FellBack, ModelAsked, ProviderOut, RunStarted, Stamped
+from agentctl.core.events import RunStarted, Stamped
 from agentctl.core.policy import Policy
 from agentctl.core.setup import Setup
 from agentctl.core.tiers import Tier
 from agentctl.errors import AgentctlError, Invalid
 from agentctl.models.prices import context_window, find_price
 from agentctl.records import dataclass
-from agentctl.runner import plan
+from agentctl.runner import plan, recall
 from agentctl.runner.order import Order
 from agentctl.tools import offhand
 
 MOST_SETUPS = 64
 """Tasks that are kept at hand."""
-
-
-def as_is(policy: Policy) -> Policy:
-    """The policy unchanged."""
-    return policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,7 @@ class Setups:
     under: LoadedPolicy
     store: str
     """The store's URL: no program of a task may see it."""
-    changed: Callable[[Policy], Policy] = as_is
+    changed: Callable[[Policy], Policy] = plan.unchanged
     """A change that is tried out on it."""
     _made: dict[tuple[object, ...], Ready] = field(default_factory=dict[tuple[object, ...], Ready])
     _offhand: dict[str, Contract] = field(default_factory=dict[str, Contract])
@@ -142,15 +137,7 @@ def _then(loaded: task.LoadedTask, order: Order, digest: str) -> frozenset[str] 
 
 def _ready(setup: Setup, then: frozenset[str] | None, events: Sequence[Stamped], *, rehearsed: bool) -> frozenset[str]:
     """Who could answer: in a rehearsal all; else whoever the run met, and who is new. Who had a key is in no event."""
-    met: set[str] = set()
-    for at in events:
-        match at.event:
-            case ModelAsked(provider=provider) | ProviderOut(provider=provider):
-                met.add(provider)
-            case FellBack(from_=one, to=other):
-                met |= {one, other}
-            case _:
-                pass
+    met = recall.met(events)
     new = setup.ready - then if then is not None else frozenset[str]()
     found = (setup.ready & met) | new
     return setup.ready if rehearsed or not found else found

@@ -15,9 +15,12 @@ from agentctl.core.events import (
     CallEdited,
     ContextTrimmed,
     Decided,
+    FellBack,
     Forked,
+    ModelAsked,
     ModelFailed,
     ModelReplied,
+    ProviderOut,
     Resumed,
     RunStarted,
     Stamped,
@@ -193,6 +196,20 @@ def _wired(world: World, use: ToolUse) -> ToolUse:
     contract = world.setup.contracts.get(use.name)
     name = use.name if contract is None else contract.wire
     return ToolUse(use.call_id, use.wire_id, name, use.args)
+
+
+def met(events: Sequence[Stamped]) -> set[str]:
+    """The providers that a run had to do with."""
+    found: set[str] = set()
+    for stamped in events:
+        match stamped.event:
+            case ModelAsked(provider=provider) | ProviderOut(provider=provider):
+                found.add(provider)
+            case FellBack(from_=one, to=other):
+                found |= {one, other}
+            case _:
+                pass
+    return found
 
 
 def policy_digest(events: Sequence[Stamped]) -> str:

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from agentctl.core.backtest import Divergence, first_divergence
-from agentctl.core.events import FellBack, Forked, ModelAsked, ProviderOut, Resumed, RunStarted, Stamped
+from agentctl.core.events import Forked, Resumed, RunStarted, Stamped
 from agentctl.core.setup import Setup
 from agentctl.errors import Invalid
 from agentctl.journal.store import Store
@@ -81,13 +81,5 @@ def _drives(events: Sequence[Stamped]) -> Iterator[_Drive]:
 
 def _setup(setup: Setup, events: Sequence[Stamped]) -> Setup:
     """With the providers ready that the run met."""
-    met: set[str] = set()
-    for stamped in events:
-        match stamped.event:
-            case ModelAsked(provider=provider) | ProviderOut(provider=provider):
-                met.add(provider)
-            case FellBack(from_=one, to=other):
-                met |= {one, other}
-            case _:
-                pass
+    met = recall.met(events)
     return dataclasses.replace(setup, ready=setup.ready & met) if met else setup
